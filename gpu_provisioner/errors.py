@@ -1,0 +1,55 @@
+"""Errors of provisioning, for people.
+
+::
+
+    ProvisionError        what happened, what it costs, what to type next
+    ├── BadRequest        the GPU specification cannot be understood
+    ├── NoOffer           nothing that fits is to be had; nothing was rented
+    ├── ProviderError     a machine could not be asked, started or stopped
+    ├── BootstrapError    the machine answers, but no kernel can be started there
+    ├── LeaseError        the lease is unknown, held by somebody else, or over
+    └── ConfigurationError  trackside.toml is wrong: file, line, what was expected
+"""
+
+from __future__ import annotations
+
+from typing import List, Optional
+
+
+class ProvisionError(Exception):
+    """An error for a person: what happened and what it costs, and a remedy to type."""
+
+    def __init__(self, message: str, remedy: Optional[str] = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.message}\nTry: {self.remedy}" if self.remedy else self.message
+
+    def _render_traceback_(self) -> List[str]:
+        return [f"{type(self).__name__}: {self}"]
+
+
+class BadRequest(ProvisionError):
+    """The GPU specification cannot be understood. Nothing was asked of any machine."""
+
+
+class NoOffer(ProvisionError):
+    """Nothing that fits is to be had. Nothing was rented."""
+
+
+class ProviderError(ProvisionError):
+    """A machine could not be asked, started, reached or stopped."""
+
+
+class BootstrapError(ProvisionError):
+    """The machine answers, but no kernel can be started there."""
+
+
+class LeaseError(ProvisionError):
+    """The lease is unknown, held by somebody else, or over."""
+
+
+class ConfigurationError(ProvisionError):
+    """``trackside.toml`` is wrong; the message names file, line and what was expected."""

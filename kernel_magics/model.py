@@ -1,0 +1,120 @@
+"""The nouns of tracking: values that every part of ``kernel_magics`` shares.
+
+Stdlib only and Python 3.9: this module travels to the GPU machine.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Dict, Mapping, Optional, Tuple
+
+RUN_ID = re.compile(r"[a-z0-9][a-z0-9-]{5,62}[a-z0-9]")
+"""What a run id may look like. Checked before an id touches a path or a URL."""
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, lower case
+
+
+class RunStatus(str, Enum):
+    """State of a run, derived from facts and never from a missed heartbeat."""
+
+    RUNNING = "running"
+    FINISHED = "finished"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+    KILLED = "killed"
+    UNKNOWN = "unknown"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+class MetricSource(str, Enum):
+    """Where a metric's numbers come from; series of different sources are never mixed."""
+
+    LOGGED = "logged"
+    INFERRED = "inferred"
+    SYSTEM = "system"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """One run as the store knows it.
+
+    Attributes:
+        id: sortable, path-safe identifier, see :data:`RUN_ID`.
+        status: see :class:`RunStatus`.
+        status_detail: a sentence ("killed by signal 9 (SIGKILL)", "ValueError: …"), or "".
+        created: seconds since the epoch.
+        finished: seconds since the epoch, ``None`` while it runs.
+        config: what the run was configured with, flat or nested, JSON values.
+        summary: what the user put there and the last value of every logged metric.
+        facts: everything recorded without asking: ``python``, ``platform``, ``packages``, ``git``,
+            ``notebook``, ``cell_id``, ``source``, ``host``, ``lease``, ``gpus`` …; keys may be absent.
+        error: ``{"ename", "evalue", "traceback": [str, …]}`` of a failed run, else ``None``.
+    """
+
+    id: str
+    name: str
+    project: str
+    status: RunStatus
+    status_detail: str = ""
+    group: Optional[str] = None
+    tags: Tuple[str, ...] = ()
+    created: float = 0.0
+    finished: Optional[float] = None
+    config: Mapping[str, Any] = field(default_factory=dict)
+    summary: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    error: Optional[Mapping[str, Any]] = None
+
+    def to_json(self) -> Dict[str, Any]:
+        """The run as the REST interface and the feed spell it (see ``jupyter_ext/openapi.yaml``)."""
+        return {
+            "id": self.id,
+            "name": self.name,
+            "project": self.project,
+            "status": str(self.status),
+            "status_detail": self.status_detail,
+            "group": self.group,
+            "tags": list(self.tags),
+            "created": self.created,
+            "finished": self.finished,
+            "config": dict(self.config),
+            "summary": dict(self.summary),
+            "facts": dict(self.facts),
+            "error": dict(self.error) if self.error is not None else None,
+        }
+
+
+@dataclass(frozen=True)
+class MetricInfo:
+    """One metric of one run: its name, where it comes from, and how it is meant."""
+
+    name: str
+    source: MetricSource = MetricSource.LOGGED
+    unit: Optional[str] = None
+    better: Optional[str] = None
+    """``"lower"``, ``"higher"`` or ``None`` when nobody said."""
+
+
+def new_run_id(now: Optional[float] = None) -> str:
+    """A new run id such as ``20261122-141503-k3f9qz``: sorts by UTC time, unique, safe in a path."""
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
+    return f"{stamp}-{random_word(6)}"
+
+
+def random_word(length: int) -> str:
+    """``length`` random characters that are safe in paths and easy to read aloud."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(length))
+
+
+def is_run_id(text: str) -> bool:
+    """Whether ``text`` may be used as a run id (and so as a folder name)."""
+    return RUN_ID.fullmatch(text) is not None
