@@ -61,7 +61,9 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg]
             return
         npm = shutil.which("npm")  # pip puts the build environment's commands on PATH
         if npm is None:
-            raise RuntimeError("No npm found to build the JupyterLab extension with. Install Node 20.19+ or 22.12+.")
+            raise RuntimeError(
+                "No npm found to build the JupyterLab extension with. Install Node 20.19+ or 22.12+."
+            )
         folder = Path(self.root) / "labextension"
         lock, installed = folder / "package-lock.json", folder / "node_modules/.package-lock.json"
         if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:

@@ -1,0 +1,266 @@
+"""What ``make`` runs: sets a checkout up and does one task. Standard library only.
+
+Each setup step is remembered by a digest of what it depends on, so that a second call skips it.
+The full output of a step is in ``.venv/log/``; on failure its end is printed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
+LOG = VENV / "log"
+TORCH = "torch==2.13.0"
+FRONT_END = ("labextension/src", "labextension/style", "labextension/schema", "labextension/package.json")
+APT = {
+    "chromium": ("chromium", "the browser tests, and the picture of `make demo`"),
+    "gcc": ("gcc", "the tests that stand in for NVIDIA's management library"),
+    "git": ("git", "the tests that record commit and diff"),
+}
+
+
+def main(task: str) -> int:
+    """Runs one task; the exit status is the task's."""
+    tasks: dict[str, Callable[[], int]] = {
+        "demo": demo,
+        "lab": lab,
+        "test": test,
+        "check": check,
+        "bench": bench,
+        "clean": clean,
+    }
+    if task not in tasks:
+        print(f"develop.py: no task {task!r}; there are {', '.join(tasks)}.", file=sys.stderr)
+        return 2
+    if sys.version_info < (3, 11):
+        found = ".".join(map(str, sys.version_info[:3]))
+        print(
+            f"Trackside needs Python 3.11 or newer; this is {found}. Try: make {task} PYTHON=python3.12",
+            file=sys.stderr,
+        )
+        return 2
+    try:
+        return tasks[task]()
+    except StepFailed as problem:
+        print(f"\n{problem}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+# ---------------------------------------------------------------- tasks
+
+
+def demo() -> int:
+    install("demo")
+    system_packages("chromium")
+    return run([python(), "notebooks/run_demo.py"])
+
+
+def lab() -> int:
+    install("demo")
+    demo_data = ROOT / "demo" / "data"
+    extra = (
+        {"TRACKSIDE_DIR": str(demo_data)} if demo_data.exists() and "TRACKSIDE_DIR" not in os.environ else {}
+    )
+    if extra:
+        print("The runs of `make demo` are shown. Set TRACKSIDE_DIR to show another data folder.")
+    root_user = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    command = [python(), "-m", "jupyterlab", *root_user, "notebooks/01_quickstart.ipynb"]
+    return run(command, {"JUPYTER_PREFER_ENV_PATH": "1", **extra})
+
+
+def test() -> int:
+    """One pytest process per group: an event loop of pytest-jupyter and Playwright's cannot share one."""
+    install("test")
+    system_packages(*APT)
+    wanted = sys.argv[2:]
+    groups: list[tuple[str, list[str]]] = [
+        ("packages and contracts", ["tests", "--ignore=tests/jupyter_ext", "--ignore=tests/ui"]),
+        ("server", ["tests/jupyter_ext", "-p", "pytest_jupyter.jupyter_server"]),
+        ("browser", ["tests/ui"]),
+    ]
+    failed = []
+    for title, arguments in groups:
+        print(f"\n=== {title} ===", flush=True)
+        if run([python(), "-m", "pytest", *arguments, *wanted]) not in (0,):
+            failed.append(title)
+    if shutil.which("npm") is None:
+        print("\nNot run, for want of Node: the front end's own tests.")
+    elif node_modules() and run(["npm", "test", "--silent"], cwd=ROOT / "labextension") != 0:
+        failed.append("front end")
+    print(f"\nFailed: {', '.join(failed)}" if failed else "\nAll groups of tests passed.")
+    return 1 if failed else 0
+
+
+def check() -> int:
+    install("check")
+    commands: list[tuple[str, list[str], Path]] = [
+        ("ruff", [python(), "-m", "ruff", "check", "."], ROOT),
+        ("ruff format", [python(), "-m", "ruff", "format", "--check", "."], ROOT),
+        ("mypy --strict", [python(), "-m", "mypy"], ROOT),
+        ("import contracts", [str(BIN / "lint-imports")], ROOT),
+    ]
+    if shutil.which("npm") is None:
+        print("Not run, for want of Node: eslint, prettier, tsc --strict.")
+    else:
+        node_modules()
+        front = ROOT / "labextension"
+        commands += [("eslint, prettier", ["npm", "run", "--silent", "lint"], front)]
+        commands += [("tsc --strict", ["npm", "run", "--silent", "typecheck"], front)]
+    failed = [title for title, command, folder in commands if not passes(title, command, folder)]
+    return 1 if failed else 0
+
+
+def bench() -> int:
+    install("test")
+    return run([python(), "tests/benchmarks/run.py", *sys.argv[2:]])
+
+
+def clean() -> int:
+    for name in (
+        ".venv",
+        "demo",
+        "jupyter_ext/labextension",
+        "labextension/node_modules",
+        "labextension/lib",
+        "dist",
+    ):
+        shutil.rmtree(ROOT / name, ignore_errors=True)
+    return 0
+
+
+# ---------------------------------------------------------------- setup steps
+
+
+def install(extra: str) -> None:
+    """A virtual environment with this project, editable, and one of its extras."""
+    if not (BIN / "python").exists():
+        step("a virtual environment", [sys.executable, "-m", "venv", str(VENV)])
+    LOG.mkdir(parents=True, exist_ok=True)
+    if extra in ("demo", "test"):
+        once("PyTorch", TORCH, [python(), "-m", "pip", "install", TORCH])
+    inputs = digest([ROOT / "pyproject.toml", ROOT / "hatch_build.py", *front_end_files()])
+    extras = "demo,test" if extra == "test" else extra
+    once(
+        f"Trackside with what `{extra}` needs",
+        inputs,
+        [python(), "-m", "pip", "install", "-e", f".[{extras}]"],
+    )
+
+
+def node_modules() -> bool:
+    lock = ROOT / "labextension/package-lock.json"
+    once("the front end's packages", digest([lock]), ["npm", "ci"], cwd=ROOT / "labextension")
+    return True
+
+
+def system_packages(*names: str) -> None:
+    """Installs Debian packages where that is allowed; elsewhere says loudly what will not run."""
+    missing = [name for name in names if shutil.which(APT[name][0]) is None]
+    if "chromium" in missing and any(map(shutil.which, ("google-chrome", "chromium-browser", "chrome"))):
+        missing.remove("chromium")
+    if not missing:
+        return
+    is_root = hasattr(os, "geteuid") and os.geteuid() == 0
+    if is_root and shutil.which("apt-get"):
+        quiet = {"DEBIAN_FRONTEND": "noninteractive"}
+        get = ["apt-get", "-o", "DPkg::Lock::Timeout=400"]
+        step("Debian's package lists", [*get, "update"], env=quiet)
+        step(f"Debian packages: {' '.join(missing)}", [*get, "install", "-y", *missing], env=quiet)
+        return
+    print("\n" + "!" * 78)
+    for name in missing:
+        print(f"! {name} is not installed: {APT[name][1]} cannot run.")
+    print(f"! As root on Debian or Ubuntu: apt-get install {' '.join(missing)}")
+    print("!" * 78 + "\n", flush=True)
+
+
+# ---------------------------------------------------------------- how a step is run and shown
+
+
+class StepFailed(Exception):
+    """A setup step failed; the message ends with the end of its log."""
+
+
+def once(title: str, inputs: str, command: Sequence[str], cwd: Path = ROOT) -> None:
+    """Runs a step unless it ran with the same ``inputs`` before."""
+    record = VENV / "steps.json"
+    done: dict[str, str] = json.loads(record.read_text()) if record.exists() else {}
+    if done.get(title) == inputs:
+        return
+    step(title, command, cwd=cwd)
+    record.write_text(json.dumps({**done, title: inputs}, indent=1))
+
+
+def step(title: str, command: Sequence[str], cwd: Path = ROOT, env: dict[str, str] | None = None) -> None:
+    """Runs a command with its output in a log, showing that time passes."""
+    LOG.mkdir(parents=True, exist_ok=True)
+    path = LOG / ("".join(c if c.isalnum() else "-" for c in title) + ".log")
+    live, started, shown = sys.stdout.isatty(), time.monotonic(), 0.0
+    print(f"  setting up {title} …", end="" if live else "\n", flush=True)
+    with path.open("wb") as log:
+        process = subprocess.Popen(
+            command, cwd=cwd, stdout=log, stderr=subprocess.STDOUT, env={**os.environ, **(env or {})}
+        )
+        while process.poll() is None:
+            try:
+                process.wait(0.5)
+            except subprocess.TimeoutExpired:
+                elapsed = time.monotonic() - started
+                if live:
+                    print(f"\r  setting up {title} … {elapsed:.0f} s", end="", flush=True)
+                elif elapsed - shown >= 15:
+                    shown = elapsed
+                    print(f"    … {elapsed:.0f} s", flush=True)
+    print(
+        f"{chr(13) if live else ''}  setting up {title}: done in {time.monotonic() - started:.0f} s",
+        flush=True,
+    )
+    if process.returncode != 0:
+        tail = "\n".join(path.read_text(errors="replace").splitlines()[-25:])
+        raise StepFailed(
+            f"Setting up {title} failed (exit status {process.returncode}):\n{tail}\n\nThe whole log: {path}"
+        )
+
+
+def passes(title: str, command: list[str], cwd: Path) -> bool:
+    print(f"--- {title}", flush=True)
+    return run(command, cwd=cwd) == 0
+
+
+def run(command: list[str], env: dict[str, str] | None = None, cwd: Path = ROOT) -> int:
+    path = f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}"
+    return subprocess.run(
+        command, cwd=cwd, env={**os.environ, "PATH": path, **(env or {})}, check=False
+    ).returncode
+
+
+def python() -> str:
+    return str(BIN / "python")
+
+
+def front_end_files() -> list[Path]:
+    found = [ROOT / name for name in FRONT_END]
+    return sorted(p for root in found for p in ([root] if root.is_file() else root.rglob("*")) if p.is_file())
+
+
+def digest(paths: list[Path]) -> str:
+    total = hashlib.sha256()
+    for path in paths:
+        total.update(path.name.encode() + b"\0" + path.read_bytes())
+    return total.hexdigest()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1] if len(sys.argv) > 1 else "help"))
