@@ -1,0 +1,167 @@
+/**
+ * The messages of Trackside's server extension, spelled once for TypeScript.
+ *
+ * The specification is `jupyter_ext/openapi.yaml`; golden files in `tests/contracts/golden/` pin it. Times are seconds
+ * since the epoch, durations seconds, prices US dollars.
+ */
+
+export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
+export type JsonObject = { [key: string]: Json };
+
+/** Version of the REST interface and feed that this panel understands. */
+export const API_VERSION = 1;
+
+export type RunStatus = 'running' | 'finished' | 'failed' | 'interrupted' | 'killed' | 'unknown';
+
+export interface RunError {
+  ename: string;
+  evalue: string;
+  traceback: string[];
+}
+
+export interface Run {
+  id: string;
+  name: string;
+  project: string;
+  status: RunStatus;
+  /** A sentence ("killed by signal 9 (SIGKILL)"), or "". */
+  status_detail: string;
+  group: string | null;
+  tags: string[];
+  created: number;
+  /** `null` while it runs. */
+  finished: number | null;
+  config: JsonObject;
+  summary: JsonObject;
+  /** In lists only `notebook`, `host` and `lease`. */
+  facts: JsonObject;
+  error: RunError | null;
+}
+
+export type MetricSource = 'logged' | 'inferred' | 'system';
+
+/** One metric and the runs that have it. Metrics of the same name but different source are never mixed. */
+export interface Metric {
+  name: string;
+  source: MetricSource;
+  unit: string | null;
+  better: 'lower' | 'higher' | null;
+  runs: string[];
+}
+
+/** `relative`: seconds since the run began. `time`: seconds since the epoch. */
+export type XKind = 'step' | 'relative' | 'time';
+
+/** An array as little-endian bytes in base64. */
+export interface EncodedArray {
+  dtype: 'float64' | 'int32';
+  base64: string;
+}
+
+/** One run's part of a series, reduced to the asked pixel width; arrays have one entry a bucket. */
+export interface EncodedWindow {
+  run: string;
+  metric: string;
+  x_kind: XKind;
+  /** Whether every bucket is one original point. */
+  raw: boolean;
+  /** How many original points stand behind the whole window. */
+  points: number;
+  x: EncodedArray;
+  min: EncodedArray;
+  max: EncodedArray;
+  first: EncodedArray;
+  last: EncodedArray;
+  count: EncodedArray;
+  nan: EncodedArray;
+  posinf: EncodedArray;
+  neginf: EncodedArray;
+}
+
+/** Which part of which series: `start` and `stop` in units of x, `null` for all; `width` in pixels. */
+export interface SeriesRequest {
+  metric: string;
+  runs: string[];
+  x: XKind;
+  start: number | null;
+  stop: number | null;
+  width: number;
+}
+
+export type LeaseState = 'planned' | 'starting' | 'ready' | 'lost' | 'released';
+
+export interface Gpu {
+  index: number;
+  name: string;
+  uuid: string;
+  memory_gib: number;
+  model: string;
+  busy: boolean;
+  busy_reason: string;
+}
+
+export interface Lease {
+  id: string;
+  name: string;
+  provider: string;
+  target: string;
+  spec: string;
+  state: LeaseState;
+  created: number;
+  device: string;
+  gpus: Gpu[];
+  machine: string;
+  notebook: string | null;
+  kernel_id: string | null;
+  /** `null`: no price is known; 0: costs nothing. */
+  usd_per_hour: number | null;
+  price_as_of: string | null;
+  released: number | null;
+  detail: string;
+}
+
+export interface Offer {
+  provider: string;
+  target: string;
+  device: string;
+  gpus: Gpu[];
+  usd_per_hour: number | null;
+  price_as_of: string | null;
+  detail: string;
+}
+
+export interface Offers {
+  offers: Offer[];
+  /** Targets that could not answer, and why. */
+  problems: { target: string; message: string }[];
+}
+
+export interface Info {
+  version: string;
+  api: number;
+  journal: number;
+  data_dir: string;
+  read_only: boolean;
+  index: { state: string; behind_bytes: number };
+}
+
+/** One output as nbformat stores it; given to JupyterLab's renderers, never interpreted here. */
+export type Output = JsonObject & { output_type: string };
+
+export interface RecordedCell {
+  key: string;
+  source: string;
+  execution_count: number | null;
+  cell_id: string | null;
+  started: number | null;
+  finished: number | null;
+  outputs: Output[];
+}
+
+/** What the server says on the feed. */
+export type FeedMessage =
+  | { type: 'hello'; version: string; api: number }
+  | { type: 'runs'; changed: Run[]; removed: string[] }
+  | { type: 'leases'; leases: Lease[] }
+  | { type: 'series'; watch: number; metric: string; windows: EncodedWindow[] }
+  | { type: 'metrics'; runs: string[] };
