@@ -1,0 +1,100 @@
+"""A kernel of this server has died: the runs it was recording learn by what.
+
+Jupyter Server's restarter notices a death within three seconds and says so before it starts the kernel
+again, while the provisioner still knows the dead process. A kernel that a person restarts or shuts down
+ends its runs itself; when it had to be killed for that, this says who asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+KERNEL_ACTIONS = "https://events.jupyter.org/jupyter_server/kernel_actions/v1"
+
+Report = dict[str, Any]
+"""``{"pid", "returncode", "signal", "reason"}`` as :mod:`kernel_magics.tracking.aftermath` takes it."""
+
+
+@dataclass
+class _Watched:
+    """A kernel; ``pid`` is that of its process whose end has not been reported."""
+
+    manager: Any
+    pid: int | None
+
+
+class KernelDeaths:
+    """Watches the kernels of a ``MappingKernelManager``.
+
+    Args:
+        kernels: the server's kernel manager.
+        close_runs: called in a thread with a report for each process that has ended.
+    """
+
+    def __init__(self, kernels: Any, close_runs: Callable[[Report], object], log: logging.Logger) -> None:
+        self._kernels = kernels
+        self._close_runs = close_runs
+        self._log = log
+        self._watched: dict[str, _Watched] = {}
+        self._reports: set[asyncio.Task[None]] = set()
+
+    def listen(self, event_logger: Any) -> None:
+        """Hears of kernels that start from now on; those that run already are watched at once."""
+        event_logger.add_listener(schema_id=KERNEL_ACTIONS, listener=self._on_action)
+        self._watch_new()
+
+    async def finish(self) -> None:
+        """Waits for the reports under way."""
+        await asyncio.gather(*self._reports)
+
+    async def _on_action(self, _logger: Any, _schema_id: str, data: dict[str, Any]) -> None:
+        self._watch_new()
+        watched = self._watched.get(data.get("kernel_id", ""))
+        if watched is None or data.get("status") != "success":
+            return
+        if data["action"] == "restart":
+            self._ended(watched, None, "the kernel was restarted from Jupyter")
+            watched.pid = _pid(watched.manager)
+        elif data["action"] == "shutdown":
+            self._ended(watched, None, "the kernel was shut down from Jupyter")
+            del self._watched[data["kernel_id"]]
+
+    def _watch_new(self) -> None:
+        for kernel_id in self._kernels.list_kernel_ids():
+            if kernel_id not in self._watched:
+                manager = self._kernels.get_kernel(kernel_id)
+                watched = self._watched[kernel_id] = _Watched(manager, _pid(manager))
+                manager.add_restart_callback(partial(self._died, watched), "restart")
+                manager.add_restart_callback(partial(self._died, watched), "dead")
+
+    def _died(self, watched: _Watched) -> None:
+        process = getattr(watched.manager.provisioner, "process", None)
+        self._ended(watched, getattr(process, "returncode", None), "")
+
+    def _ended(self, watched: _Watched, returncode: int | None, reason: str) -> None:
+        """Reports the end of the process that ``watched`` names, once."""
+        pid, watched.pid = watched.pid, None
+        if pid is None:
+            return
+        signal = -returncode if returncode is not None and returncode < 0 else None
+        report = {"pid": pid, "returncode": returncode, "signal": signal, "reason": reason}
+        task = asyncio.get_running_loop().create_task(self._report(report))
+        self._reports.add(task)
+        task.add_done_callback(self._reports.discard)
+
+    async def _report(self, report: Report) -> None:
+        try:
+            await asyncio.to_thread(self._close_runs, report)
+        except Exception:  # noqa: BLE001  a full disk must not break the restarting of kernels
+            self._log.exception("Trackside: the end of process %s could not be recorded", report["pid"])
+
+
+def _pid(manager: Any) -> int | None:
+    """The process of a local kernel; ``None`` for a kernel that is not this machine's."""
+    pid = getattr(manager.provisioner, "pid", None)
+    return pid if isinstance(pid, int) else None

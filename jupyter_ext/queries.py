@@ -1,0 +1,171 @@
+"""What browsers may ask: values that are checked before anything is done with them."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kernel_magics.model import is_run_id
+
+from .errors import BadQuery
+
+MAX_RUNS = 1_000
+"""Runs that one query may name."""
+MAX_SERIES = 200
+"""Series that one connection may watch."""
+MAX_LIMIT = 100_000
+MAX_WIDTH = 10_000
+MAX_NAME = 1_024
+X_KINDS = ("step", "relative", "time")
+LEASE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,126}")
+
+
+@dataclass(frozen=True)
+class WindowQuery:
+    """One metric of several runs between two x, for a width in pixels.
+
+    Attributes:
+        start, stop: in the unit of ``x`` (steps, or seconds); ``None`` for the whole series.
+    """
+
+    runs: tuple[str, ...]
+    metric: str
+    x: str = "step"
+    start: float | None = None
+    stop: float | None = None
+    width: int = 1000
+
+    @classmethod
+    def from_json(cls, body: object) -> WindowQuery:
+        """Raises :class:`BadQuery` that names the first field that is wrong."""
+        query = _object(body, "A window query")
+        unknown = sorted(set(query) - set(cls.__dataclass_fields__))
+        if unknown:
+            raise BadQuery(f"A window query has no field {unknown[0][:80]!r}.")
+        x = query.get("x", "step")
+        if x not in X_KINDS:
+            raise BadQuery(f"`x` is one of {', '.join(X_KINDS)}.")
+        return cls(
+            runs=_runs(query.get("runs")),
+            metric=_name(query.get("metric"), "metric"),
+            x=x,
+            start=_number(query.get("start"), "start"),
+            stop=_number(query.get("stop"), "stop"),
+            width=_whole(query.get("width", 1000), "width", MAX_WIDTH),
+        )
+
+    def of(self, changed: set[str]) -> tuple[str, ...]:
+        """Those of its runs that are in ``changed``, in the query's order."""
+        return tuple(run for run in self.runs if run in changed)
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What a connection wants to be told about; ``id`` is the browser's own number for it."""
+
+    id: int
+    series: tuple[WindowQuery, ...]
+
+    @classmethod
+    def from_json(cls, message: object) -> Watch:
+        """Raises :class:`BadQuery` with a sentence about what is wrong."""
+        watch = _object(message, "A message")
+        if watch.get("type") != "watch":
+            raise BadQuery(f"There is no message of the type {str(watch.get('type'))[:80]!r}; there is `watch`.")
+        number, series = watch.get("id"), watch.get("series")
+        if not isinstance(number, int) or isinstance(number, bool):
+            raise BadQuery("A watch has a whole number `id`.")
+        if not isinstance(series, list):
+            raise BadQuery("A watch has a list `series`.")
+        if len(series) > MAX_SERIES:
+            raise BadQuery(f"A watch names at most {MAX_SERIES} series; this one has {len(series)}.")
+        return cls(number, tuple(WindowQuery.from_json(one) for one in series))
+
+
+def json_body(text: str | bytes) -> object:
+    """The value of a JSON text."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadQuery("This is not JSON.") from error
+
+
+def run_id(text: str) -> str:
+    """``text`` when it can be a run id."""
+    if not is_run_id(text):
+        raise BadQuery(f"{text[:80]!r} is no run id.", "trackside ls")
+    return text
+
+
+def lease_id(text: str) -> str:
+    """``text`` when it can be a lease id."""
+    if LEASE_ID.fullmatch(text) is None:
+        raise BadQuery(f"{text[:80]!r} is no lease id.", "trackside leases")
+    return text
+
+
+def run_ids(text: str | None) -> tuple[str, ...]:
+    """The ids of ``?runs=a,b``."""
+    return _runs((text or "").split(",") if text else None)
+
+
+def limit(text: str | None) -> int | None:
+    """The number of ``?limit=``; ``None`` when it is left out."""
+    if text is None:
+        return None
+    if re.fullmatch(r"[0-9]{1,9}", text) is None:
+        raise BadQuery(f"`limit` is a whole number from 1 to {MAX_LIMIT:,}.")
+    return _whole(int(text), "limit", MAX_LIMIT)
+
+
+def project(text: str | None) -> str | None:
+    """The name of ``?project=``; ``None`` when it is left out."""
+    return None if text is None else _name(text, "project", least=0)
+
+
+def _object(value: object, what: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise BadQuery(f"{what} is a JSON object.")
+    return value
+
+
+def _runs(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not value or not all(isinstance(one, str) for one in value):
+        raise BadQuery("`runs` names one run or several.")
+    if len(value) > MAX_RUNS:
+        raise BadQuery(f"`runs` names at most {MAX_RUNS:,} runs; these are {len(value):,}.")
+    return tuple(dict.fromkeys(run_id(one) for one in value))
+
+
+def _name(value: object, field: str, least: int = 1) -> str:
+    if not isinstance(value, str) or not least <= len(value) <= MAX_NAME:
+        raise BadQuery(f"`{field}` is a text of at most {MAX_NAME:,} characters.")
+    if any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise BadQuery(f"`{field}` is not valid Unicode.")
+    return value
+
+
+def _number(value: object, field: str) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise BadQuery(f"`{field}` is a number, or null for the whole series.")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise BadQuery(f"`{field}` is a finite number, or null for the whole series.")
+    return number
+
+
+def _whole(value: object, field: str, most: int) -> int:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # JavaScript has one kind of number, and JSON Schema agrees
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+        raise BadQuery(f"`{field}` is a whole number from 1 to {most:,}.")
+    return value
