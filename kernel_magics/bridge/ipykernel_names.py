@@ -1,0 +1,134 @@
+"""Every private or changing name of ipykernel that the bridge uses, in this one file.
+
+Supported: ipykernel 6.31 to 7.x. What differs between them is decided here; what is missing is said
+in a sentence when the bridge is installed, not in the middle of a cell.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence
+
+import zmq
+from jupyter_client.session import DELIM
+
+from kernel_magics.errors import TracksideError
+
+_NAMES = (
+    "session",
+    "shell",
+    "shell_handlers",
+    "control_handlers",
+    "comm_manager",
+    "iopub_socket",
+    "iopub_thread",
+    "stdin_socket",
+    "_abort_queues",
+    "_topic",
+)
+_THREAD_NAMES = ("schedule", "socket")
+_SNDHWM: int = zmq.SNDHWM  # type: ignore[attr-defined]  # pyzmq fills its names in at import
+_ENOTSOCK: int = zmq.ENOTSOCK  # type: ignore[attr-defined]
+_ZERO_COPY_BYTES = 1 << 16
+
+Frames = List[bytes]
+
+
+class UnsupportedKernel(TracksideError):
+    """This notebook kernel cannot speak for another one. Nothing was rented."""
+
+
+class LocalKernel:
+    """The notebook's own ipykernel, as far as the bridge touches it."""
+
+    def __init__(self, kernel: Any) -> None:
+        _check(kernel)
+        self._kernel = kernel
+        self.session = kernel.session
+        self.shell = kernel.shell
+        self.shell_handlers: Dict[str, Any] = kernel.shell_handlers
+        self.control_handlers: Dict[str, Any] = kernel.control_handlers
+        self.comm_manager = kernel.comm_manager
+        self.stdin_socket = kernel.stdin_socket
+        self.stdin_lock = threading.Lock()
+        self._subshells = getattr(kernel, "shell_channel_thread", None) is not None
+        self._usual_mark: Optional[int] = None
+
+    def reply(
+        self, stream: Any, msg_type: str, content: Any, parent: Mapping[str, Any], ident: Any, **more: Any
+    ) -> None:
+        """Answer a request on the channel it came from; ``more``: ``metadata``, ``buffers``."""
+        self.session.send(stream, msg_type, content, parent, ident=ident, **more)
+
+    def publish(
+        self, msg_type: str, content: Mapping[str, Any], parent: Optional[Mapping[str, Any]] = None
+    ) -> None:
+        """Send a message of our own on iopub. Callable from any thread."""
+        topic = self._kernel._topic(msg_type)
+        self.session.send(self._kernel.iopub_socket, msg_type, dict(content), parent, ident=topic)
+
+    def frames(self, msg_type: str, parts: Sequence[bytes]) -> Frames:
+        """The wire frames of a message whose parts came from elsewhere, signed with this kernel's key."""
+        return [self._kernel._topic(msg_type), DELIM, self.session.sign(list(parts[:4])), *parts]
+
+    def send(self, batch: Sequence[Frames]) -> None:
+        """Send messages on iopub, in order, with one wake-up of its thread. Callable from any thread."""
+        self._kernel.iopub_thread.schedule(lambda: self._really_send(batch))
+
+    def unbounded_iopub(self, wanted: bool) -> None:
+        """Let iopub queue for a stalled front-end without limit, or as before.
+
+        The option reaches only the peers connected when it is set, so :meth:`send` sets it again.
+        """
+
+        def set_mark() -> None:
+            socket = self._kernel.iopub_thread.socket
+            if socket is None:
+                return
+            if wanted and self._usual_mark is None:
+                self._usual_mark = socket.getsockopt(_SNDHWM)
+            elif not wanted and self._usual_mark is not None:
+                socket.setsockopt(_SNDHWM, self._usual_mark)
+                self._usual_mark = None
+
+        self._kernel.iopub_thread.schedule(set_mark)
+
+    def abort_queued(self, subshell_id: Optional[str]) -> None:
+        """Answer the execute requests that already wait with ``aborted``, as after any error."""
+        if self._subshells:
+            self._kernel._abort_queues(subshell_id)
+        else:
+            self._kernel._abort_queues()
+
+    def _really_send(self, batch: Sequence[Frames]) -> None:
+        socket = self._kernel.iopub_thread.socket
+        if socket is None:
+            return
+        if self._usual_mark is not None:
+            socket.setsockopt(_SNDHWM, 0)
+        for frames in batch:
+            try:
+                socket.send_multipart(frames, copy=max(map(len, frames)) < _ZERO_COPY_BYTES)
+            except zmq.ZMQError as error:  # type: ignore[attr-defined]
+                if error.errno == _ENOTSOCK:  # the kernel is shutting down
+                    return
+                raise
+
+
+def _check(kernel: Any) -> None:
+    missing = [*_missing(kernel, _NAMES), *_missing(getattr(kernel, "iopub_thread", None), _THREAD_NAMES)]
+    if missing:
+        raise UnsupportedKernel(
+            f"This notebook's kernel ({type(kernel).__module__}) lacks {', '.join(missing)}, which Trackside"
+            " needs to run cells elsewhere. Nothing was rented.",
+            "a Python kernel with ipykernel 6.31 to 7.x",
+        )
+    if kernel.session.packer != "json":
+        raise UnsupportedKernel(
+            f"This kernel packs its messages with {kernel.session.packer!r}; Trackside needs JSON.",
+            "remove Session.packer from the Jupyter configuration",
+        )
+
+
+def _missing(owner: Any, names: Sequence[str]) -> Iterator[str]:
+    return (name for name in names if not hasattr(owner, name))
