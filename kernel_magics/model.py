@@ -44,6 +44,32 @@ class MetricSource(str, Enum):
 
 
 @dataclass(frozen=True)
+class CaptureSettings:
+    """What is recorded without asking: the ``[capture]`` section of ``trackside.toml``.
+
+    Attributes:
+        source: the cell's source.
+        outputs: the cell's outputs.
+        diff: what differs from the git commit.
+        packages: names and versions of what is installed.
+        environment: environment variables, secrets masked.
+        inferred_metrics: numbers found in outputs.
+    """
+
+    source: bool = True
+    outputs: bool = True
+    diff: bool = True
+    packages: bool = True
+    environment: bool = False
+    inferred_metrics: bool = True
+
+    @classmethod
+    def from_mapping(cls, given: Mapping[str, Any]) -> CaptureSettings:
+        """From the request's metadata; keys of newer versions are ignored, missing ones have their default."""
+        return cls(**{name: bool(given[name]) for name in cls.__dataclass_fields__ if name in given})
+
+
+@dataclass(frozen=True)
 class RunInfo:
     """One run as the store knows it.
 

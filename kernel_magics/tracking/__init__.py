@@ -1,0 +1,11 @@
+"""Recording a run: in a notebook, a script or a torchrun rank, here or on a GPU machine.
+
+Stdlib only and Python 3.9: this package travels to the GPU machine.
+"""
+
+from __future__ import annotations
+
+from kernel_magics.tracking.active import active_run, finish, init, log
+from kernel_magics.tracking.recorder import Run
+
+__all__ = ["Run", "active_run", "finish", "init", "log"]

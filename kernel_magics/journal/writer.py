@@ -1,0 +1,249 @@
+"""Writing a journal: one unbuffered append per frame, and an honest account of what could not be written.
+
+Stdlib only and Python 3.9: this module travels to the GPU machine.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Callable, List, Optional, Tuple
+
+from kernel_magics import paths
+from kernel_magics.errors import DataFolderError
+from kernel_magics.journal import format as fmt
+from kernel_magics.journal import lock, mounts
+
+HELD_LIMIT = 8 * 1024 * 1024
+"""Bytes of points and outputs kept in memory while the journal cannot be written; what is more is lost."""
+RETRY_S = 0.25
+BATCH_S = 0.1
+"""How long points may wait in memory on a network file system."""
+
+_sync_data = getattr(os, "fdatasync", os.fsync)
+
+
+class JournalWriter:
+    """Appends frames to a journal that it created and that nobody else writes.
+
+    Not thread-safe: whoever owns it holds a lock around every call but :meth:`sync`.
+
+    While the disk is full or broken, frames wait in memory up to :data:`HELD_LIMIT` and are written when that
+    is possible again, followed by an event that says what was late and how many points were lost. A frame cut
+    short by a full disk is taken back, so the journal stays whole.
+
+    Args:
+        folder: the run's folder; made when it is missing.
+        writer_id: the journal is ``<folder>/<writer_id>.journal``; it must not exist.
+        report: called with a sentence when writing fails, once per failure, and when it works again.
+        batched: gather points for :data:`BATCH_S` (network file systems); ``None`` asks the mount table.
+
+    Raises:
+        DataFolderError: the folder or the file cannot be made; says what to type.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        writer_id: str,
+        *,
+        report: Callable[[str], None],
+        batched: Optional[bool] = None,
+    ) -> None:
+        self.path = folder / f"{writer_id}.journal"
+        self._report = report
+        self._held: List[Tuple[bytes, int]] = []  # frames in memory, and the points in each
+        self._held_bytes = 0
+        self._lost_points = 0
+        self._lost_frames = 0
+        self._failed_since = 0.0
+        self._retry_at = 0.0
+        self._dirty = False
+        try:
+            paths.make_private_folder(folder)
+            # Locked before the journal exists: a reader never sees a journal whose writer seems dead.
+            lock.acquire(lock.lock_path(self.path))
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
+            self._descriptor = os.open(self.path, flags | getattr(os, "O_BINARY", 0), 0o600)
+            self._write_whole(fmt.pack_header())
+        except OSError as error:
+            lock.release(lock.lock_path(self.path))
+            raise unwritable(folder, error) from error
+        self._batched = mounts.is_network(folder) if batched is None else batched
+
+    @property
+    def closed(self) -> bool:
+        return self._descriptor < 0
+
+    @property
+    def batched(self) -> bool:
+        """Whether points are gathered before they are written (network file systems)."""
+        return self._batched
+
+    @property
+    def waiting_points(self) -> int:
+        """Points that are in memory only."""
+        return sum(points for _, points in self._held)
+
+    def append(self, frame: bytes, points: int = 0) -> bool:
+        """Append a whole frame that holds ``points`` points.
+
+        Returns:
+            Whether it is written, or held to be written. Never raises for a failing disk.
+        """
+        self._dirty = True
+        if self._held or self._batched:
+            return self._append_held(frame, points)
+        try:
+            written = os.write(self._descriptor, frame)
+        except OSError as error:
+            self._fail(error)
+            return self._keep(frame, points)
+        if written == len(frame):
+            return True
+        try:
+            self._finish_write(frame, written)
+        except OSError as error:
+            self._fail(error)
+            return self._keep(frame, points)
+        return True
+
+    def flush(self) -> None:
+        """Write what waits in memory, if it is time to try."""
+        if self._held and time.monotonic() >= self._retry_at:
+            self._write_held()
+
+    def sync(self) -> Optional[OSError]:
+        """Bring what is written to stable storage; may take as long as the disk does.
+
+        Needs no lock: it touches nothing but the descriptor, which only :meth:`close` closes.
+        """
+        if not self._dirty or self.closed:
+            return None
+        self._dirty = False
+        try:
+            _sync_data(self._descriptor)
+        except OSError as error:
+            return error
+        return None
+
+    def close(self) -> None:
+        """Sync, close, free the lock. What still waits in memory is tried once more, else reported as lost."""
+        if self.closed:
+            return
+        if self._held:
+            self._write_held()
+        if self._held or self._lost_frames:
+            self._report(
+                f"{self._lost_points + self.waiting_points:,} points and"
+                f" {self._lost_frames + len(self._held):,} frames could not be written to {self.path}"
+                " and are lost."
+            )
+        error = self.sync()
+        if error is not None:
+            self._report(f"{self.path} could not be brought to stable storage: {error.strerror}.")
+        self.abandon()
+        lock.release(lock.lock_path(self.path))
+
+    def abandon(self) -> None:
+        """Close the descriptor and nothing else (in a forked child, where the journal is the parent's)."""
+        descriptor, self._descriptor = self._descriptor, -1
+        self._held = []
+        if descriptor >= 0:
+            os.close(descriptor)
+
+    def _write_whole(self, data: bytes) -> None:
+        written = os.write(self._descriptor, data)
+        if written != len(data):
+            self._finish_write(data, written)
+
+    def _finish_write(self, data: bytes, written: int) -> None:
+        """Write the rest after a short write; when that fails, take the beginning back and raise."""
+        try:
+            while written < len(data):
+                written += os.write(self._descriptor, data[written:])
+        except OSError:
+            # By the file's size, not by a count of ours: an interrupt may have fallen between write and count.
+            os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - written)
+            raise
+
+    def _fail(self, error: OSError) -> None:
+        self._retry_at = time.monotonic() + RETRY_S
+        if self._failed_since:
+            return
+        self._failed_since = time.time()
+        self._report(
+            f"The run's journal cannot be written ({error.strerror}: {self.path}). Your code goes on. What it"
+            f" records waits in memory (up to {HELD_LIMIT >> 20} MiB) and is written when that is possible"
+            " again; if this process ends before, it is lost."
+        )
+
+    def _keep(self, frame: bytes, points: int) -> bool:
+        # Definitions, config, events and the finish may use as much again: without them points mean nothing.
+        bulky = points > 0 or len(frame) > 65536
+        if self._held_bytes + len(frame) > (HELD_LIMIT if bulky else 2 * HELD_LIMIT):
+            self._lost_points += points
+            self._lost_frames += 1
+            return False
+        self._held.append((frame, points))
+        self._held_bytes += len(frame)
+        return True
+
+    def _append_held(self, frame: bytes, points: int) -> bool:
+        """Append while the disk fails, or in batches; everything stays in order."""
+        if not self._held:
+            self._retry_at = time.monotonic() + BATCH_S
+        kept = self._keep(frame, points)
+        urgent = not self._failed_since and (points == 0 or self._held_bytes > HELD_LIMIT // 8)
+        if urgent or time.monotonic() >= self._retry_at:
+            self._write_held()
+        return kept
+
+    def _write_held(self) -> None:
+        """Write all that waits; frame by frame once the disk has failed, since each may fit where all do not."""
+        done = 0
+        try:
+            if not self._failed_since:
+                self._write_whole(b"".join(frame for frame, _ in self._held))
+                done = len(self._held)
+            while done < len(self._held):
+                self._write_whole(self._held[done][0])
+                done += 1
+        except OSError as error:
+            self._fail(error)
+        written, self._held = self._held[:done], self._held[done:]
+        self._held_bytes -= sum(len(frame) for frame, _ in written)
+        if self._failed_since and not self._held:
+            self._tell_recovery(len(written))
+
+    def _tell_recovery(self, late_frames: int) -> None:
+        since, self._failed_since = self._failed_since, 0.0
+        lost = self._lost_points
+        detail = f"The journal could not be written for {time.time() - since:.1f} s; " + (
+            f"{lost:,} points and {self._lost_frames - min(lost, self._lost_frames):,} other frames are lost."
+            if self._lost_frames
+            else "nothing is lost."
+        )
+        event = {
+            "time": time.time(),
+            "name": "points-lost" if self._lost_frames else "journal-delayed",
+            "level": "error" if self._lost_frames else "warning",
+            "detail": detail,
+            "since": since,
+            "late_frames": late_frames,
+            "lost_frames": self._lost_frames,
+            "lost_points": lost,
+        }
+        self._lost_points = self._lost_frames = 0
+        self.append(fmt.pack_frame(fmt.Kind.EVENT, fmt.pack_json(event)))
+        self._report(f"The run's journal can be written again. {detail}")
+
+
+def unwritable(folder: Path, error: OSError) -> DataFolderError:
+    """The error for a data folder that cannot be written, with what to type."""
+    return DataFolderError(
+        f"Runs cannot be recorded in {folder}: {error.strerror or error}. Nothing was recorded.",
+        remedy="set TRACKSIDE_DIR to a folder you can write, for example"
+        " TRACKSIDE_DIR=~/trackside (in a notebook: %env TRACKSIDE_DIR=/path, then run the cell again)",
+    )

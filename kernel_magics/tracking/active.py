@@ -1,0 +1,205 @@
+"""The active run of this process: ``init``, ``log``, ``finish``, and what happens when the process ends."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Callable, Iterable, Mapping, Optional, Tuple, Type, Union
+
+from kernel_magics import paths
+from kernel_magics.errors import UsageMistake
+from kernel_magics.model import RunStatus, is_run_id, new_run_id
+from kernel_magics.tracking import cell_join, endings, surroundings
+from kernel_magics.tracking.jsonable import as_mapping
+from kernel_magics.tracking.notices import notice
+from kernel_magics.tracking.recorder import Run
+from kernel_magics.tracking.scribe import RunHead, Scribe
+
+RUN_VARIABLE = "TRACKSIDE_RUN"
+"""Environment variable that holds the active run's id, so that a subprocess's ``init`` joins the run."""
+
+_active: Optional[Run] = None
+_exit_error: Optional[BaseException] = None
+_exit_hooked = False
+
+
+def active_run() -> Optional[Run]:
+    """The run that ``init`` made last in this process, unless it is finished."""
+    return _active if _active is not None and not _active.finished else None
+
+
+def init(  # noqa: PLR0913 - the public signature, wandb-shaped
+    project: Optional[str] = None,
+    name: Optional[str] = None,
+    config: Any = None,
+    tags: Iterable[str] = (),
+    group: Optional[str] = None,
+    *,
+    data_dir: Optional[Union[str, Path]] = None,
+    facts: Optional[Mapping[str, Any]] = None,
+    capture: Optional[Mapping[str, bool]] = None,
+) -> Run:
+    """Begin a run; it becomes the active one. A run that was active is finished first, with a notice.
+
+    In a tracked cell ``init`` gives that cell's run, brought up to date. In a subprocess of a process with an
+    active run it joins that run, with a journal of its own.
+
+    Args:
+        project: what the run belongs to; ``"default"`` by default.
+        name: what people call it; made up by default, it need not be unique.
+        config: a dict, an ``argparse.Namespace`` or a dataclass.
+        tags: words to find it by; one string is one tag.
+        group: joins runs of one experiment.
+        data_dir: where it is recorded; ``$TRACKSIDE_DIR`` or Jupyter's data folder by default.
+        facts: facts known already; they are not collected again (on a GPU machine: those of home).
+        capture: what to record without asking, as the ``[capture]`` section of the configuration names it; that
+            section by default.
+
+    Raises:
+        DataFolderError: the data folder cannot be written; says what to type.
+        ConfigurationError: the configuration is broken; says where.
+        UsageMistake: an argument is not what it should be. Nothing was recorded.
+    """
+    global _active
+    wanted = _config(config)
+    tags = (tags,) if isinstance(tags, str) else tuple(str(tag) for tag in tags)
+    of_cell = cell_join.join(cell_join.Wish(project, name, wanted, tags, group))
+    if isinstance(of_cell, Run):
+        return of_cell
+    home = surroundings.home()
+    settings = surroundings.capture_settings(home.capture if capture is None else capture)
+    data = paths.data_dir() if data_dir is None else Path(data_dir).expanduser().absolute()
+    head = _head(project, name, tags, group)
+    previous = active_run()
+    if previous is not None:
+        previous.finish()
+        notice(f"The run {previous.name} was still active; it is finished now, because a new one begins.")
+    joined = _joined_id(data)
+    if joined is not None:
+        head = RunHead(joined, head.name, head.project, head.group, head.tags, head.created)
+    run = Run(Scribe(head, data, member=joined is not None))
+    run.config.update(wanted)
+    if joined is None:
+        os.environ[RUN_VARIABLE] = run.id
+        run.on_finish(_leave_environment)
+    surroundings.observe(run, settings, {**home.facts, **(facts or {})}, member=joined is not None)
+    _active = run
+    _hook_exit()
+    return run
+
+
+def leave(run: Run) -> None:
+    """``run`` is no longer the active one, if it was; it goes on being recorded."""
+    global _active
+    if _active is run:
+        _active = None
+
+
+def log(data: Mapping[str, Any], step: Optional[int] = None) -> None:
+    """:meth:`Run.log` of the active run; without one a warning, said once."""
+    run = _active
+    if run is None:
+        _no_run("log")
+    else:
+        run.log(data, step)
+
+
+def finish(status: Union[str, RunStatus] = "finished", error: Optional[BaseException] = None) -> None:
+    """:meth:`Run.finish` of the active run; nothing when there is none."""
+    run = active_run()
+    if run is not None:
+        run.finish(status, error)
+
+
+def _head(
+    project: Optional[str], name: Optional[str], tags: Tuple[str, ...], group: Optional[str]
+) -> RunHead:
+    now = time.time()
+    run_id = new_run_id(now)
+    return RunHead(
+        id=run_id,
+        name=str(name) if name else f"{surroundings.program_name()}-{run_id[-6:]}",
+        project=str(project) if project else "default",
+        group=None if group is None else str(group),
+        tags=tags,
+        created=now,
+    )
+
+
+def _config(config: Any) -> Mapping[str, Any]:
+    try:
+        return as_mapping(config)
+    except TypeError as error:
+        raise UsageMistake(
+            f"init(config=…): {error}. No run was begun.", remedy='km.init(config={"lr": 0.1})'
+        ) from None
+
+
+def _joined_id(data: Path) -> Optional[str]:
+    """The run of the process that started this one, if it records into the same data folder."""
+    run_id = os.environ.get(RUN_VARIABLE, "")
+    if is_run_id(run_id) and (paths.runs_dir(data) / run_id).is_dir():
+        return run_id
+    return None
+
+
+def _leave_environment() -> None:
+    os.environ.pop(RUN_VARIABLE, None)
+
+
+_told_no_run = False
+
+
+def _no_run(what: str) -> None:
+    global _told_no_run
+    if not _told_no_run:
+        _told_no_run = True
+        notice(
+            f"{what}() recorded nothing, because no run is active. Begin one: km.init(project=…). (Said once.)"
+        )
+
+
+def _hook_exit() -> None:
+    """Finish the active run when the interpreter ends: ``failed`` after an uncaught exception."""
+    global _exit_hooked
+    if _exit_hooked:
+        return
+    _exit_hooked = True
+    atexit.register(_finish_at_exit)
+    sys.excepthook = _remembering(sys.excepthook)
+    if "IPython" not in sys.modules:  # there sys.exit() in a cell ends the cell, not the process
+        sys.exit = _remembering_exit(sys.exit)
+
+
+ExceptHook = Callable[[Type[BaseException], BaseException, Optional[TracebackType]], Any]
+
+
+def _remembering(previous: ExceptHook) -> ExceptHook:
+    def excepthook(
+        kind: Type[BaseException], error: BaseException, traceback: Optional[TracebackType]
+    ) -> None:
+        global _exit_error
+        if not hasattr(sys, "ps1"):  # at a prompt an exception does not end the process
+            _exit_error = error
+        previous(kind, error, traceback)
+
+    return excepthook
+
+
+def _remembering_exit(previous: Callable[..., Any]) -> Callable[..., Any]:
+    def exit(status: Any = None, /) -> None:
+        global _exit_error
+        _exit_error = SystemExit(status)
+        previous(status)
+
+    return exit
+
+
+def _finish_at_exit() -> None:
+    run = active_run()
+    if run is not None:
+        run.finish(endings.status_of(_exit_error), _exit_error)

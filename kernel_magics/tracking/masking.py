@@ -1,0 +1,48 @@
+"""Keeping known secrets out of the record, visibly."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Mapping, Optional, Tuple
+
+_SECRET_NAME = re.compile(
+    r"(^|_)(TOKENS?|SECRETS?|PASSWORD|PASSWD|PASSPHRASE|PASS|CREDENTIALS?|APIKEY|KEYS?|PAT|DSN|WEBHOOK)(_|$)",
+    re.IGNORECASE,
+)
+_SHORTEST = 8
+"""Shorter values ("1", "true", "default") would mask half of every text."""
+
+
+def looks_secret(name: str) -> bool:
+    """Whether an environment variable of this name usually holds a secret."""
+    return _SECRET_NAME.search(name) is not None
+
+
+def mask_text(name: str) -> str:
+    """What is written in a secret's place."""
+    return f"[masked: ${name}]"
+
+
+class Mask:
+    """Replaces the values of secret-looking environment variables wherever they occur in a text.
+
+    Args:
+        environ: where secrets are looked for; the process's environment by default.
+    """
+
+    def __init__(self, environ: Optional[Mapping[str, str]] = None) -> None:
+        found = {}
+        for name, value in (os.environ if environ is None else environ).items():
+            if len(value) >= _SHORTEST and looks_secret(name) and not os.path.exists(value):
+                found[value] = name
+        # The longest first: one secret may contain another.
+        self._secrets: Tuple[Tuple[str, str], ...] = tuple(
+            (value, mask_text(found[value])) for value in sorted(found, key=len, reverse=True)
+        )
+
+    def __call__(self, text: str) -> str:
+        for value, replacement in self._secrets:
+            if value in text:
+                text = text.replace(value, replacement)
+        return text

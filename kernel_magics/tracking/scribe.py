@@ -1,0 +1,259 @@
+"""What one process writes about one run: its journal, the lock around it, and its thread.
+
+Stdlib only and Python 3.9: this module travels to the GPU machine.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import weakref
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable, Collection, Dict, List, Mapping, Optional, Set, Tuple
+from zlib import crc32
+
+from kernel_magics import paths
+from kernel_magics.errors import DataFolderError
+from kernel_magics.journal import format as fmt
+from kernel_magics.journal.writer import BATCH_S, JournalWriter
+from kernel_magics.model import MetricSource, random_word
+from kernel_magics.tracking.background import Background, Task
+from kernel_magics.tracking.jsonable import jsonable
+from kernel_magics.tracking.masking import Mask
+from kernel_magics.tracking.notices import notice
+from kernel_magics.tracking.processes import writer_identity
+from kernel_magics.tracking.series import Layout, MetricTable
+
+SYNC_S = 3.0
+_MARKER = fmt.MARKER
+_POINTS = int(fmt.Kind.POINTS)
+_time = time.time
+_scribes: weakref.WeakSet[Scribe] = weakref.WeakSet()
+
+
+@dataclass(frozen=True)
+class RunHead:
+    """What a run is called. Written into the first frame of every journal of the run."""
+
+    id: str
+    name: str
+    project: str
+    group: Optional[str]
+    tags: Tuple[str, ...]
+    created: float
+
+    def to_json(self) -> Dict[str, Any]:
+        return {
+            "id": self.id,
+            "project": self.project,
+            "name": self.name,
+            "group": self.group,
+            "tags": list(self.tags),
+            "created": self.created,
+        }
+
+
+class Scribe:
+    """Writes frames about a run from any thread of this process; never raises for a failing disk.
+
+    A forked child starts a journal of its own at its first frame. Journals of children and of processes that
+    joined have the role ``member``: they never write a finish frame, which would end the run for all.
+
+    Args:
+        head: the run.
+        data: the data folder.
+        member: whether the run was made by another process, which this one joins.
+
+    Raises:
+        DataFolderError: nothing can be written in the data folder.
+    """
+
+    def __init__(self, head: RunHead, data: Path, *, member: bool = False) -> None:
+        self.head = head
+        self.data = data
+        self.member = member
+        self.closed = False
+        self.lock = threading.RLock()
+        self.table = MetricTable(lambda frame: self._frame(frame))
+        self.on_fork: List[Callable[[], None]] = []
+        self._told: Set[str] = set()
+        self._background: Optional[Background] = None
+        self._writer: Optional[JournalWriter] = self._open()
+        _scribes.add(self)
+
+    def _open(self, batched: Optional[bool] = None) -> JournalWriter:
+        role = "member" if self.member else "main"
+        identity = writer_identity(f"{role}-{random_word(8)}", role)
+        folder = paths.runs_dir(self.data) / self.head.id
+        writer = JournalWriter(folder, identity["id"], report=self._report, batched=batched)
+        head = jsonable({**self.head.to_json(), "writer": identity}, Mask())
+        writer.append(fmt.pack_frame(fmt.Kind.RUN, fmt.pack_json(head)))
+        return writer
+
+    def points(
+        self, layout: Layout, step: Optional[int], values: Collection[Any], when: Optional[float] = None
+    ) -> bool:
+        """Append one points frame. This is the hot path of ``log()``.
+
+        Args:
+            step: ``None`` for the one after the largest so far.
+            values: one per metric of the layout, of types in :data:`kernel_magics.tracking.values.PLAIN`.
+            when: seconds since the epoch; now by default.
+
+        Returns:
+            Whether it is written or held to be written.
+
+        Raises:
+            struct.error, OverflowError: a number does not fit; nothing was written.
+        """
+        with self.lock:
+            if self._writer is None:
+                return False
+            steps = layout.steps
+            if step is None:
+                step = steps.last + 1
+            body = layout.pack(_MARKER, layout.length, _POINTS, layout.number, step, when or _time(), *values)
+            if step > steps.last:
+                steps.last = step
+            return self._writer.append(body + crc32(body).to_bytes(4, "little"), layout.count)
+
+    def layout(
+        self, names: Tuple[str, ...], source: MetricSource, units: Optional[Mapping[str, str]] = None
+    ) -> Optional[Layout]:
+        """The layout of ``names``, defined in the journal if need be; ``None`` when nothing can be kept.
+
+        Raises:
+            ValueError: more metrics than a frame can hold.
+        """
+        with self.lock:
+            return self.table.layout(names, source, units) if self._ready() else None
+
+    def write(self, kind: fmt.Kind, content: Mapping[str, Any]) -> bool:
+        """Append a JSON frame: ``content`` with known secrets masked and made of what JSON can say."""
+        return self.write_payload(kind, fmt.pack_json(jsonable(content, Mask())))
+
+    def write_payload(self, kind: fmt.Kind, payload: bytes) -> bool:
+        """Append a frame of any kind. What is too large for one is replaced by an event that says so."""
+        try:
+            frame = fmt.pack_frame(kind, payload)
+        except ValueError as error:
+            detail = f"A {kind.name.lower()} record was left out: {error}."
+            return self.event("record-too-large", level="error", detail=detail)
+        with self.lock:
+            return self._frame(frame) if self._ready() else False
+
+    def event(self, name: str, level: str = "info", detail: str = "", **more: Any) -> bool:
+        """Append an event of now."""
+        return self.write(
+            fmt.Kind.EVENT, {**more, "time": _time(), "name": name, "level": level, "detail": detail}
+        )
+
+    def tell_once(self, key: str, message: str, event: str) -> None:
+        """Warn the person, and note it in the journal, once per ``key``."""
+        with self.lock:
+            if key in self._told:
+                return
+            self._told.add(key)
+        notice(message)
+        if not self.closed:
+            self.event(event, level="warning", detail=message)
+
+    def start(self, tasks: List[Task]) -> None:
+        """Start the thread that syncs, retries and does ``tasks``."""
+        own = [Task(self._flush, self._flush_interval), Task(self._sync, lambda: SYNC_S)]
+        background = Background([*own, *tasks], self._close_writer)
+        try:
+            background.start()
+        except RuntimeError as error:
+            self.tell_once(
+                "thread",
+                f"The run's background thread cannot be started ({error}): no telemetry.",
+                "no-thread",
+            )
+        self._background = background
+
+    def close(self, last_frames: List[bytes], timeout: float) -> bool:
+        """Append the last frames, sync and close; whether that was done within ``timeout`` seconds."""
+        with self.lock:
+            if self.closed:
+                return True
+            for frame in last_frames:
+                if self._ready():
+                    self._frame(frame)
+            self.closed = True
+            self.table.forget()
+            background, self._background = self._background, None
+        if background is not None:
+            return background.stop(timeout)
+        self._close_writer()
+        return True
+
+    @property
+    def silent(self) -> bool:
+        """Whether this process has no journal of the run (a forked child that recorded nothing)."""
+        return self._writer is None
+
+    def _ready(self) -> bool:
+        """Whether frames can be appended; opens the journal of a forked child. The lock is held."""
+        if self._writer is None and not self.closed:
+            try:
+                self._writer = self._open(batched=False)
+            except DataFolderError as error:
+                self.closed = True
+                notice(str(error))
+        return self._writer is not None
+
+    def _frame(self, frame: bytes) -> bool:
+        return self._writer is not None and self._writer.append(frame)
+
+    def _flush_interval(self) -> float:
+        writer = self._writer
+        return BATCH_S if writer is not None and writer.batched else 0.5
+
+    def _flush(self) -> None:
+        with self.lock:
+            if self._writer is not None:
+                self._writer.flush()
+
+    def _sync(self) -> None:
+        writer = self._writer
+        error = writer.sync() if writer is not None else None
+        if error is not None:
+            self.tell_once(
+                "sync",
+                f"The run's journal could not be brought to stable storage ({error.strerror}). What is recorded"
+                " is safe from the end of this process, but not from a power cut.",
+                "sync-failed",
+            )
+
+    def _close_writer(self) -> None:
+        with self.lock:
+            writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.close()
+
+    def _report(self, message: str) -> None:
+        notice(message)
+
+    def _leave_to_parent(self) -> None:
+        """In a forked child: the journal, the lock and the thread are the parent's."""
+        self.lock = threading.RLock()
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.abandon()
+        self._background = None
+        self.member = True
+        self.table.forget()
+        for action in self.on_fork:
+            action()
+
+
+def _after_fork() -> None:
+    for scribe in list(_scribes):
+        scribe._leave_to_parent()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
