@@ -121,7 +121,7 @@ class Lease:
         return {**asdict(self), "state": str(self.state), "handle": dict(self.handle)}
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> "Lease":
+    def from_json(cls, data: Mapping[str, Any]) -> Lease:
         """The inverse of :meth:`to_json`; keys of newer versions are ignored."""
         known = {key: data[key] for key in cls.__dataclass_fields__ if key in data}
         known["state"] = LeaseState(known["state"])

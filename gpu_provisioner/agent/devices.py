@@ -1,0 +1,101 @@
+"""The machine's GPUs, as NVML describes them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Dict, List
+
+_GIB = 2**30
+_HIDDEN_USE_BYTES = 1 * _GIB
+"""Memory in use beyond which a GPU counts as busy although no process shows (containers hide processes)."""
+
+
+def describe_gpus() -> Dict[str, Any]:
+    """``{"gpus": [{index, name, uuid, memory_gib, busy, busy_reason}], "gpu_problem": sentence or ""}``.
+
+    Never raises: a machine without a driver has no GPUs, and the sentence says why.
+    """
+    try:
+        nvml = _nvml()
+    except ImportError:
+        return {"gpus": [], "gpu_problem": "the package nvidia-ml-py is not installed"}
+    try:
+        nvml.nvmlInit()
+    except nvml.NVMLError as error:
+        return {"gpus": [], "gpu_problem": _why_no_nvml(nvml, error)}
+    gpus: List[Dict[str, Any]] = []
+    problem = ""
+    try:
+        for index in range(nvml.nvmlDeviceGetCount()):
+            try:
+                gpus.append(_describe(nvml, index))
+            except nvml.NVMLError as error:
+                problem = f"GPU {index} does not answer: {error}"
+    except nvml.NVMLError as error:
+        problem = f"NVML failed: {error}"
+    finally:
+        nvml.nvmlShutdown()
+    return {"gpus": gpus, "gpu_problem": problem}
+
+
+def _nvml() -> ModuleType:
+    try:
+        import pynvml
+    except ImportError:
+        sys.path.append(str(Path(__file__).parent.parent.parent / "vendor"))
+        import pynvml
+    module: ModuleType = pynvml
+    return module
+
+
+def _why_no_nvml(nvml: Any, error: Exception) -> str:
+    if isinstance(error, nvml.NVMLError_LibraryNotFound):
+        return "no NVIDIA driver is installed (libnvidia-ml.so.1 was not found)"
+    if isinstance(error, nvml.NVMLError_DriverNotLoaded):
+        return "the NVIDIA driver is installed but not loaded"
+    return f"NVML does not start: {error}"
+
+
+def _describe(nvml: Any, index: int) -> Dict[str, Any]:
+    handle = nvml.nvmlDeviceGetHandleByIndex(index)
+    memory = nvml.nvmlDeviceGetMemoryInfo(handle)
+    reason = _busy_reason(nvml, handle, memory)
+    return {
+        "index": index,
+        "name": _text(nvml.nvmlDeviceGetName(handle)),
+        "uuid": _text(nvml.nvmlDeviceGetUUID(handle)),
+        "memory_gib": round(memory.total / _GIB, 1),
+        "busy": bool(reason),
+        "busy_reason": reason,
+    }
+
+
+def _busy_reason(nvml: Any, handle: Any, memory: Any) -> str:
+    """Who uses the GPU, or ``""``."""
+    try:
+        processes = nvml.nvmlDeviceGetComputeRunningProcesses(handle)
+    except nvml.NVMLError:
+        processes = []
+    used = f"{memory.used / _GIB:.1f} of {memory.total / _GIB:.0f} GiB in use"
+    if processes:
+        names = ", ".join(_process_name(process.pid) for process in processes[:3])
+        return f"{names}: {used}" if len(processes) <= 3 else f"{len(processes)} processes: {used}"
+    if memory.used > _HIDDEN_USE_BYTES:
+        return f"{used} by a process that cannot be seen from here"
+    return ""
+
+
+def _process_name(pid: int) -> str:
+    try:
+        name = Path(f"/proc/{pid}/comm").read_text().strip()
+        owner = Path(f"/proc/{pid}").stat().st_uid
+    except OSError:
+        return f"process {pid}"
+    return f"{name} ({pid}{'' if owner == os.getuid() else ', of another user'})"
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)

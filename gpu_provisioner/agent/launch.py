@@ -1,0 +1,122 @@
+"""What the bootstrap stub calls once the payload is there: start the agent or find it, then become its pipe.
+
+Runs as ``python -I -S``: standard library only. What it says to the near end, before it becomes the pipe, is
+one JSON object a line: ``{"stage": …}``, at last ``{"attached": true}``, or ``{"error": …, "remedy": …}``, or
+``{"gone": reason}`` when there is nothing left to attach to.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Callable, Dict, Mapping, Optional
+
+from gpu_provisioner.agent.attach import join
+from gpu_provisioner.agent.places import (
+    UnsafeFolder,
+    agent_facts,
+    agent_folder,
+    private_folder,
+    runtime_folder,
+    write_private,
+)
+
+_START_LIMIT_S = 30.0
+_BOOT = (
+    "import sys; sys.path[:] = [sys.argv[1]] + [p for p in sys.path if p]; "
+    "from gpu_provisioner.agent.main import main; main(sys.argv[2:])"
+)
+
+Say = Callable[[Mapping[str, Any]], None]
+
+
+def main(header: Dict[str, Any], say: Say) -> None:
+    """Act on the near end's header (see :mod:`gpu_provisioner.bootstrap`), then pipe until the end."""
+    try:
+        folder = agent_folder(header["lease"], os.environ)
+        sock = connect(folder)
+        if sock is None:
+            if header["mode"] == "launch":
+                private_folder(folder)
+                write_private(folder / "config.json", json.dumps(header["agent"]).encode())
+                answer = start_agent(folder, "launch")
+            elif folder.is_dir() and (folder / "config.json").exists():
+                answer = start_agent(folder, "salvage")
+            else:
+                say({"gone": f"there is no agent, and no folder {folder} that it could have left"})
+                return
+            if answer.get("error"):
+                say(answer)
+                return
+            sock = connect(folder)
+        if sock is None:
+            say({"error": f"The agent started but does not answer; its log is {folder}/agent.log."})
+            return
+    except (UnsafeFolder, OSError) as error:
+        say({"error": f"No agent can run there: {error}."})
+        return
+    say({"attached": True})
+    join(sock)
+
+
+def connect(folder: Path) -> Optional[socket.socket]:
+    """A connection to the folder's agent, ``None`` when none answers."""
+    facts = agent_facts(folder) or {}
+    for path in (facts.get("socket"), str(runtime_folder(folder.name, os.environ) / "attach")):
+        if not path:
+            continue
+        sock = socket.socket(socket.AF_UNIX)
+        try:
+            sock.connect(path)
+        except OSError:
+            sock.close()
+            continue
+        return sock
+    return None
+
+
+def start_agent(folder: Path, mode: str) -> Dict[str, Any]:
+    """Start the agent as a daemon and wait for its first word: ``{"socket": …}`` or ``{"error": …}``."""
+    reader, writer = os.pipe()
+    os.set_inheritable(writer, True)
+    environment = {name: value for name, value in os.environ.items() if name != "JPY_PARENT_PID"}
+    payload = str(Path(__file__).parent.parent.parent)
+    with open(os.open(folder / "agent.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-c", _BOOT, payload, str(folder), str(writer), mode],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=environment,
+            cwd=str(folder),
+            pass_fds=(writer,),
+            start_new_session=True,
+        )
+    os.close(writer)
+    process.wait()
+    said = b""
+    while not said.endswith(b"\n"):
+        if not select.select([reader], [], [], _START_LIMIT_S)[0]:
+            break
+        piece = os.read(reader, 65536)
+        if not piece:
+            break
+        said += piece
+    os.close(reader)
+    if said.endswith(b"\n"):
+        answer = json.loads(said)
+        return answer if isinstance(answer, dict) else {}
+    return {"error": f"The agent did not start: {_last_line(folder / 'agent.log')}"}
+
+
+def _last_line(log: Path) -> str:
+    try:
+        lines = log.read_text(errors="replace").strip().splitlines()
+    except OSError:
+        lines = []
+    return lines[-1] if lines else "it left no word in its log."

@@ -1,0 +1,114 @@
+"""The agent's process, from its first instruction.
+
+Order matters for speed: the kernel is started before ZeroMQ is imported, so that both get ready at once. It
+matters for safety too: a supervisor, forked while the process is still small, outlives the agent and ends the
+kernel should the agent be killed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import importlib.util
+import json
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+from typing import Any, Dict, List, Optional
+
+from gpu_provisioner.agent.places import private_folder, read_json, runtime_folder
+from gpu_provisioner.agent.process import AgentConfig, KernelProcess
+from gpu_provisioner.agent.supervisor import supervise
+
+
+def main(arguments: List[str]) -> None:
+    """``main([folder, ready file descriptor, "launch" or "salvage"])``, in a session of its own.
+
+    One JSON line goes to the descriptor: ``{"socket": path}``, or ``{"error": sentence, "remedy": …}``.
+    """
+    folder, ready, mode = Path(arguments[0]), int(arguments[1]), arguments[2]
+    if os.fork():
+        os._exit(0)
+    reader, writer = os.pipe()
+    agent = os.fork()
+    if agent:
+        os.close(writer)
+        os.close(ready)
+        runtime = runtime_folder(folder.name, os.environ)
+        os._exit(supervise(agent, reader, folder, runtime))
+    os.close(reader)
+    status = 1
+    try:
+        status = run_agent(folder, ready, writer, salvage=mode == "salvage")
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def run_agent(folder: Path, ready: int, supervisor: int, salvage: bool) -> int:
+    """Be the agent of ``folder`` until it is stopped. Returns the exit status."""
+    lock = os.open(folder / "agent.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        _say(ready, {"socket": None})
+        return 0
+    config = AgentConfig.from_json(read_json(folder / "config.json") or {"lease": folder.name})
+    missing = _what_is_missing()
+    if missing:
+        _say(ready, missing)
+        return 0
+    wakeup = _catch_signals()
+    runtime = private_folder(runtime_folder(config.lease, os.environ))
+
+    def tell_supervisor(group: int) -> None:
+        os.write(supervisor, f"{group}\n".encode())
+
+    kernel: Optional[KernelProcess] = None
+    if not salvage:
+        private_folder(folder / "data")
+        kernel = KernelProcess.start(config, folder, runtime, epoch=1)
+        tell_supervisor(kernel.pid)
+    from gpu_provisioner.agent.loop import Agent
+
+    agent = Agent(config, folder, runtime, kernel, wakeup, tell_supervisor)
+    if salvage:
+        agent.report_predecessor(read_json(folder / "died.json") or {})
+    _say(ready, {"socket": str(runtime / "attach")})
+    agent.run()
+    shutil.rmtree(runtime, ignore_errors=True)
+    if agent.is_all_home:
+        shutil.rmtree(folder, ignore_errors=True)
+    return 0
+
+
+def _say(handle: int, message: Dict[str, Any]) -> None:
+    os.write(handle, json.dumps(message).encode() + b"\n")
+    os.close(handle)
+
+
+def _what_is_missing() -> Optional[Dict[str, str]]:
+    for name in ("ipykernel", "zmq"):
+        if importlib.util.find_spec(name) is None:
+            return {
+                "error": f"{sys.executable} has no {name}, so no kernel can be started there.",
+                "remedy": f"{sys.executable} -m pip install ipykernel",
+            }
+    return None
+
+
+def _catch_signals() -> int:
+    """A descriptor that becomes readable at SIGTERM and SIGCHLD.
+
+    SIGINT and SIGHUP are caught and mean nothing. They are not ignored: that would be inherited by the kernel
+    and by all that it starts, and Ctrl-C would no longer end them.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    os.set_blocking(writer, False)
+    for number in (signal.SIGTERM, signal.SIGCHLD, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda *_: None)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    return reader

@@ -1,0 +1,101 @@
+"""A carrier: the subprocess whose stdin and stdout reach the agent (``ssh``, ``srun``, or simply Python)."""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import tempfile
+import time
+from typing import Sequence
+
+from gpu_provisioner.agent.attach import widen_pipe
+
+_PIECE = 1 << 20
+_STDERR_KEPT = 4000
+
+
+class Carrier:
+    """A running carrier. Its exit code is never believed: some tools exit 0 when a line breaks.
+
+    Args:
+        argv: program and arguments; never a shell string.
+    """
+
+    def __init__(self, argv: Sequence[str]) -> None:
+        # A file, not a pipe: nobody reads it while things go well, and a full pipe would stop the carrier.
+        self._stderr = tempfile.TemporaryFile()
+        self._process = subprocess.Popen(
+            list(argv),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._stderr,
+            bufsize=0,
+            start_new_session=True,
+        )
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._in = self._process.stdin.fileno()
+        self._out = self._process.stdout.fileno()
+        os.set_blocking(self._in, False)
+        widen_pipe(self._out)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def read(self) -> bytes:
+        """Whatever has arrived; waits for the first byte. ``b""`` is the end."""
+        try:
+            return os.read(self._out, _PIECE)
+        except OSError:
+            return b""
+
+    def read_until(self, deadline: float) -> bytes:
+        """As :meth:`read`, but raises ``TimeoutError`` once ``time.monotonic()`` has reached ``deadline``."""
+        wait = max(0.0, deadline - time.monotonic())
+        if not select.select([self._out], [], [], wait)[0]:
+            raise TimeoutError
+        return self.read()
+
+    def write(self, data: bytes) -> int:
+        """Write what fits now without waiting; how many bytes that was. ``OSError`` once it has ended."""
+        try:
+            return os.write(self._in, data)
+        except BlockingIOError:
+            return 0
+
+    def write_all(self, data: bytes, deadline: float) -> None:
+        """Write everything; ``TimeoutError`` at the deadline, ``OSError`` once it has ended."""
+        view = memoryview(data)
+        while view:
+            view = view[self.write(view[:_PIECE].tobytes()) :]
+            if view and not self.wait_writable(max(0.0, deadline - time.monotonic())):
+                raise TimeoutError
+
+    def wait_writable(self, seconds: float) -> bool:
+        try:
+            return bool(select.select([], [self._in], [], seconds)[1])
+        except (OSError, ValueError):
+            return False
+
+    def complaint(self) -> str:
+        """The end of what it wrote to stderr."""
+        try:
+            size = self._stderr.seek(0, os.SEEK_END)
+            self._stderr.seek(max(0, size - _STDERR_KEPT))
+            return self._stderr.read().decode(errors="replace").strip()
+        except (OSError, ValueError):
+            return ""
+
+    def kill(self) -> None:
+        """End it at once; :meth:`read` in another thread returns. May be called again."""
+        self._process.kill()
+
+    def close(self) -> None:
+        """End it, wait for it, give its descriptors back. Only the thread that reads may call this."""
+        self._process.kill()
+        self._process.wait()
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.stdout.close()
+        self._stderr.close()

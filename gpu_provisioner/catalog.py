@@ -1,0 +1,140 @@
+"""What is to be had: all targets are asked at once, and one offer is chosen, never another than was asked for."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Callable, List, Optional, Sequence, Tuple
+
+from gpu_provisioner.errors import NoOffer, ProvisionError
+from gpu_provisioner.model import GpuRequest, Offer
+from gpu_provisioner.providers import provider_of
+from gpu_provisioner.providers.base import LiveLeases, Provider, Target
+
+ANSWER_LIMIT_S = 20.0
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A target that could not be asked, and why."""
+
+    target: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What all targets said to one request."""
+
+    offers: Tuple[Offer, ...] = ()
+    problems: Tuple[Problem, ...] = ()
+    inventories: Tuple[Tuple[str, str], ...] = field(default=())
+    """(target, what is there at all) of the targets that offered nothing."""
+
+
+class Catalog:
+    """Asks targets for offers.
+
+    Args:
+        targets: asked all at once, each in a thread of its own.
+        live_leases: what the user holds already.
+        answer_limit_s: a target that is slower is left out and named among the problems.
+    """
+
+    def __init__(
+        self, targets: Sequence[Target], live_leases: LiveLeases, answer_limit_s: float = ANSWER_LIMIT_S
+    ) -> None:
+        self._targets = list(targets)
+        self._live_leases = live_leases
+        self._answer_limit_s = answer_limit_s
+
+    def survey(self, request: GpuRequest) -> Survey:
+        """Ask every target; the cheapest offer first, then the smallest GPU, then the targets' own order."""
+        answers: queue.Queue[Tuple[Target, Tuple[Offer, ...], str, Optional[str]]] = queue.Queue()
+        for target in self._targets:
+            # Daemon threads: one that hangs in a dead network must not keep the interpreter from ending.
+            threading.Thread(target=self._ask, args=(target, request, answers), daemon=True).start()
+        waiting = {target.name for target in self._targets}
+        offers: List[Offer] = []
+        problems: List[Problem] = []
+        inventories: List[Tuple[str, str]] = []
+        deadline = time.monotonic() + self._answer_limit_s
+        while waiting:
+            try:
+                target, found, inventory, problem = answers.get(timeout=max(0.0, deadline - time.monotonic()))
+            except queue.Empty:
+                break
+            waiting.discard(target.name)
+            offers.extend(found)
+            if problem is not None:
+                problems.append(Problem(target.name, problem))
+            elif not found:
+                inventories.append((target.name, inventory))
+        late = f"did not answer within {self._answer_limit_s:.0f} s"
+        problems.extend(Problem(name, late) for name in sorted(waiting))
+        order = {target.name: index for index, target in enumerate(self._targets)}
+        offers.sort(key=lambda offer: (*_price_rank(offer), _memory(offer), order[offer.target]))
+        return Survey(tuple(offers), tuple(problems), tuple(sorted(inventories)))
+
+    def choose(
+        self, requests: Sequence[GpuRequest], on_progress: Callable[[str, str], None] = lambda *_: None
+    ) -> Offer:
+        """The best offer for the first request that has any, in the order the user gave.
+
+        Raises:
+            NoOffer: with what was looked for, what is there, and what to type.
+        """
+        surveys: List[Survey] = []
+        for index, request in enumerate(requests):
+            survey = self.survey(request)
+            surveys.append(survey)
+            for problem in survey.problems:
+                on_progress("offers", f"{problem.target}: {problem.message}")
+            if not survey.offers:
+                continue
+            offer = survey.offers[0]
+            wanted = " or ".join(earlier.text for earlier in requests[:index])
+            instead = f"No {wanted} is to be had; " if wanted else ""
+            on_progress("offer", f"{instead}{offer.device} on {offer.target}: {offer.detail}.")
+            return offer
+        raise _no_offer(requests, surveys)
+
+    def _ask(
+        self,
+        target: Target,
+        request: GpuRequest,
+        answers: queue.Queue[Tuple[Target, Tuple[Offer, ...], str, Optional[str]]],
+    ) -> None:
+        try:
+            provider: Provider = provider_of(target, self._live_leases)
+            offers = tuple(provider.offers(request))
+            answers.put((target, offers, "" if offers else provider.inventory(), None))
+        except ProvisionError as error:
+            answers.put((target, (), "", error.message))
+        except Exception as error:  # noqa: BLE001 - a provider from elsewhere; its failure is shown, others go on
+            answers.put((target, (), "", f"{type(error).__name__}: {error}"))
+
+
+def _price_rank(offer: Offer) -> Tuple[int, float]:
+    """This machine first (it is there anyway), then by price; what has no known price comes last."""
+    if offer.provider == "local":
+        return 0, offer.usd_per_hour or 0.0
+    return (1, offer.usd_per_hour) if offer.usd_per_hour is not None else (2, 0.0)
+
+
+def _memory(offer: Offer) -> float:
+    return min((gpu.memory_gib for gpu in offer.gpus), default=0.0)
+
+
+def _no_offer(requests: Sequence[GpuRequest], surveys: Sequence[Survey]) -> NoOffer:
+    wanted = " or ".join(request.text for request in requests)
+    lines: List[str] = []
+    for survey in surveys:
+        lines += [f"{target}: {inventory}" for target, inventory in survey.inventories]
+        lines += [f"{problem.target}: {problem.message}" for problem in survey.problems]
+    seen = ". ".join(dict.fromkeys(lines))
+    message = f"No {wanted} is free on any target, and nothing was rented. {seen}.".replace("..", ".")
+    typed = " --or ".join(request.text for request in requests)
+    return NoOffer(message, f"%gpu_provision {typed} --or cpu")

@@ -1,0 +1,326 @@
+"""The holder of a lease: the one process that keeps its Link, its home journal, and brings its files home."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+import socket
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
+
+from gpu_provisioner import wire
+from gpu_provisioner.agent.places import private_folder, read_json, write_private
+from gpu_provisioner.arrivals import Arrivals
+from gpu_provisioner.bootstrap import open_carrier
+from gpu_provisioner.errors import BootstrapError, LeaseError
+from gpu_provisioner.home import HomeJournal, home_folder
+from gpu_provisioner.leases import LeaseBook
+from gpu_provisioner.link import Link
+from gpu_provisioner.model import Lease, LeaseState
+from gpu_provisioner.providers import provider_of_lease
+from gpu_provisioner.wire import Record
+
+_CHECKPOINT_BYTES = 16 << 20
+_RELEASE_LIMIT_S = 30.0
+
+log = logging.getLogger("trackside.holder")
+
+OnRecords = Callable[[List[Record]], None]
+OnState = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Welcome:
+    """What the agent said when the line came up.
+
+    Attributes:
+        epoch: number of the kernel, from 1; each restart or death begins another.
+        offset, end: spool offsets in bytes: where this connection resumed, and how far the spool reached.
+        pid: of the remote kernel, ``None`` when none runs.
+        machine: ``host``, ``python``, ``executable``, ``platform``, ``cores``, ``gpus``, ``folder``.
+    """
+
+    epoch: int
+    offset: int
+    end: int
+    pid: Optional[int]
+    machine: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Holder:
+    """Holds one lease. At most one exists for a lease, in all processes of this machine.
+
+    Args:
+        lease: whose agent runs already (see :func:`gpu_provisioner.provisioner.provision`).
+        data_dir: the data folder.
+        on_records: called in the Link's reading thread with a list of ``(end_offset, channel, parts)``, all
+            channels but files; what a former holder was given is not given again.
+        on_state: called in a thread of the Link with :attr:`state` when that changes; :attr:`detail` says more.
+
+    :attr:`state` is ``"new"``, ``"up"``, ``"down"`` (it reconnects by itself), ``"gone"`` (the agent has died or
+    vanished; nothing more will come), ``"released"`` or ``"detached"``.
+    """
+
+    def __init__(
+        self,
+        lease: Lease,
+        data_dir: Path,
+        on_records: Optional[OnRecords] = None,
+        on_state: Optional[OnState] = None,
+    ) -> None:
+        self.lease = lease
+        self.data_dir = Path(data_dir)
+        self.state = "new"
+        self.detail = ""
+        self.down_since: Optional[float] = None
+        """``time.time()`` when the line broke; ``None`` while it is up."""
+        self.epoch = 0
+        self.welcome: Optional[Welcome] = None
+        self._on_records = on_records or (lambda records: None)
+        self._on_state = on_state or (lambda state: None)
+        self._changed = threading.Condition()
+        self._started = False
+        self._failure = ""
+        self._lock = _lock_lease(home_folder(self.data_dir, lease.id), lease)
+        try:
+            self._journal = HomeJournal(home_folder(self.data_dir, lease.id))
+            self._arrivals = Arrivals(self.data_dir, self._journal.folder / "blobs")
+            boundary, part = self._journal.unfinished()
+            self._reader = wire.RecordReader(boundary)
+            self._reader.feed(part)
+            self._behind: Optional[int] = None
+            self._apply_again(self._journal.applied, boundary)
+            self._link = Link(
+                lambda: open_carrier(self.lease),
+                self._journal,
+                self._on_data,
+                self._on_link,
+                self._on_welcome,
+            )
+        except BaseException:
+            self._lock.close()
+            raise
+
+    # ------------------------------------------------------------------ for callers
+
+    def start(self, timeout: float = 60.0) -> Welcome:
+        """Connect, and wait until the kernel can take messages.
+
+        Raises:
+            BootstrapError: the agent or the kernel did not come up; the message says why. Not detached.
+        """
+        self._link.start()
+        with self._changed:
+            done = self._changed.wait_for(lambda: self._started or self._failure, timeout)
+            if self._failure:
+                raise BootstrapError(self._failure, f"%gpu_release {self.lease.name}")
+            if not done:
+                said = f" {self.detail}" if self.detail else ""
+                raise BootstrapError(f"The kernel was not ready within {timeout:.0f} s.{said}", "try again")
+            assert self.welcome is not None
+            return self.welcome
+
+    def post(self, channel: int, parts: Sequence[bytes]) -> int:
+        """Send a message's parts to the kernel, once, also over broken lines. Any thread; never waits.
+
+        Returns:
+            the epoch the message is for. When ``kernel-died`` of that epoch (or a later one) arrives first, the
+            message was not or only partly executed, and no other kernel will get it.
+        """
+        epoch = self.epoch
+        self._link.post(wire.encode_record(channel, parts), epoch)
+        return epoch
+
+    def command(self, type: str, **more: Any) -> None:
+        """Tell the agent: ``interrupt``, ``restart`` or ``stop`` (``by``). Delivered when the line is up."""
+        self._link.post(wire.encode_record(wire.EVENT, [wire.to_json({"type": type, **more})]), self.epoch)
+
+    def detach(self) -> None:
+        """Let go of the line and the lease; the kernel works on. May be called again."""
+        self._link.close()
+        with self._changed:
+            if self._lock.closed:
+                return
+            self._checkpoint()
+            self._journal.close()
+            self._lock.close()
+        if self.state not in ("gone", "released"):
+            self._set_state("detached")
+
+    def release(self, by: str = "the user") -> Lease:
+        """End the kernel and the agent, bring home the rest, give the machine back. May be called again.
+
+        Raises:
+            ProviderError: the machine could not be given back and may still cost money.
+        """
+        if self.state in ("up", "down"):
+            self.command("stop", by=by)
+            with self._changed:
+                self._changed.wait_for(lambda: self.state in ("gone", "released"), _RELEASE_LIMIT_S)
+        self.detach()
+        provider_of_lease(self.lease).release(self.lease)
+        self.lease = LeaseBook(self.data_dir).finish(self.lease.id, LeaseState.RELEASED, f"released by {by}")
+        self._set_state("released")
+        return self.lease
+
+    # ------------------------------------------------------------------ in the Link's threads
+
+    def _on_welcome(self, message: Mapping[str, Any]) -> None:
+        with self._changed:
+            self.welcome = Welcome(
+                epoch=int(message["epoch"]),
+                offset=int(message["offset"]),
+                end=int(message["end"]),
+                pid=message.get("pid"),
+                machine=message.get("machine") or {},
+            )
+            self.epoch = self.epoch or self.welcome.epoch
+            self._started = self._started or bool(message.get("ready"))
+            self._changed.notify_all()
+
+    def _on_link(self, state: str, detail: str) -> None:
+        if state == "down" and self.detail.startswith("released"):
+            state = "released"
+        if state == "gone":
+            LeaseBook(self.data_dir).finish(self.lease.id, LeaseState.LOST, detail)
+            self._failure = detail
+        self.down_since = None if state == "up" else (self.down_since or time.time())
+        self._set_state(state, detail)
+
+    def _set_state(self, state: str, detail: Optional[str] = None) -> None:
+        with self._changed:
+            changed = state != self.state
+            self.state = state
+            if detail is not None:
+                self.detail = detail
+            self._changed.notify_all()
+        if changed:
+            self._guarded(self._on_state, state)
+
+    def _on_data(self, data: bytes) -> None:
+        records = self._reader.feed(data)
+        if not records:
+            return
+        passed: List[Record] = []
+        for record in records:
+            if record[1] == wire.FILE:
+                self._apply(record)
+                continue
+            passed.append(record)
+            if record[1] == wire.EVENT:
+                self._on_event(wire.from_json(record[2][0]))
+        if passed:
+            self._guarded(self._on_records, passed)
+        if self._behind is None and self._reader.position - self._journal.applied > _CHECKPOINT_BYTES:
+            self._checkpoint()
+
+    def _on_event(self, event: Dict[str, Any]) -> None:
+        kind = event.get("type")
+        with self._changed:
+            if kind == "kernel-started":
+                self.epoch = int(event["epoch"])
+                self._started = True
+            elif kind == "kernel-died":
+                self.epoch = int(event["epoch"]) + 1
+                if not self._started:
+                    self._failure = f"The kernel ended before it was ready: {event.get('reason')}."
+            elif kind == "stopping":
+                self.detail = f"released by {event.get('by')}"
+            self._changed.notify_all()
+
+    def _guarded(self, callback: Callable[[Any], None], argument: Any) -> None:
+        try:
+            callback(argument)
+        except Exception:
+            log.exception("a callback of the holder failed")
+
+    # ------------------------------------------------------------------ files
+
+    def _apply(self, record: Record) -> None:
+        """Bring one piece of a file home; after a failure, everything from there on again."""
+        end, _, parts = record
+        if self._behind is not None:
+            self._apply_again(self._behind, end)
+            return
+        try:
+            self._arrivals.apply(parts)
+        except wire.WireError as error:
+            log.error("refused: %s", error)
+        except OSError as error:
+            log.warning("a file did not come home yet: %s", error)
+            self._behind = end - len(wire.encode_record(wire.FILE, parts))
+
+    def _apply_again(self, start: int, stop: int) -> None:
+        """Apply the file records of the home journal from ``start`` to ``stop``; :attr:`_behind` tells how far."""
+        self._behind = None
+        for batch in self._journal.records(start):
+            for end, channel, parts in batch:
+                if end > stop or self._behind is not None:
+                    return
+                if channel == wire.FILE:
+                    self._apply((end, channel, parts))
+
+    def _checkpoint(self) -> None:
+        self._journal.sync()
+        self._arrivals.sync()
+        self._journal.mark_applied(self._behind if self._behind is not None else self._reader.position)
+
+
+class _Lock:
+    """The lease's lock, as long as it is open."""
+
+    def __init__(self, handle: int, owner: Path) -> None:
+        self._handle = handle
+        self._owner = owner
+        self._pid = os.getpid()
+        self.closed = False
+        # A forked child shares the lock and would keep it; its own descriptor is closed there.
+        os.register_at_fork(after_in_child=self._forget)
+
+    def close(self) -> None:
+        if not self.closed:
+            self.closed = True
+            self._owner.unlink(missing_ok=True)
+            os.close(self._handle)
+
+    def _forget(self) -> None:
+        if not self.closed:
+            self.closed = True
+            os.close(self._handle)
+
+
+def _lock_lease(folder: Path, lease: Lease) -> _Lock:
+    """Take the lease's lock, or say who has it."""
+    private_folder(folder)
+    handle = os.open(folder / "holder.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    owner = folder / "holder.json"
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise LeaseError(
+            f"The lease {lease.name!r} is held by {_describe(read_json(owner))}.",
+            "release it there, or close that notebook's kernel",
+        ) from None
+    me = {
+        "pid": os.getpid(),
+        "host": socket.gethostname(),
+        "notebook": os.environ.get("JPY_SESSION_NAME"),
+        "since": time.time(),
+    }
+    write_private(owner, json.dumps(me).encode())
+    return _Lock(handle, owner)
+
+
+def _describe(owner: Optional[Mapping[str, Any]]) -> str:
+    if not owner:
+        return "another process"
+    place = f" on {owner['host']}" if owner.get("host") != socket.gethostname() else ""
+    notebook = f" ({owner['notebook']})" if owner.get("notebook") else ""
+    since = time.strftime("%H:%M", time.localtime(owner.get("since", 0)))
+    return f"process {owner.get('pid')}{place}{notebook} since {since}"

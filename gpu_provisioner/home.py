@@ -1,0 +1,101 @@
+"""The home journal of a kernel: ``<data>/kernels/<lease>/stream``, the agent's spool as far as it has come home.
+
+The same bytes as in the spool: records one after the other. Its length is the resume point.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Iterator, List, Tuple
+
+from gpu_provisioner.agent.places import private_folder, read_json, write_private
+from gpu_provisioner.wire import Record, RecordReader
+
+_PIECE = 1 << 20
+
+
+def home_folder(data_dir: Path, lease_id: str) -> Path:
+    return Path(data_dir) / "kernels" / lease_id
+
+
+class HomeJournal:
+    """Appends what arrives, and remembers up to where its file records have been applied.
+
+    Only the holder of the lease may open one. ``stream.json`` beside it holds ``base``, the spool offset of the
+    file's first byte (0 unless the beginning was lost before it came home), and ``applied``, a record boundary
+    before which everything has been applied and is on the disk.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = private_folder(folder)
+        self._handle = os.open(folder / "stream", os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        marks = read_json(folder / "stream.json") or {}
+        self.base = int(marks.get("base", 0))
+        self.applied = max(self.base, int(marks.get("applied", 0)))
+        self.end = self.base + os.fstat(self._handle).st_size
+
+    def append(self, data: bytes) -> None:
+        """Write all of ``data``, or none of it and raise ``OSError`` (disk full)."""
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(self._handle, view) :]
+        except OSError:
+            os.ftruncate(self._handle, self.end - self.base)
+            raise
+        self.end += len(data)
+
+    def sync(self) -> None:
+        """Have the disk take everything; only then may it be acknowledged."""
+        os.fdatasync(self._handle) if hasattr(os, "fdatasync") else os.fsync(self._handle)
+
+    def begin_at(self, offset: int) -> None:
+        """The far side has nothing before ``offset`` any more: start anew there, keeping the old file aside."""
+        kept = self.folder / f"stream.{self.base}"
+        (self.folder / "stream").rename(kept)
+        os.close(self._handle)
+        self._handle = os.open(self.folder / "stream", os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        self.base = self.applied = self.end = offset
+        self.mark_applied(offset)
+
+    def mark_applied(self, offset: int) -> None:
+        """Put down that all file records before ``offset`` are applied."""
+        self.applied = offset
+        content = {"base": self.base, "applied": offset}
+        write_private(self.folder / "stream.json", json.dumps(content).encode())
+
+    def records(self, start: int) -> Iterator[List[Record]]:
+        """Records from the boundary ``start`` to the end, in batches."""
+        reader = RecordReader(start)
+        at = start
+        while at < self.end:
+            piece = os.pread(self._handle, min(_PIECE, self.end - at), at - self.base)
+            if not piece:
+                return
+            at += len(piece)
+            found = reader.feed(piece)
+            if found:
+                yield found
+
+    def unfinished(self) -> Tuple[int, bytes]:
+        """The boundary behind the last whole record, and the bytes of the one that has come only in part."""
+        boundary = self.applied
+        for batch in self.records(self.applied):
+            boundary = batch[-1][0]
+        return boundary, os.pread(self._handle, self.end - boundary, boundary - self.base)
+
+    def close(self) -> None:
+        os.close(self._handle)
+
+
+def read_records(data_dir: Path, lease_id: str) -> Iterator[List[Record]]:
+    """Everything of a lease that is home, from the start, in batches; for whoever shows it again."""
+    folder = home_folder(data_dir, lease_id)
+    base = int((read_json(folder / "stream.json") or {}).get("base", 0))
+    reader = RecordReader(base)
+    with (folder / "stream").open("rb") as file:
+        while piece := file.read(_PIECE):
+            if found := reader.feed(piece):
+                yield found

@@ -1,0 +1,107 @@
+"""Leases on disk: ``<data>/leases/<id>.json``, 0600, replaced in one step.
+
+The debt is written down before it is incurred: a lease is saved, then the machine is asked for. Whatever crashes
+in between, the file says what to look for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import fcntl
+import os
+import time
+from pathlib import Path
+from typing import Any, Iterator, List
+
+from gpu_provisioner.agent.places import is_lease_id, private_folder, read_json, write_private
+from gpu_provisioner.errors import LeaseError
+from gpu_provisioner.model import Lease, LeaseState
+from gpu_provisioner.wire import to_json
+
+LIVE = (LeaseState.PLANNED, LeaseState.STARTING, LeaseState.READY)
+
+
+class LeaseBook:
+    """The leases of one data folder. Any number of processes may use it at once."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir = Path(data_dir)
+        self._folder = self.data_dir / "leases"
+
+    def save(self, lease: Lease) -> Lease:
+        """Write the lease; the same lease is returned.
+
+        Raises:
+            LeaseError: the data folder cannot be written. Nothing was rented.
+        """
+        path = self._path(lease.id)
+        try:
+            private_folder(self._folder)
+            write_private(path, to_json(lease.to_json()))
+        except OSError as error:
+            raise LeaseError(
+                f"The lease cannot be written down ({path}: {error.strerror}), so nothing was rented.",
+                "make that folder writable, or set TRACKSIDE_DIR to another one",
+            ) from None
+        return lease
+
+    def load(self, lease_id: str) -> Lease:
+        """The lease as it was last saved. ``LeaseError`` when there is none."""
+        data = read_json(self._path(lease_id))
+        if data is None:
+            raise LeaseError(f"No lease {lease_id!r} in {self._folder}.", "%gpu_status")
+        return Lease.from_json(data)
+
+    def all(self) -> List[Lease]:
+        """Every lease, newest first; damaged files are left out."""
+        found: List[Lease] = []
+        for path in self._folder.glob("*.json"):
+            if not is_lease_id(path.stem):
+                continue
+            data = read_json(path)
+            try:
+                if data is not None:
+                    found.append(Lease.from_json(data))
+            except (KeyError, TypeError, ValueError):
+                continue
+        return sorted(found, key=lambda lease: lease.created, reverse=True)
+
+    def live(self) -> List[Lease]:
+        """Leases that may still hold a machine."""
+        return [lease for lease in self.all() if lease.state in LIVE]
+
+    def update(self, lease_id: str, **changes: Any) -> Lease:
+        """Read, change and write one lease; nobody else's change is lost."""
+        with self.exclusive():
+            return self.save(dataclasses.replace(self.load(lease_id), **changes))
+
+    def finish(self, lease_id: str, state: LeaseState, detail: str) -> Lease:
+        """Put down that the lease is over. One that is over already stays as it is."""
+        with self.exclusive():
+            lease = self.load(lease_id)
+            if lease.state not in LIVE:
+                return lease
+            return self.save(dataclasses.replace(lease, state=state, detail=detail, released=time.time()))
+
+    @contextlib.contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Hold the folder's lock: between "is it free" and "it is mine" nobody else decides."""
+        try:
+            private_folder(self._folder)
+            handle = os.open(self._folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise LeaseError(
+                f"The folder of leases cannot be written ({self._folder}: {error.strerror}), so nothing was done.",
+                "make that folder writable, or set TRACKSIDE_DIR to another one",
+            ) from None
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
+
+    def _path(self, lease_id: str) -> Path:
+        if not is_lease_id(lease_id):
+            raise LeaseError(f"{lease_id!r} is not the id of a lease.", "%gpu_status")
+        return self._folder / f"{lease_id}.json"

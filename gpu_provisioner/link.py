@@ -1,0 +1,343 @@
+"""The Link: one resumable byte stream to an agent, over carriers that come and go.
+
+One thread reads and blocks. Whoever posts writes to the carrier himself, so that a message does not wait for
+another thread; a second thread takes what did not fit, acknowledges and pings. Messages that go up are numbered,
+and the agent's welcome names the highest it has, so that a resend never runs a cell twice.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import secrets
+import threading
+import time
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+
+from gpu_provisioner import wire
+from gpu_provisioner.bootstrap import AgentGone
+from gpu_provisioner.carrier import Carrier
+from gpu_provisioner.errors import ProvisionError
+from gpu_provisioner.home import HomeJournal
+
+PING_S = 15.0
+_SILENCE_LIMIT_S = 3 * PING_S
+_AFTER_WAKING_S = 3.0
+_JUMP_S = 5.0
+_TICK_S = 1.0
+_ACK_BYTES = 1 << 20
+_ACK_S = 0.5
+_BACKOFF_SHARE, _BACKOFF_MIN_S, _BACKOFF_MAX_S = 0.1, 0.1, 30.0
+
+log = logging.getLogger("trackside.link")
+
+Opener = Callable[[], Tuple[Carrier, bytes]]
+
+
+class Link:
+    """Keeps a line to one agent, until closed or until the agent is gone.
+
+    Args:
+        opener: gives a carrier that is a pipe to the agent, and bytes that already came (may raise
+            ``ProvisionError``, which means "try again", or ``AgentGone``, which means "never again").
+        journal: where everything goes first; its length is the resume point.
+        on_data: called in the reading thread with bytes that were appended to the journal.
+        on_state: called with ``"up"``, ``"down"`` or ``"gone"`` and a sentence, in a thread of the Link.
+        on_welcome: called with the agent's welcome before ``on_state("up")``.
+    """
+
+    def __init__(
+        self,
+        opener: Opener,
+        journal: HomeJournal,
+        on_data: Callable[[bytes], None],
+        on_state: Callable[[str, str], None],
+        on_welcome: Callable[[Mapping[str, Any]], None],
+    ) -> None:
+        self._opener, self._journal = opener, journal
+        self._on_data, self._on_state, self._on_welcome = on_data, on_state, on_welcome
+        self.client = secrets.token_hex(16)
+        self.reconnects = 0
+        self._changed = threading.Condition()
+        self._carrier: Optional[Carrier] = None
+        self._ready = False
+        self._closed = False
+        self._numbered = 0
+        self._pending: Dict[int, bytes] = {}
+        """Messages the agent has not acknowledged, by number, as frames."""
+        self._out = bytearray()
+        self._acked = journal.end
+        self._acked_at = 0.0
+        self._ack_now = False
+        self._heard_at = time.monotonic()
+        self._pinged_at = 0.0
+        self._silence_limit = _SILENCE_LIMIT_S
+        self._hurry = False
+        self._threads = [
+            threading.Thread(target=target, daemon=True, name=f"trackside-link-{name}")
+            for name, target in (("reader", self._read), ("writer", self._write))
+        ]
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def post(self, record: bytes, epoch: int) -> None:
+        """Send one record up, exactly once, in order. Any thread; never waits for the line."""
+        with self._changed:
+            self._numbered += 1
+            frame = wire.encode_message(self._numbered, epoch, record)
+            self._pending[self._numbered] = frame
+            if self._ready:
+                self._out += frame
+                self._flush()
+
+    def acknowledge_soon(self) -> None:
+        """Acknowledge at once what is home, instead of with the next mebibyte."""
+        with self._changed:
+            self._ack_now = True
+            self._changed.notify()
+
+    def is_all_received(self) -> bool:
+        """Whether the agent has confirmed every message posted so far."""
+        with self._changed:
+            return not self._pending
+
+    def close(self, timeout: float = 5.0) -> None:
+        """End the line, not the agent. May be called again, and from a callback."""
+        with self._changed:
+            self._closed = True
+            if self._carrier is not None:
+                self._carrier.kill()
+            self._changed.notify_all()
+        for thread in self._threads:
+            if thread.is_alive() and thread is not threading.current_thread():
+                thread.join(timeout)
+
+    # ------------------------------------------------------------------ reading
+
+    def _read(self) -> None:
+        down_since: Optional[float] = None
+        while not self._closed:
+            problem = ""
+            try:
+                carrier, rest = self._opener()
+            except AgentGone as gone:
+                self._end("gone", gone.message)
+                return
+            except (ProvisionError, OSError) as error:
+                problem = str(error)
+            else:
+                if self._serve(carrier, rest):
+                    down_since = None
+                problem = carrier.complaint()
+                with self._changed:
+                    self._ready, self._carrier = False, None
+                    self._out.clear()
+                carrier.close()
+            if self._closed:
+                return
+            down_since = down_since or time.monotonic()
+            self.reconnects += 1
+            self._on_state("down", problem)
+            self._back_off(time.monotonic() - down_since)
+
+    def _end(self, state: str, detail: str) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self._on_state(state, detail)
+
+    def _serve(self, carrier: Carrier, data: bytes) -> bool:
+        """Read one carrier to its end. Whether it ever was welcome."""
+        frames = wire.FrameReader()
+        self._heard_at = time.monotonic()
+        self._silence_limit = _SILENCE_LIMIT_S
+        with self._changed:
+            if self._closed:
+                return False
+            self._carrier = carrier
+        hello = wire.encode_json_frame(
+            wire.HELLO, {"client": self.client, "offset": self._journal.end, "role": "holder"}
+        )
+        welcome = False
+        try:
+            carrier.write_all(hello, time.monotonic() + _SILENCE_LIMIT_S)
+            while True:
+                for tag, body in frames.feed(data):
+                    welcome = self._on_frame(tag, body) or welcome
+                data = carrier.read()
+                if not data or self._closed:
+                    return welcome
+                self._heard_at = time.monotonic()
+        except (OSError, TimeoutError, wire.WireError) as error:
+            log.warning("the line is given up: %s", error)
+            return welcome
+
+    def _on_frame(self, tag: bytes, body: bytes) -> bool:
+        if tag == wire.DATA:
+            self._journal.append(body)
+            self._on_data(body)
+            if self._journal.end - self._acked >= _ACK_BYTES:
+                self.acknowledge_soon()
+        elif tag == wire.RECEIPT:
+            with self._changed:
+                self._pending.pop(wire.decode_offset(body), None)
+        elif tag == wire.WELCOME:
+            self._welcomed(wire.from_json(body))
+            return True
+        elif tag == wire.REFUSAL:
+            refusal = wire.from_json(body)
+            raise wire.WireError(f"the agent ends the line: {refusal.get('reason')}")
+        return False
+
+    def _welcomed(self, welcome: Mapping[str, Any]) -> None:
+        offset = int(welcome["offset"])
+        if offset > self._journal.end:
+            log.warning("%d bytes are no longer there", offset - self._journal.end)
+            self._journal.begin_at(offset)
+        elif offset < self._journal.end:
+            raise wire.WireError(f"the agent has {offset} bytes, but {self._journal.end} are home")
+        self._on_welcome(welcome)
+        with self._changed:
+            for number in [number for number in self._pending if number <= int(welcome["up"])]:
+                del self._pending[number]
+            self._out[:] = b"".join(self._pending.values())
+            self._ready = True
+            self._flush()
+        self._on_state("up", "")
+
+    def _back_off(self, outage: float) -> None:
+        """Wait a tenth of the outage so far; not at all after the machine has slept.
+
+        Doubling would starve a carrier that needs a second to connect and breaks again meanwhile.
+        """
+        wait = min(_BACKOFF_MAX_S, max(_BACKOFF_MIN_S, _BACKOFF_SHARE * outage)) * random.uniform(0.7, 1.3)
+        deadline = time.monotonic() + wait
+        with self._changed:
+            while not self._closed and not self._hurry and time.monotonic() < deadline:
+                self._changed.wait(min(_TICK_S, deadline - time.monotonic()))
+            self._hurry = False
+
+    # ------------------------------------------------------------------ writing
+
+    def _flush(self) -> None:
+        """Write what the carrier takes now (the lock is held)."""
+        try:
+            while self._out and self._carrier is not None:
+                written = self._carrier.write(bytes(self._out[: 1 << 20]))
+                if not written:
+                    self._changed.notify()
+                    return
+                del self._out[:written]
+        except (OSError, ValueError):
+            self._ready = False
+
+    def _write(self) -> None:
+        looked = time.time()
+        while not self._closed:
+            with self._changed:
+                wanted = self._ready and (self._out or self._ack_now)
+                if not wanted:
+                    self._changed.wait(self._nap())
+                now = time.time()
+                if abs(now - looked) > _JUMP_S + _TICK_S:
+                    self._woke_up()
+                looked = now
+                self._acknowledge()
+                self._ping()
+                self._flush()
+                carrier = self._carrier if self._out and self._ready else None
+            if carrier is not None:
+                carrier.wait_writable(_TICK_S)
+
+    def _nap(self) -> float:
+        return 0.25 if self._ready and self._journal.end > self._acked else _TICK_S
+
+    def _acknowledge(self) -> None:
+        unacked = self._journal.end - self._acked
+        due = self._ack_now or unacked >= _ACK_BYTES or time.monotonic() - self._acked_at > _ACK_S
+        if not self._ready or not due:
+            return
+        self._ack_now = False
+        if unacked:
+            end = self._journal.end
+            self._journal.sync()
+            self._acked, self._acked_at = end, time.monotonic()
+            self._out += wire.encode_offset(wire.ACK, end)
+
+    def _ping(self) -> None:
+        """Ask whether anybody is there when it has been silent; give the carrier up when nobody answers."""
+        if self._carrier is None or not self._ready:
+            return
+        now = time.monotonic()
+        silent = now - self._heard_at
+        if silent > self._silence_limit:
+            log.warning("no sign of life for %.0f s", silent)
+            self._ready = False
+            self._carrier.kill()
+        elif silent > min(PING_S, self._silence_limit / 3) and now - self._pinged_at > PING_S / 5:
+            self._pinged_at = now
+            self._out += wire.encode_frame(wire.PING)
+
+    def _woke_up(self) -> None:
+        """The clock jumped: this machine slept, or was stopped. The line may be dead without knowing it."""
+        self._hurry = True
+        if self._carrier is not None and self._ready:
+            self._heard_at = self._pinged_at = time.monotonic()
+            self._silence_limit = _AFTER_WAKING_S
+            self._out += wire.encode_frame(wire.PING)
+        self._changed.notify_all()
+
+
+def send_command(opener: Opener, command: Mapping[str, Any], timeout: float) -> Tuple[Dict[str, Any], bool]:
+    """Tell an agent something without taking the spool away from its holder.
+
+    Returns:
+        the agent's welcome, and whether the command was received.
+    """
+    carrier, rest = opener()
+    deadline = time.monotonic() + timeout
+    try:
+        frames = wire.FrameReader()
+        hello = {"client": secrets.token_hex(16), "role": "control"}
+        record = wire.encode_record(wire.EVENT, [wire.to_json(command)])
+        carrier.write_all(
+            wire.encode_json_frame(wire.HELLO, hello) + wire.encode_message(1, 0, record), deadline
+        )
+        welcome: Dict[str, Any] = {}
+        while True:
+            for tag, body in frames.feed(rest):
+                if tag == wire.WELCOME:
+                    welcome = wire.from_json(body)
+                elif tag == wire.RECEIPT:
+                    return welcome, True
+            rest = carrier.read_until(deadline)
+            if not rest:
+                return welcome, False
+    except (OSError, TimeoutError):
+        return {}, False
+    finally:
+        carrier.close()
+
+
+def ask_welcome(opener: Opener, timeout: float, parts: Sequence[bytes] = ()) -> Dict[str, Any]:
+    """The agent's welcome, on a connection of its own that takes nothing from its holder."""
+    carrier, rest = opener()
+    deadline = time.monotonic() + timeout
+    try:
+        frames = wire.FrameReader()
+        carrier.write_all(
+            wire.encode_json_frame(wire.HELLO, {"client": secrets.token_hex(16), "role": "control"}), deadline
+        )
+        while True:
+            found: List[bytes] = [body for tag, body in frames.feed(rest) if tag == wire.WELCOME]
+            if found:
+                return wire.from_json(found[0])
+            rest = carrier.read_until(deadline)
+            if not rest:
+                return {}
+    except (OSError, TimeoutError):
+        return {}
+    finally:
+        carrier.close()

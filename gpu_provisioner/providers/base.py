@@ -1,0 +1,76 @@
+"""What a provider is: it finds, starts, reaches and stops machines. Nothing else.
+
+Everything behind "here is a command whose stdin and stdout reach the machine" is shared by all of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Callable, Iterable, List, Mapping, Protocol, Sequence
+
+from gpu_provisioner.model import GpuRequest, Lease, LeaseState, Offer
+
+
+@dataclass(frozen=True)
+class Target:
+    """One place machines come from: a ``[targets.NAME]`` table of ``trackside.toml``.
+
+    Attributes:
+        options: the table's other keys, already checked against the provider's :attr:`Provider.OPTIONS`.
+    """
+
+    name: str
+    provider: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+LiveLeases = Callable[[], Iterable[Lease]]
+
+
+class Provider(Protocol):
+    """One kind of place. An instance serves one target.
+
+    A provider class is found by the entry point group ``trackside.providers`` and called with the target and a
+    function that lists the user's live leases (what they hold is not free, even if it looks idle).
+
+    What an error means for the bill: when :meth:`submit` raises, nothing was rented or it has been given back;
+    when :meth:`release` raises, the machine may still cost money, and the message says so.
+    """
+
+    OPTIONS: Mapping[str, type]
+    """Keys a target of this provider may have besides ``provider``, and their types."""
+
+    def __init__(self, target: Target, live_leases: LiveLeases) -> None: ...
+
+    def offers(self, request: GpuRequest) -> List[Offer]:
+        """What can be had now for ``request``; empty when nothing fits.
+
+        May be slow; called in a thread of its own, for all targets at once.
+
+        Raises:
+            ProviderError: the target could not be asked.
+        """
+
+    def inventory(self) -> str:
+        """What is there at all, one clause for a message ("2 × a100-80gb, both busy"; "no GPU: no driver")."""
+
+    def submit(self, offer: Offer, lease: Lease) -> Lease:
+        """Get the machine. The lease's file exists already, in state ``planned``, and its id is the tag by which
+        :meth:`find` finds the machine should this process die now.
+
+        Returns:
+            the lease with its ``handle``: everything the other methods need, together with ``python`` (the
+            interpreter over there), ``env`` (set before anything runs) and ``agent`` (settings of the agent).
+        """
+
+    def status(self, lease: Lease) -> LeaseState:
+        """Whether the lease still holds something: ``READY``, ``LOST``, ``STARTING`` while it waits."""
+
+    def carrier_argv(self, lease: Lease, command: Sequence[str]) -> List[str]:
+        """A command to run *here* that runs ``command`` there, with stdin and stdout joined, 8 bits clean."""
+
+    def release(self, lease: Lease) -> None:
+        """Give the machine back. May be repeated; a machine nobody knows any more counts as given back."""
+
+    def find(self, tag: str) -> List[Lease]:
+        """Machines that carry the tag (a lease's id), also when no lease file knows them."""

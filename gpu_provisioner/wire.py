@@ -1,0 +1,198 @@
+"""The bytes between a Link and an agent: records, and the frames that carry them.
+
+A *record* is one message of one channel: ``channel u8 | parts u16 | lengths u32… | parts``. The agent's spool
+and the home journal are both simply records one after the other, so a position in either is a byte offset
+since the agent began; resume point, acknowledgement and gap check are that one number.
+
+A *frame* is what crosses the carrier: ``tag u8 | n u32 | body``. All integers are big-endian. Jupyter
+messages travel as raw wire parts (header, parent, metadata, content, buffers…), never decoded on the way.
+
+Stdlib only and Python 3.9: the agent shares this module.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+from typing import Any, Dict, List, Mapping, Sequence, Tuple
+
+IOPUB, SHELL, CONTROL, STDIN, EVENT, FILE = range(6)
+CHANNEL_NAMES = ("iopub", "shell", "control", "stdin", "event", "file")
+CHANNEL_NAMES_UP = (SHELL, CONTROL, STDIN)
+"""Channels of the kernel itself on which something may go up."""
+
+HELLO, MESSAGE, ACK, PING = b"H", b"M", b"A", b"P"
+"""Tags of frames that go up, to the agent. PING also answers a ping that came down (unused today)."""
+
+WELCOME, DATA, RECEIPT, PONG, REFUSAL = b"W", b"D", b"U", b"P", b"X"
+"""Tags of frames that come down, from the agent."""
+
+MAX_FRAME = 1 << 32
+FILE_PATH = re.compile(
+    r"runs/[A-Za-z0-9][A-Za-z0-9._-]{0,127}/[A-Za-z0-9][A-Za-z0-9._-]{0,127}\.journal|blobs/[0-9a-f]{64}"
+)
+"""The only files that may travel on channel 5; anything else is refused on both sides."""
+
+_RECORD_HEAD = struct.Struct("!BH")
+_FRAME_HEAD = struct.Struct("!cI")
+_MESSAGE_HEAD = struct.Struct("!QI")
+_U64 = struct.Struct("!Q")
+
+Record = Tuple[int, int, List[bytes]]
+"""``(end_offset, channel, parts)``; ``end_offset`` is the position just behind the record."""
+
+
+class WireError(Exception):
+    """The other side sent bytes that are not this protocol."""
+
+
+def encode_record(channel: int, parts: Sequence[bytes]) -> bytes:
+    """One record as bytes."""
+    lengths = struct.pack(f"!{len(parts)}I", *map(len, parts))
+    return b"".join((_RECORD_HEAD.pack(channel, len(parts)), lengths, *parts))
+
+
+def encode_event(kind: str, **more: Any) -> bytes:
+    """One record of channel 4."""
+    return encode_record(EVENT, [to_json({"type": kind, **more})])
+
+
+def encode_file(path: str, offset: int, data: bytes, **more: Any) -> bytes:
+    """One record of channel 5: ``data`` belongs at ``offset`` (bytes) of ``path`` under the data folder."""
+    return encode_record(FILE, [to_json({"path": path, "offset": offset, **more}), data])
+
+
+def encode_frame(tag: bytes, body: bytes = b"") -> bytes:
+    return _FRAME_HEAD.pack(tag, len(body)) + body
+
+
+def frame_head(tag: bytes, length: int) -> bytes:
+    """The five bytes before a body of ``length`` bytes that is sent by other means (``sendfile``)."""
+    return _FRAME_HEAD.pack(tag, length)
+
+
+def encode_json_frame(tag: bytes, content: Mapping[str, Any]) -> bytes:
+    return encode_frame(tag, to_json(content))
+
+
+def encode_message(sequence: int, epoch: int, record: bytes) -> bytes:
+    """An upward message. ``epoch`` is the kernel the sender means: the agent drops it for any other."""
+    return encode_frame(MESSAGE, _MESSAGE_HEAD.pack(sequence, epoch) + record)
+
+
+def decode_message(body: bytes) -> Tuple[int, int, int, List[bytes]]:
+    """``(sequence, epoch, channel, parts)`` of an upward message."""
+    try:
+        sequence, epoch = _MESSAGE_HEAD.unpack_from(body)
+    except struct.error as error:
+        raise WireError(f"an upward message of {len(body)} bytes") from error
+    records = RecordReader().feed(body[_MESSAGE_HEAD.size :])
+    if len(records) != 1:
+        raise WireError(f"an upward message with {len(records)} records")
+    _, channel, parts = records[0]
+    return sequence, epoch, channel, parts
+
+
+def encode_offset(tag: bytes, offset: int) -> bytes:
+    return encode_frame(tag, _U64.pack(offset))
+
+
+def decode_offset(body: bytes) -> int:
+    try:
+        return int(_U64.unpack(body)[0])
+    except struct.error as error:
+        raise WireError(f"an offset of {len(body)} bytes") from error
+
+
+def to_json(content: Mapping[str, Any]) -> bytes:
+    return json.dumps(content, separators=(",", ":")).encode()
+
+
+def from_json(data: bytes) -> Dict[str, Any]:
+    """The object in ``data``; :class:`WireError` when there is none."""
+    try:
+        content = json.loads(data)
+    except ValueError as error:
+        raise WireError(f"not JSON: {data[:80]!r}") from error
+    if not isinstance(content, dict):
+        raise WireError(f"not a JSON object: {data[:80]!r}")
+    return content
+
+
+class FrameReader:
+    """Cuts a byte stream into frames. Feed bytes, get ``(tag, body)``."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> List[Tuple[bytes, bytes]]:
+        buffer = self._buffer
+        buffer += data
+        frames: List[Tuple[bytes, bytes]] = []
+        start, size = 0, _FRAME_HEAD.size
+        with memoryview(buffer) as view:
+            while len(buffer) - start >= size:
+                tag, length = _FRAME_HEAD.unpack_from(buffer, start)
+                if len(buffer) - start - size < length:
+                    break
+                frames.append((tag, bytes(view[start + size : start + size + length])))
+                start += size + length
+        if start:
+            del buffer[:start]
+        return frames
+
+
+class RecordReader:
+    """Cuts a stream of records, delivered in pieces of any size, into records.
+
+    Args:
+        offset: position of the first byte that will be fed.
+    """
+
+    def __init__(self, offset: int = 0) -> None:
+        self._buffer = bytearray()
+        self._wanted = _RECORD_HEAD.size
+        self.position = offset
+        """Offset just behind the last complete record."""
+
+    def feed(self, data: bytes) -> List[Record]:
+        buffer = self._buffer
+        buffer += data
+        records: List[Record] = []
+        if len(buffer) < self._wanted:
+            return records
+        start = 0
+        with memoryview(buffer) as view:
+            while True:
+                head = self._head(start)
+                if head is None:
+                    break
+                channel, lengths = head
+                at = start + _RECORD_HEAD.size + 4 * len(lengths)
+                parts = []
+                for length in lengths:
+                    parts.append(bytes(view[at : at + length]))
+                    at += length
+                records.append((self.position + at, channel, parts))
+                start = at
+        del buffer[:start]
+        self.position += start
+        return records
+
+    def _head(self, start: int) -> Tuple[int, Tuple[int, ...]] | None:
+        """Channel and lengths of the record at ``start``, or None when it is not complete yet.
+
+        What is missing is remembered, so that a 100 MB record in small pieces is not looked at each time.
+        """
+        available = len(self._buffer) - start
+        self._wanted = _RECORD_HEAD.size
+        if available < self._wanted:
+            return None
+        channel, count = _RECORD_HEAD.unpack_from(self._buffer, start)
+        self._wanted += 4 * count
+        if available < self._wanted:
+            return None
+        lengths = struct.unpack_from(f"!{count}I", self._buffer, start + _RECORD_HEAD.size)
+        self._wanted += sum(lengths)
+        return (channel, lengths) if available >= self._wanted else None
