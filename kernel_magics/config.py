@@ -70,7 +70,7 @@ def _parse(text: str, path: Path) -> dict[str, Any]:
         found = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
         line = int(found.group(1)) if found else text.count("\n") + 1
         what = re.sub(r" \(at .*\)$", "", str(error))
-        raise _error(path, line, f"this is not TOML: {what}", _line(text, line)) from None
+        raise _error(path, line, f"this is not TOML ({what}): {_line(text, line)}", None) from None
 
 
 def _unknown(
@@ -86,13 +86,13 @@ def _error(path: Path, line: int | None, what: str, example: str | None) -> Conf
     place = f"{path}, line {line}" if line else str(path)
     return ConfigurationError(
         f"{place}: {what}",
-        remedy=f"trackside config check{f' (line {line} reads or should read: {example})' if example else ''}",
+        remedy=f"{example}    (in {path})" if example else f"edit {path}",
     )
 
 
-def _line(text: str, number: int) -> str | None:
+def _line(text: str, number: int) -> str:
     lines = text.splitlines()
-    return lines[number - 1].strip() or None if 0 < number <= len(lines) else None
+    return lines[number - 1].strip() if 0 < number <= len(lines) else "the end of the file"
 
 
 def _line_of(text: str, key: str, section: str | None = None) -> int | None:

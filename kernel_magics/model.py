@@ -65,7 +65,7 @@ class CaptureSettings:
 
     @classmethod
     def from_mapping(cls, given: Mapping[str, Any]) -> CaptureSettings:
-        """From the request's metadata; keys of newer versions are ignored, missing ones have their default."""
+        """From a mapping; keys of newer versions are ignored, missing ones have their default."""
         return cls(**{name: bool(given[name]) for name in cls.__dataclass_fields__ if name in given})
 
 

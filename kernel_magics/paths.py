@@ -16,7 +16,7 @@ def data_dir(environ: Optional[Mapping[str, str]] = None) -> Path:
     environ = os.environ if environ is None else environ
     chosen = environ.get("TRACKSIDE_DIR")
     if chosen:
-        return Path(os.path.abspath(os.path.expanduser(chosen)))
+        return Path(chosen).expanduser().absolute()
     return _jupyter_data_dir(environ) / "trackside"
 
 
@@ -45,7 +45,7 @@ def config_path(environ: Optional[Mapping[str, str]] = None) -> Path:
     environ = os.environ if environ is None else environ
     chosen = environ.get("TRACKSIDE_CONFIG")
     if chosen:
-        return Path(os.path.abspath(os.path.expanduser(chosen)))
+        return Path(chosen).expanduser().absolute()
     return _jupyter_config_dir(environ) / "trackside.toml"
 
 
@@ -63,7 +63,7 @@ def make_private_folder(folder: Path) -> None:
 
 
 def _jupyter_data_dir(environ: Mapping[str, str]) -> Path:
-    """``jupyter_core.paths.jupyter_data_dir()``, spelled out: importing jupyter_core takes 30 ms of every init."""
+    """``jupyter_core.paths.jupyter_data_dir()``, spelled out: importing jupyter_core takes 30 ms."""
     chosen = environ.get("JUPYTER_DATA_DIR")
     if chosen:
         return Path(chosen)

@@ -9,8 +9,9 @@ import os
 import re
 from pathlib import Path
 
-_NETWORK = frozenset(
-    ["9p", "afs", "beegfs", "ceph", "cifs", "fuse.ceph", "fuse.glusterfs", "fuse.juicefs", "fuse.s3fs", "fuse.sshfs", "glusterfs", "gpfs", "lustre", "ncpfs", "nfs", "nfs3", "nfs4", "orangefs", "panfs", "pvfs2", "smb3", "smbfs", "virtiofs", "wekafs"]
+_NETWORK = re.compile(
+    r"9p|afs|beegfs|ceph|cifs|fuse\.(ceph|glusterfs|juicefs|s3fs|sshfs)|glusterfs|gpfs|lustre|ncpfs|nfs[34]?"
+    r"|orangefs|panfs|pvfs2|smb3|smbfs|virtiofs|wekafs"
 )
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 
@@ -32,4 +33,4 @@ def is_network(folder: Path, table: Path = Path("/proc/self/mountinfo")) -> bool
         inside = path == mount or path.startswith(mount.rstrip("/") + "/")
         if inside and len(mount) >= len(best):  # a later mount at the same place covers the earlier one
             best, kind = mount, after.split(" ", 1)[0]
-    return kind in _NETWORK
+    return _NETWORK.fullmatch(kind) is not None

@@ -56,7 +56,7 @@ _unpack_head = fmt.FRAME_HEAD.unpack_from
 
 
 def scan(data: bytes, base: int = 0, *, at_end: bool = True) -> Batch:
-    """All the frames in ``data``, a stretch of a journal that begins ``base`` bytes into it (after the header).
+    """All the frames in ``data``, a stretch of a journal that begins ``base`` bytes into it (not its header).
 
     Args:
         at_end: whether ``data`` reaches the journal's present end. If not, an incomplete frame is the cut of
@@ -87,7 +87,7 @@ _INCOMPLETE = -2
 
 
 def _frame_end(data: bytes, position: int, size: int) -> int:
-    """Where the frame at ``position`` ends, :data:`_BAD`, or :data:`_INCOMPLETE` when data ends before it does."""
+    """Where the frame at ``position`` ends; :data:`_BAD`; :data:`_INCOMPLETE` when the data ends first."""
     marker, length, _kind = _unpack_head(data, position)
     if marker != fmt.MARKER or length > fmt.MAX_PAYLOAD:
         return _BAD

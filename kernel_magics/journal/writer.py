@@ -66,7 +66,7 @@ class JournalWriter:
             lock.acquire(lock.lock_path(self.path))
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
             self._descriptor = os.open(self.path, flags | getattr(os, "O_BINARY", 0), 0o600)
-            self._write_whole(fmt.pack_header())
+            _write_whole(self._descriptor, fmt.pack_header())
         except OSError as error:
             lock.release(lock.lock_path(self.path))
             raise unwritable(folder, error) from error
@@ -103,7 +103,7 @@ class JournalWriter:
         if written == len(frame):
             return True
         try:
-            self._finish_write(frame, written)
+            _finish_write(self._descriptor, frame, written)
         except OSError as error:
             self._fail(error)
             return self._keep(frame, points)
@@ -129,7 +129,7 @@ class JournalWriter:
         return None
 
     def close(self) -> None:
-        """Sync, close, free the lock. What still waits in memory is tried once more, else reported as lost."""
+        """Sync, close, free the lock. What waits in memory is tried once more, else reported as lost."""
         if self.closed:
             return
         if self._held:
@@ -152,21 +152,6 @@ class JournalWriter:
         self._held = []
         if descriptor >= 0:
             os.close(descriptor)
-
-    def _write_whole(self, data: bytes) -> None:
-        written = os.write(self._descriptor, data)
-        if written != len(data):
-            self._finish_write(data, written)
-
-    def _finish_write(self, data: bytes, written: int) -> None:
-        """Write the rest after a short write; when that fails, take the beginning back and raise."""
-        try:
-            while written < len(data):
-                written += os.write(self._descriptor, data[written:])
-        except OSError:
-            # By the file's size, not by a count of ours: an interrupt may have fallen between write and count.
-            os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - written)
-            raise
 
     def _fail(self, error: OSError) -> None:
         self._retry_at = time.monotonic() + RETRY_S
@@ -201,14 +186,14 @@ class JournalWriter:
         return kept
 
     def _write_held(self) -> None:
-        """Write all that waits; frame by frame once the disk has failed, since each may fit where all do not."""
+        """Write all that waits; frame by frame once the disk has failed: one may fit where all do not."""
         done = 0
         try:
             if not self._failed_since:
-                self._write_whole(b"".join(frame for frame, _ in self._held))
+                _write_whole(self._descriptor, b"".join(frame for frame, _ in self._held))
                 done = len(self._held)
             while done < len(self._held):
-                self._write_whole(self._held[done][0])
+                _write_whole(self._descriptor, self._held[done][0])
                 done += 1
         except OSError as error:
             self._fail(error)
@@ -238,6 +223,34 @@ class JournalWriter:
         self._lost_points = self._lost_frames = 0
         self.append(fmt.pack_frame(fmt.Kind.EVENT, fmt.pack_json(event)))
         self._report(f"The run's journal can be written again. {detail}")
+
+
+def append_after_close(path: Path, frame: bytes) -> None:
+    """Append a frame to a journal that this process created and closed (a thread that prints late).
+
+    Raises:
+        OSError: it cannot be written; nothing of it is.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0))
+    try:
+        _write_whole(descriptor, frame)
+    finally:
+        os.close(descriptor)
+
+
+def _write_whole(descriptor: int, data: bytes) -> None:
+    _finish_write(descriptor, data, os.write(descriptor, data))
+
+
+def _finish_write(descriptor: int, data: bytes, written: int) -> None:
+    """Write the rest after a short write; when that fails, take the beginning back and raise."""
+    try:
+        while written < len(data):
+            written += os.write(descriptor, data[written:])
+    except OSError:
+        # By the file's size, not a count of ours: an interrupt may have fallen between write and count.
+        os.ftruncate(descriptor, os.fstat(descriptor).st_size - written)
+        raise
 
 
 def unwritable(folder: Path, error: OSError) -> DataFolderError:

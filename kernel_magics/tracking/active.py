@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Callable, Iterable, Mapping, Optional, Tuple, Type, Union
+from typing import Any, Callable, Iterable, List, Mapping, Optional, Tuple, Type, Union
 
 from kernel_magics import paths
 from kernel_magics.errors import UsageMistake
@@ -22,14 +22,16 @@ from kernel_magics.tracking.scribe import RunHead, Scribe
 RUN_VARIABLE = "TRACKSIDE_RUN"
 """Environment variable that holds the active run's id, so that a subprocess's ``init`` joins the run."""
 
-_active: Optional[Run] = None
+_runs: List[Run] = []  # the active one last; beneath it those that nested runs lie upon
 _exit_error: Optional[BaseException] = None
 _exit_hooked = False
 
 
 def active_run() -> Optional[Run]:
-    """The run that ``init`` made last in this process, unless it is finished."""
-    return _active if _active is not None and not _active.finished else None
+    """The run that ``init`` made last in this process and that is not finished."""
+    while _runs and _runs[-1].finished:
+        _runs.pop()
+    return _runs[-1] if _runs else None
 
 
 def init(  # noqa: PLR0913 - the public signature, wandb-shaped
@@ -42,6 +44,7 @@ def init(  # noqa: PLR0913 - the public signature, wandb-shaped
     data_dir: Optional[Union[str, Path]] = None,
     facts: Optional[Mapping[str, Any]] = None,
     capture: Optional[Mapping[str, bool]] = None,
+    nested: bool = False,
 ) -> Run:
     """Begin a run; it becomes the active one. A run that was active is finished first, with a notice.
 
@@ -56,15 +59,15 @@ def init(  # noqa: PLR0913 - the public signature, wandb-shaped
         group: joins runs of one experiment.
         data_dir: where it is recorded; ``$TRACKSIDE_DIR`` or Jupyter's data folder by default.
         facts: facts known already; they are not collected again (on a GPU machine: those of home).
-        capture: what to record without asking, as the ``[capture]`` section of the configuration names it; that
-            section by default.
+        capture: what to record without asking, named as in the ``[capture]`` section of the configuration;
+            that section by default.
+        nested: leave the run that was active open beneath this one; it is active again afterwards.
 
     Raises:
         DataFolderError: the data folder cannot be written; says what to type.
         ConfigurationError: the configuration is broken; says where.
         UsageMistake: an argument is not what it should be. Nothing was recorded.
     """
-    global _active
     wanted = _config(config)
     tags = (tags,) if isinstance(tags, str) else tuple(str(tag) for tag in tags)
     of_cell = cell_join.join(cell_join.Wish(project, name, wanted, tags, group))
@@ -74,7 +77,7 @@ def init(  # noqa: PLR0913 - the public signature, wandb-shaped
     settings = surroundings.capture_settings(home.capture if capture is None else capture)
     data = paths.data_dir() if data_dir is None else Path(data_dir).expanduser().absolute()
     head = _head(project, name, tags, group)
-    previous = active_run()
+    previous = None if nested else active_run()
     if previous is not None:
         previous.finish()
         notice(f"The run {previous.name} was still active; it is finished now, because a new one begins.")
@@ -87,28 +90,27 @@ def init(  # noqa: PLR0913 - the public signature, wandb-shaped
         os.environ[RUN_VARIABLE] = run.id
         run.on_finish(_leave_environment)
     surroundings.observe(run, settings, {**home.facts, **(facts or {})}, member=joined is not None)
-    _active = run
+    _runs.append(run)
     _hook_exit()
     return run
 
 
 def leave(run: Run) -> None:
-    """``run`` is no longer the active one, if it was; it goes on being recorded."""
-    global _active
-    if _active is run:
-        _active = None
+    """``run`` is not active any more, and goes on being recorded; the one beneath it is active again."""
+    if run in _runs:
+        _runs.remove(run)
 
 
 def log(data: Mapping[str, Any], step: Optional[int] = None) -> None:
     """:meth:`Run.log` of the active run; without one a warning, said once."""
-    run = _active
+    run = _runs[-1] if _runs else None
     if run is None:
         _no_run("log")
     else:
         run.log(data, step)
 
 
-def finish(status: Union[str, RunStatus] = "finished", error: Optional[BaseException] = None) -> None:
+def finish(status: Union[str, RunStatus] = "finished", error: endings.Error = None) -> None:
     """:meth:`Run.finish` of the active run; nothing when there is none."""
     run = active_run()
     if run is not None:
@@ -159,7 +161,7 @@ def _no_run(what: str) -> None:
     if not _told_no_run:
         _told_no_run = True
         notice(
-            f"{what}() recorded nothing, because no run is active. Begin one: km.init(project=…). (Said once.)"
+            f"{what}() recorded nothing: no run is active. Begin one with km.init(project=…). (Said once.)"
         )
 
 
@@ -200,6 +202,6 @@ def _remembering_exit(previous: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _finish_at_exit() -> None:
-    run = active_run()
-    if run is not None:
-        run.finish(endings.status_of(_exit_error), _exit_error)
+    for run in reversed(_runs):
+        if not run.finished:
+            run.finish(endings.status_of(_exit_error), _exit_error)

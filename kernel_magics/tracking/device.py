@@ -1,8 +1,8 @@
 """CUDA scalars: read without making the training wait for the GPU.
 
 Reading a CUDA tensor (``float(t)``, ``t.item()``) waits until the GPU has done everything queued before it.
-Instead the scalars of a ``log()`` call are copied to pinned memory by the GPU itself, in stream order, so they
-are the values of that moment; the points are written once the copy's event is done.
+Instead the scalars of a ``log()`` call are copied to pinned memory by the GPU itself, in stream order, so
+they are the values of that moment; the points are written once the copy's event is done.
 Source: PyTorch documentation, "CUDA semantics", *Asynchronous execution* and *Use pinned memory buffers*.
 
 Imports no torch: a value can only be a CUDA tensor when torch is imported already.

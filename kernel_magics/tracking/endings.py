@@ -6,9 +6,12 @@ import sys
 import time
 import traceback
 from dataclasses import dataclass
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Mapping, Optional, Union
 
 from kernel_magics.model import RunStatus
+
+Error = Union[BaseException, Mapping[str, Any], None]
+"""What ended a run: an exception, or ``{ename, evalue, traceback: [str]}`` as a kernel shows it."""
 
 _LONGEST_TRACEBACK = 1_000_000
 
@@ -35,10 +38,13 @@ class Ending:
     error: Optional[Dict[str, Any]] = None
 
     @classmethod
-    def of(cls, status: RunStatus, error: Optional[BaseException]) -> Ending:
-        """The ending by ``status``; the exception, if any, with its traceback as text."""
+    def of(cls, status: RunStatus, error: Error) -> Ending:
+        """The ending by ``status``; the error, if any, with its traceback as text."""
         if error is None or status is RunStatus.FINISHED:
             return cls(status, "", time.time())
+        if isinstance(error, Mapping):
+            name, value = str(error.get("ename", "")), str(error.get("evalue", ""))
+            return cls(status, f"{name}: {value}" if value else name, time.time(), dict(error))
         name = type(error).__name__
         value = _text_of(error)
         lines = "".join(traceback.format_exception(type(error), error, error.__traceback__))

@@ -77,7 +77,7 @@ def _collectors(settings: CaptureSettings) -> List[Tuple[str, Collector]]:
     """Quick ones first: a script that ends at once has most of them."""
     steps: List[Tuple[str, Collector]] = [
         ("process", _process),
-        ("host", _machine),
+        ("machine", _machine),
         ("seeds", _seeds),
     ]
     if settings.environment:
@@ -178,7 +178,7 @@ def _environment() -> Mapping[str, Any]:
 
 
 def _seeds() -> Mapping[str, Any]:
-    """Seeds that can be known: torch tells its own; NumPy's legacy generator shows it until it is first used."""
+    """Seeds that can be known: torch tells its own, NumPy's legacy generator shows it until first used."""
     found: Dict[str, Any] = {}
     hashing = os.environ.get("PYTHONHASHSEED")
     if hashing:

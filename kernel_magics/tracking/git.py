@@ -1,6 +1,6 @@
 """The git commit a run was made from, and what differed from it.
 
-Stdlib only and Python 3.9. Nothing of the repository is executed: no hooks, external diffs or filters of ours.
+Stdlib only and Python 3.9. Nothing of the repository is executed: no hooks and no external diffs.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 
 
 def facts(folder: Path, *, diff: bool = True) -> Mapping[str, Any]:
-    """``{"git": {commit, branch, dirty, remotes, root, diff?, diff_truncated?}}``; ``{}`` outside a repository.
+    """``{"git": {root, commit, branch, dirty, remotes?, diff?, diff_truncated?}}``; ``{}`` where there is none.
 
-    Credentials in the URLs of remotes are left out. Notebooks appear in the diff with their cells' sources only.
+    Credentials in the URLs of remotes are left out. The diff shows of notebooks only their cells' sources.
     """
     asked = _Git(folder)
     root = asked.line("rev-parse", "--show-toplevel")
@@ -80,7 +80,7 @@ def _notebook_diff(before: Optional[str], path: Path, name: str) -> str:
 
 
 def notebook_source(text: Optional[str]) -> Optional[List[str]]:
-    """A notebook's cells as lines, each with its line end, without outputs; ``None`` when it is no notebook."""
+    """A notebook's cells as lines with their ends, without outputs; ``None`` when it is no notebook."""
     try:
         lines: List[str] = []
         for number, cell in enumerate(json.loads(text or "")["cells"]):
@@ -110,7 +110,7 @@ class _Git:
         self.cut = False
 
     def run(self, *arguments: str) -> Optional[str]:
-        """What git prints, at most a little over :data:`DIFF_LIMIT`; ``None`` when it fails or is not there."""
+        """What git prints; ``None`` when it fails, is not there, or takes too long."""
         environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
         command = ["git", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false", *arguments]
         try:

@@ -91,7 +91,7 @@ class Intake:
         return 0
 
     def _sort(self, data: Mapping[Any, Any]) -> Tuple[Dict[str, float], Dict[str, Any]]:
-        """All the numbers by name, in order (``nan`` for now where a CUDA tensor's is to come); those tensors."""
+        """All numbers by name, in order (``nan`` where a CUDA tensor's is to come), and those tensors."""
         numbers: Dict[str, float] = {}
         on_device: Dict[str, Any] = {}
         for name, value in flatten(dict(data)):
@@ -124,8 +124,8 @@ class Intake:
             except NotANumber as refused:
                 self._scribe.tell_once(
                     "step",
-                    f"log(): a step is a whole number, not {refused}; the step after the largest so far is used."
-                    " (Said once.)",
+                    f"log(): a step is a whole number, not {refused}; the step after the largest so far is"
+                    " used. (Said once.)",
                     "step-refused",
                 )
         return layout.steps.last + 1

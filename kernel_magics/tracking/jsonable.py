@@ -69,7 +69,7 @@ def _key(key: Any) -> str:
 
 
 def _foreign(value: Any, mask: Callable[[str], str]) -> Any:
-    """NumPy and torch values by their own ``tolist``, numbers of other types as floats, the rest by ``repr``."""
+    """Arrays and tensors by their own ``tolist``, subclasses of numbers as numbers, the rest by ``repr``."""
     try:
         shape = getattr(value, "shape", None)
         if shape is not None and hasattr(value, "tolist"):

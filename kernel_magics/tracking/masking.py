@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 from typing import Mapping, Optional, Tuple
 
 _SECRET_NAME = re.compile(
@@ -34,7 +35,7 @@ class Mask:
     def __init__(self, environ: Optional[Mapping[str, str]] = None) -> None:
         found = {}
         for name, value in (os.environ if environ is None else environ).items():
-            if len(value) >= _SHORTEST and looks_secret(name) and not os.path.exists(value):
+            if len(value) >= _SHORTEST and looks_secret(name) and not Path(value).exists():
                 found[value] = name
         # The longest first: one secret may contain another.
         self._secrets: Tuple[Tuple[str, str], ...] = tuple(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
+from dataclasses import dataclass
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
 GIB = 1024**3
 
 
-class GpuSample(NamedTuple):
+@dataclass(frozen=True)
+class GpuSample:
     """What one GPU does now: values by name, those it can tell."""
 
     index: int
@@ -88,7 +90,7 @@ class Devices:
         return values
 
     def _ask(self, question: Callable[..., Any], *arguments: Any) -> Any:
-        """The answer, or ``None`` where the GPU cannot tell (a part of a GPU, a GPU that fell off the bus)."""
+        """The answer, or ``None`` where the GPU cannot tell (a part of one, one that fell off the bus)."""
         try:
             return question(*arguments)
         except self._nvml.NVMLError:

@@ -18,11 +18,9 @@ from kernel_magics.model import MetricSource, RunStatus
 from kernel_magics.tracking import blobs, endings
 from kernel_magics.tracking.background import Task
 from kernel_magics.tracking.intake import Intake
-from kernel_magics.tracking.jsonable import jsonable
 from kernel_magics.tracking.mapping import RecordedMapping
-from kernel_magics.tracking.masking import Mask
 from kernel_magics.tracking.notices import notice
-from kernel_magics.tracking.scribe import RunHead, Scribe
+from kernel_magics.tracking.scribe import RunHead, Scribe, clean
 from kernel_magics.tracking.values import PLAIN
 
 __all__ = ["Run", "RunHead"]
@@ -136,21 +134,22 @@ class Run:
         self._write(fmt.Kind.CELL, cell)
 
     def record_event(self, name: str, level: str = "info", detail: str = "", **more: Any) -> None:
-        """Something that happened now. ``level`` is ``info``, ``warning`` or ``error``."""
-        if not self._refused():
-            self._scribe.event(name, level, detail, **more)
+        """Something that happened now, even after the end; ``level``: ``info``, ``warning`` or ``error``."""
+        content = {**more, "time": time.time(), "name": name, "level": level, "detail": detail}
+        if self.finished:
+            self._scribe.write_late(fmt.Kind.EVENT, fmt.pack_json(clean(content)))
+        else:
+            self._scribe.write(fmt.Kind.EVENT, content)
 
     def record_output(
         self, cell_key: str, msg_type: str, content: bytes, buffers: Sequence[blobs.Readable] = ()
     ) -> None:
-        """One iopub message of a cell.
+        """One iopub message of a cell; also after the end, since a thread may print late.
 
         Args:
             content: the message's content as JSON bytes; stored as they are.
             buffers: its binary buffers; stored as blobs.
         """
-        if self._refused():
-            return
         when = time.time()
         folder = paths.blobs_dir(self._scribe.data)
         try:
@@ -158,7 +157,7 @@ class Run:
         except OSError as error:
             self._scribe.tell_once(
                 "buffers",
-                f"A widget's binary data cannot be stored ({error.strerror}); the output is recorded without it.",
+                f"A widget's binary data cannot be stored ({error.strerror}); the output is without it.",
                 "buffers-lost",
             )
             digests = []
@@ -167,16 +166,18 @@ class Run:
             head = json.dumps({"cell": cell_key, "n": count, "time": when, "type": msg_type})
             tail = b"," + json.dumps({"buffers": digests}).encode()[1:] if digests else b"}"
             payload = head[:-1].encode() + b',"content":' + bytes(content) + tail
-            self._scribe.write_payload(fmt.Kind.OUTPUT, payload)
+            if self.finished:
+                self._scribe.write_late(fmt.Kind.OUTPUT, payload)
+            else:
+                self._scribe.write_payload(fmt.Kind.OUTPUT, payload)
 
-    def finish(
-        self, status: Union[str, RunStatus] = "finished", error: Optional[BaseException] = None
-    ) -> None:
+    def finish(self, status: Union[str, RunStatus] = "finished", error: endings.Error = None) -> None:
         """End the run. Bounded: waits at most a few seconds for a slow disk. A second call does nothing.
 
         Args:
             status: ``finished``, ``failed``, ``interrupted`` or ``killed``.
-            error: the exception that ended it; recorded with its traceback.
+            error: the exception that ended it, recorded with its traceback; or that as the mapping
+                ``{ename, evalue, traceback: [str]}``.
 
         Raises:
             ValueError: no such status.
@@ -193,8 +194,8 @@ class Run:
             self.record_event("points-lost", "error", detail, lost_points=missing)
         if not self._scribe.close([] if self._scribe.silent else [self._last_frame(ending)], FINISH_S):
             notice(
-                f"The run {self.name} is finished, but its journal could not be brought to stable storage within"
-                f" {FINISH_S:.0f} s; the disk is slow or does not answer."
+                f"The run {self.name} is finished, but its journal could not be brought to stable storage"
+                f" within {FINISH_S:.0f} s; the disk is slow or does not answer."
             )
 
     def __enter__(self) -> Run:
@@ -261,7 +262,7 @@ class Run:
             kind, content = fmt.Kind.EVENT, ending.as_event()
         else:
             kind, content = fmt.Kind.FINISH, ending.as_finish()
-        return fmt.pack_frame(kind, fmt.pack_json(jsonable(content, Mask())))
+        return fmt.pack_frame(kind, fmt.pack_json(clean(content)))
 
 
 def _change(changed: Dict[str, Any], deleted: List[str]) -> Dict[str, Any]:

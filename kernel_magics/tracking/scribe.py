@@ -17,7 +17,7 @@ from zlib import crc32
 from kernel_magics import paths
 from kernel_magics.errors import DataFolderError
 from kernel_magics.journal import format as fmt
-from kernel_magics.journal.writer import BATCH_S, JournalWriter
+from kernel_magics.journal.writer import BATCH_S, JournalWriter, append_after_close
 from kernel_magics.model import MetricSource, random_word
 from kernel_magics.tracking.background import Background, Task
 from kernel_magics.tracking.jsonable import jsonable
@@ -55,6 +55,12 @@ class RunHead:
         }
 
 
+def clean(content: Mapping[str, Any]) -> Dict[str, Any]:
+    """``content`` made of what JSON can say, with the secrets of the environment of this moment masked."""
+    found: Dict[str, Any] = jsonable(content, Mask())
+    return found
+
+
 class Scribe:
     """Writes frames about a run from any thread of this process; never raises for a failing disk.
 
@@ -80,6 +86,7 @@ class Scribe:
         self.on_fork: List[Callable[[], None]] = []
         self._told: Set[str] = set()
         self._background: Optional[Background] = None
+        self._path: Optional[Path] = None
         self._writer: Optional[JournalWriter] = self._open()
         _scribes.add(self)
 
@@ -88,7 +95,8 @@ class Scribe:
         identity = writer_identity(f"{role}-{random_word(8)}", role)
         folder = paths.runs_dir(self.data) / self.head.id
         writer = JournalWriter(folder, identity["id"], report=self._report, batched=batched)
-        head = jsonable({**self.head.to_json(), "writer": identity}, Mask())
+        self._path = writer.path
+        head = clean({**self.head.to_json(), "writer": identity})
         writer.append(fmt.pack_frame(fmt.Kind.RUN, fmt.pack_json(head)))
         return writer
 
@@ -132,7 +140,7 @@ class Scribe:
 
     def write(self, kind: fmt.Kind, content: Mapping[str, Any]) -> bool:
         """Append a JSON frame: ``content`` with known secrets masked and made of what JSON can say."""
-        return self.write_payload(kind, fmt.pack_json(jsonable(content, Mask())))
+        return self.write_payload(kind, fmt.pack_json(clean(content)))
 
     def write_payload(self, kind: fmt.Kind, payload: bytes) -> bool:
         """Append a frame of any kind. What is too large for one is replaced by an event that says so."""
@@ -159,6 +167,17 @@ class Scribe:
         notice(message)
         if not self.closed:
             self.event(event, level="warning", detail=message)
+
+    def write_late(self, kind: fmt.Kind, payload: bytes) -> None:
+        """Append a frame after :meth:`close`: a thread may still print when its cell has ended."""
+        with self.lock:
+            if self._writer is not None:  # being closed at this moment
+                self._writer.append(fmt.pack_frame(kind, payload))
+            elif self._path is not None:
+                try:
+                    append_after_close(self._path, fmt.pack_frame(kind, payload))
+                except (OSError, ValueError) as error:
+                    notice(f"Something that came after the end of a run could not be recorded: {error}.")
 
     def start(self, tasks: List[Task]) -> None:
         """Start the thread that syncs, retries and does ``tasks``."""
@@ -223,8 +242,8 @@ class Scribe:
         if error is not None:
             self.tell_once(
                 "sync",
-                f"The run's journal could not be brought to stable storage ({error.strerror}). What is recorded"
-                " is safe from the end of this process, but not from a power cut.",
+                f"The run's journal could not be brought to stable storage ({error.strerror}). It is safe"
+                " from the end of this process, but not from a power cut.",
                 "sync-failed",
             )
 
@@ -244,6 +263,7 @@ class Scribe:
         if writer is not None:
             writer.abandon()
         self._background = None
+        self._path = None
         self.member = True
         self.table.forget()
         for action in self.on_fork:

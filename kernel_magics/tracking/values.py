@@ -16,7 +16,7 @@ class NotANumber(TypeError):
 
 
 def to_number(value: Any) -> float:
-    """The float64 that ``value`` stands for: Python and NumPy numbers, bools, tensors and arrays of one element.
+    """The float64 that ``value`` stands for: numbers, bools, arrays and tensors of one element.
 
     May wait for a device; see :mod:`kernel_magics.tracking.device` for CUDA tensors.
 
@@ -80,7 +80,7 @@ def to_step(step: Any) -> int:
 
 
 def flatten(data: Mapping[Any, Any], prefix: str = "", depth: int = 0) -> Iterator[Tuple[str, Any]]:
-    """``{"train": {"loss": 1}}`` as ``("train/loss", 1)``. Yields a mapping that is nested too deep as it is."""
+    """``{"train": {"loss": 1}}`` as ``("train/loss", 1)``. A mapping nested too deep comes as it is."""
     for key, value in data.items():
         name = f"{prefix}{key}"
         if isinstance(value, Mapping) and depth < _DEEPEST:
