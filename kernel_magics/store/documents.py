@@ -1,0 +1,145 @@
+"""What the JSON frames of a run's journals come to: the run's name, config, facts, how it ended.
+
+Each journal has a document of its own; a run is its documents merged in the order in which the writers began,
+so the answer does not depend on the order in which journals were read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from kernel_magics.journal.format import Kind
+from kernel_magics.model import RunStatus
+
+Document = dict[str, Any]
+DOCUMENT_KINDS = frozenset({Kind.RUN, Kind.FACTS, Kind.CONFIG, Kind.SUMMARY, Kind.FINISH, Kind.CHANGE})
+
+LIGHT_LIMIT = 256
+"""Longest fact, in characters of JSON, that a listing carries."""
+
+
+def fold(document: Document, kind: int, content: Mapping[str, Any]) -> None:
+    """Applies one JSON frame to its journal's document."""
+    if kind == Kind.RUN:
+        document.setdefault("run", dict(content))
+    elif kind == Kind.FINISH:
+        document["finish"] = dict(content)
+    elif kind in (Kind.FACTS, Kind.CHANGE):
+        document.setdefault(Kind(kind).name.lower(), {}).update(content)
+    else:
+        part = document.setdefault(Kind(kind).name.lower(), {})
+        deleted = content.get("$deleted") or ()
+        part.update(
+            {key: value for key, value in content.items() if key != "$deleted" and key not in deleted}
+        )
+        for key in deleted:
+            part[key] = None
+        gone = document.setdefault(f"{Kind(kind).name.lower()} deleted", [])
+        gone[:] = [key for key in gone if key not in content or key in deleted]
+        gone.extend(key for key in deleted if key not in gone)
+
+
+@dataclass
+class RunRow:
+    """A run as its documents say it; the live part of its state is not known here."""
+
+    name: str
+    project: str
+    group: str | None
+    tags: list[str]
+    created: float
+    state: str | None = None
+    detail: str = ""
+    finished: float | None = None
+    error: dict[str, Any] | None = None
+    config: dict[str, Any] = field(default_factory=dict)
+    summary: dict[str, Any] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+    writers: list[list[Any]] = field(default_factory=list)
+
+
+def in_order(documents: Mapping[str, Document]) -> list[tuple[str, Document]]:
+    """``(writer id, document)`` in the order in which the writers began."""
+    return sorted(documents.items(), key=lambda item: (began(item[1]), item[0]))
+
+
+def began(document: Document) -> float:
+    """When the journal's writer began, in seconds since the epoch; 0 when its first frame is lost."""
+    return _number(document.get("run", {}).get("created"))
+
+
+def derive(run_id: str, documents: Mapping[str, Document]) -> RunRow:
+    """The run of these journals (writer id to document)."""
+    ordered = in_order(documents)
+    heads = [document["run"] for _writer, document in ordered if "run" in document]
+    head: dict[str, Any] = heads[0] if heads else {}
+    row = RunRow(
+        name=str(head.get("name") or run_id),
+        project=str(head.get("project") or ""),
+        group=_text(head.get("group")),
+        tags=_tags(head.get("tags")),
+        created=_number(head.get("created")),
+    )
+    for writer, document in ordered:
+        row.facts.update(document.get("facts", {}))
+        _merge(row.config, document, "config")
+        _merge(row.summary, document, "summary")
+        _change(row, document.get("change", {}))
+        if "finish" in document:
+            _finish(row, document["finish"])
+        host = document.get("run", {}).get("writer", {})
+        row.writers.append([writer, host.get("host") if isinstance(host, dict) else None])
+    return row
+
+
+def light_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts that a listing carries: those that are short (not the diff, the packages, the source)."""
+    return {key: value for key, value in facts.items() if len(json.dumps(value)) <= LIGHT_LIMIT}
+
+
+def _merge(into: dict[str, Any], document: Document, part: str) -> None:
+    into.update(document.get(part, {}))
+    for key in document.get(f"{part} deleted", ()):
+        into.pop(key, None)
+
+
+def _change(row: RunRow, change: Mapping[str, Any]) -> None:
+    row.name = str(change.get("name") or row.name)
+    row.project = str(change["project"] or "") if "project" in change else row.project
+    row.group = _text(change["group"]) if "group" in change else row.group
+    row.tags = _tags(change["tags"]) if "tags" in change else row.tags
+
+
+def _finish(row: RunRow, finish: Mapping[str, Any]) -> None:
+    status, detail, error = finish.get("status"), str(finish.get("detail") or ""), finish.get("error")
+    if status not in {str(one) for one in RunStatus}:
+        status, detail = str(RunStatus.UNKNOWN), f"It ended with a status that is not known here: {status!r}."
+    row.state, row.detail = str(status), detail
+    row.finished = _number(finish.get("time")) or None
+    row.error = _error(error) if isinstance(error, dict) else None
+
+
+def _error(error: Mapping[str, Any]) -> dict[str, Any]:
+    traceback = error.get("traceback")
+    lines = [str(line) for line in traceback] if isinstance(traceback, list) else []
+    return {
+        "ename": str(error.get("ename", "")),
+        "evalue": str(error.get("evalue", "")),
+        "traceback": lines,
+    }
+
+
+def _tags(value: object) -> list[str]:
+    return [str(tag) for tag in value] if isinstance(value, Iterable) and not isinstance(value, str) else []
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _number(value: object) -> float:
+    good = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e15
+    return float(value) if good else 0.0  # type: ignore[arg-type]

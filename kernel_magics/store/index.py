@@ -1,0 +1,163 @@
+"""The index file and who may touch it: reading connections, catching up, building anew."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from kernel_magics.errors import DataFolderError
+
+from .growth import Growth
+from .ingest import Ingester
+from .schema import IngestLock, discard, index_path, open_reader, open_writer
+
+WAIT_S = 2.0
+"""How long catching up waits for another process that ingests."""
+_POLL_S = 0.02
+
+
+class Index:
+    """The index of one data folder.
+
+    Args:
+        path: where the index is, or shall be.
+        ingest: whether this process may write it when nobody else does.
+    """
+
+    def __init__(self, data_dir: Path, path: Path | None = None, ingest: bool = True) -> None:
+        self.data_dir = data_dir
+        self.path = path or index_path(data_dir)
+        self._may_ingest = ingest
+        self._guard = threading.RLock()
+        self._reader: sqlite3.Connection | None = None
+        self._inode: int | None = None
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """One view of the index that does not change while it is looked at."""
+        with self._guard:
+            sql = self._current_reader()
+            sql.execute("BEGIN")
+            try:
+                yield sql
+            finally:
+                if sql.in_transaction:
+                    sql.execute("ROLLBACK")
+
+    def catch_up(self, run_ids: Collection[str] | None = None, limit_s: float | None = None) -> int:
+        """Ingests what is new, or waits for the process that does; answers the bytes that are left.
+
+        Args:
+            run_ids: only these runs' journals.
+            limit_s: stop after about so many seconds.
+        """
+        deadline = None if limit_s is None else time.monotonic() + limit_s
+        wait_until = time.monotonic() + WAIT_S
+        while True:
+            if self._may_ingest:
+                with self._writing() as sql:
+                    if sql is not None:
+                        ingester = Ingester(sql, self.data_dir)
+                        if run_ids is None:
+                            ingester.remove_vanished()
+                        return ingester.ingest(run_ids, deadline)
+            left = self.behind(run_ids)
+            now = time.monotonic()
+            if (
+                not left
+                or not self._may_ingest
+                or now > wait_until
+                or (deadline is not None and now > deadline)
+            ):
+                return left
+            time.sleep(_POLL_S)
+
+    def behind(self, run_ids: Collection[str] | None = None) -> int:
+        """Bytes of journals that the index does not have."""
+        with self.reading() as sql:
+            journals = Growth(sql, self.data_dir).journals(run_ids)
+        return sum(journal.behind or 1 for journal in journals)
+
+    def rebuild(self) -> None:
+        """Throws the index away and builds it anew from the journals.
+
+        Raises:
+            DataFolderError: another process is writing it; that one has been asked to build it anew.
+        """
+        self.mark_damaged()
+        if not self._may_ingest or not self._rebuilt_here():
+            self._wait_for_rebuild()
+
+    def mark_damaged(self) -> None:
+        """Whoever ingests next builds the index anew."""
+        self._mark.parent.mkdir(parents=True, exist_ok=True)
+        self._mark.touch()
+
+    def close(self) -> None:
+        """Closes the reading connection; can be called again."""
+        with self._guard:
+            if self._reader is not None:
+                self._reader.close()
+                self._reader, self._inode = None, None
+
+    @property
+    def _mark(self) -> Path:
+        return self.path.with_suffix(".damaged")
+
+    def reset_if_damaged(self) -> bool:
+        """Deletes an index that somebody found damaged; only for who holds the lock."""
+        if not self._mark.exists():
+            return False
+        discard(self.path)
+        self._mark.unlink(missing_ok=True)
+        return True
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection | None]:
+        """The writing connection, or ``None`` while another process has it."""
+        lock = IngestLock(self.path)
+        if not lock.acquire():
+            yield None
+            return
+        try:
+            self.reset_if_damaged()
+            sql = open_writer(self.path, self.data_dir)
+            try:
+                yield sql
+            finally:
+                sql.close()
+        finally:
+            lock.release()
+
+    def _rebuilt_here(self) -> bool:
+        with self._writing() as sql:
+            if sql is None:
+                return False
+            Ingester(sql, self.data_dir).ingest()
+            return True
+
+    def _wait_for_rebuild(self) -> None:
+        end = time.monotonic() + 5 * WAIT_S
+        while self._mark.exists():
+            if time.monotonic() > end:
+                raise DataFolderError(
+                    "The index is damaged and is waiting to be built anew; what was recorded is safe.",
+                    remedy="trackside rebuild",
+                )
+            time.sleep(_POLL_S)
+
+    def _current_reader(self) -> sqlite3.Connection:
+        """The reading connection, made anew when the index has been replaced."""
+        try:
+            inode = self.path.stat().st_ino
+        except OSError:
+            inode = None
+        if self._reader is not None and inode != self._inode:
+            self.close()
+        if self._reader is None:
+            self._reader, self._inode = open_reader(self.path), inode
+        return self._reader

@@ -1,0 +1,219 @@
+"""Questions to the index, each one statement or a few; SQL stands beside the method that needs it."""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any
+
+from kernel_magics.errors import UnknownRun
+from kernel_magics.model import MetricInfo, MetricSource, RunInfo, RunStatus
+
+from .lazy import JsonMapping
+from .model import Changes, MetricSummary
+from .states import State
+from .streams import STREAM_COLUMNS, Stream
+
+_MANY = 500
+"""Values in one ``IN (…)``; SQLite allows at least 999."""
+_RUN = (
+    "run_id, name, project, state, detail, grp, tags, created, finished,"
+    " config, summary, light, error, writers, changed"
+)
+_SOURCES = ("logged", "inferred", "system")
+"""The order in which a metric is looked for when nobody names a source."""
+
+StateOf = Callable[[str, list[list[str | None]], object, int], State]
+"""Run id, writers, lease, number of the last change; the state of a run that has not said how it ended."""
+
+
+def run_row(sql: sqlite3.Connection, run_id: str) -> int:
+    """The row of a run.
+
+    Raises:
+        UnknownRun: there is none.
+    """
+    found = sql.execute("SELECT id FROM run WHERE run_id=?", (run_id,)).fetchone()
+    if found is None:
+        raise UnknownRun(f"There is no run {run_id} in this data folder.", remedy="%runs --all")
+    return int(found[0])
+
+
+def runs(
+    sql: sqlite3.Connection, state_of: StateOf, project: str | None = None, limit: int | None = None
+) -> list[RunInfo]:
+    """Runs, newest first, with their short facts only."""
+    rows = sql.execute(
+        f"SELECT {_RUN} FROM run WHERE ?1 IS NULL OR project=?1 ORDER BY created DESC, run_id DESC LIMIT ?2",
+        (project, -1 if limit is None else limit),
+    )
+    return [_run_info(row, state_of) for row in rows]
+
+
+def runs_by_id(sql: sqlite3.Connection, state_of: StateOf, run_ids: Collection[str]) -> list[RunInfo]:
+    """Those of these runs that there are, newest first, with their short facts only."""
+    found = [_run_info(row, state_of) for row in _in(sql, f"SELECT {_RUN} FROM run WHERE run_id IN", run_ids)]
+    return sorted(found, key=lambda run: (run.created, run.id), reverse=True)
+
+
+def created(sql: sqlite3.Connection, row: int) -> float:
+    """When a run began, in seconds since the epoch."""
+    return float(sql.execute("SELECT created FROM run WHERE id=?", (row,)).fetchone()[0] or 0.0)
+
+
+def facts(sql: sqlite3.Connection, row: int) -> dict[str, Any]:
+    """All facts of a run."""
+    found = sql.execute("SELECT facts FROM facts WHERE run=?", (row,)).fetchone()
+    return json.loads(found[0]) if found else {}
+
+
+def _run_info(row: Sequence[Any], state_of: StateOf) -> RunInfo:
+    run_id, name, project, status, detail, group, tags, created, finished = row[:9]
+    config, summary, light, error, writers, changed = row[9:]
+    short = JsonMapping(light)
+    state = State(RunStatus.UNKNOWN)
+    if status is not None:
+        state = State(RunStatus(status), detail, finished)
+    elif writers is not None:
+        state = state_of(run_id, json.loads(writers), short.get("lease"), changed)
+    return RunInfo(
+        id=run_id,
+        name=name or run_id,
+        project=project or "",
+        status=state.status,
+        status_detail=state.detail,
+        group=group,
+        tags=tuple(json.loads(tags or "[]")),
+        created=created or 0.0,
+        finished=state.finished,
+        config=JsonMapping(config),
+        summary=JsonMapping(summary),
+        facts=short,
+        error=json.loads(error) if error else None,
+    )
+
+
+def open_runs(sql: sqlite3.Connection, state_of: StateOf) -> dict[str, State]:
+    """The present state of every run that has not said how it ended."""
+    rows = sql.execute(
+        "SELECT run_id, writers, light, changed FROM run WHERE state IS NULL AND writers IS NOT NULL"
+    )
+    return {
+        run_id: state_of(run_id, json.loads(writers), json.loads(light or "{}").get("lease"), changed)
+        for run_id, writers, light, changed in rows
+    }
+
+
+def streams(sql: sqlite3.Connection, run_ids: Collection[str]) -> Iterator[tuple[str, Stream]]:
+    """All streams of these runs with their run's id, in the order of the writers and of definition."""
+    columns = ", ".join(f"s.{column}" for column in STREAM_COLUMNS)
+    rows = _in(
+        sql,
+        f"SELECT run.run_id, {columns} FROM run JOIN stream s ON s.run = run.id"
+        " JOIN journal j ON j.id = s.journal WHERE run.run_id IN",
+        run_ids,
+        " ORDER BY run.id, j.began, j.writer, s.id",
+    )
+    for run_id, *rest in rows:
+        yield run_id, Stream(*rest)
+
+
+def metric_streams(sql: sqlite3.Connection, run: int, metric: str, source: str | None) -> list[Stream]:
+    """The streams (one per writer) of a metric; of the source that has it, logged before inferred before
+    system."""
+    columns = ", ".join(f"s.{column}" for column in STREAM_COLUMNS)
+    rows = sql.execute(
+        f"SELECT {columns} FROM stream s JOIN journal j ON j.id = s.journal"
+        " WHERE s.run=? AND s.name=? ORDER BY j.began, j.writer, s.id",
+        (run, metric),
+    )
+    found = [Stream(*row) for row in rows]
+    for candidate in _SOURCES if source is None else (str(source),):
+        chosen = [stream for stream in found if stream.source == candidate]
+        if chosen:
+            return chosen
+    return []
+
+
+def metrics(sql: sqlite3.Connection, run_ids: Collection[str]) -> dict[str, list[MetricInfo]]:
+    """The metrics of each run, in the order in which they were first seen."""
+    found: dict[str, dict[tuple[str, str], MetricInfo]] = {run_id: {} for run_id in run_ids}
+    for run_id, stream in streams(sql, run_ids):
+        key = stream.name, stream.source
+        known = found[run_id].get(key)
+        unit = known.unit if known is not None and known.unit is not None else stream.unit
+        better = known.better if known is not None and known.better is not None else stream.better
+        found[run_id][key] = MetricInfo(stream.name, MetricSource(stream.source), unit, better)
+    return {run_id: list(infos.values()) for run_id, infos in found.items()}
+
+
+def summaries(sql: sqlite3.Connection, run_ids: Collection[str]) -> dict[str, list[MetricSummary]]:
+    """What each metric of each run came to; metrics without points are left out."""
+    parts: dict[str, dict[tuple[str, str], list[Stream]]] = {run_id: {} for run_id in run_ids}
+    for run_id, stream in streams(sql, run_ids):
+        if stream.n:
+            parts[run_id].setdefault((stream.name, stream.source), []).append(stream)
+    return {run_id: [_summary(part) for part in found.values()] for run_id, found in parts.items()}
+
+
+def _summary(parts: list[Stream]) -> MetricSummary:
+    newest = max(parts, key=lambda stream: stream.last_time or 0.0)
+    low = min(
+        (part for part in parts if part.low is not None), key=lambda part: part.low or 0.0, default=None
+    )
+    high = max(
+        (part for part in parts if part.high is not None), key=lambda part: part.high or 0.0, default=None
+    )
+    better = next((part.better for part in parts if part.better), None)
+    best = low if better == "lower" else high if better == "higher" else None
+    return MetricSummary(
+        name=newest.name,
+        source=MetricSource(newest.source),
+        count=sum(part.n for part in parts),
+        last=math.nan if newest.last is None else newest.last,
+        last_step=newest.last_step or 0,
+        min=low.low if low else None,
+        min_step=low.low_step if low else None,
+        max=high.high if high else None,
+        max_step=high.high_step if high else None,
+        best=None if best is None else best.low if better == "lower" else best.high,
+        best_step=None if best is None else best.low_step if better == "lower" else best.high_step,
+        unit=next((part.unit for part in parts if part.unit), None),
+        better=better,
+    )
+
+
+def last_commit(sql: sqlite3.Connection) -> int:
+    """The number of the index's last transaction; 0 for an empty index."""
+    found = sql.execute("SELECT value FROM meta WHERE key='commit'").fetchone()
+    return int(found[0]) if found else 0
+
+
+def changes(sql: sqlite3.Connection, since: int) -> Changes:
+    """What transactions after number ``since`` have changed."""
+    metric_rows = sql.execute(
+        "SELECT run.run_id, s.name FROM stream s JOIN run ON run.id = s.run WHERE s.changed > ?", (since,)
+    ).fetchall()
+    new = sql.execute(
+        "SELECT DISTINCT run.run_id FROM stream s JOIN run ON run.id = s.run WHERE s.added > ?", (since,)
+    )
+    runs_changed = sql.execute("SELECT run_id FROM run WHERE changed > ?", (since,))
+    removed = sql.execute("SELECT run_id FROM gone WHERE changed > ?", (since,))
+    return Changes(
+        runs={row[0] for row in runs_changed},
+        metrics={(run_id, name) for run_id, name in metric_rows},
+        new_metrics={row[0] for row in new},
+        removed={row[0] for row in removed},
+    )
+
+
+def _in(
+    sql: sqlite3.Connection, select: str, values: Collection[str], rest: str = ""
+) -> Iterator[tuple[Any, ...]]:
+    """Rows of ``select … IN (values) rest``, a few hundred values at a time."""
+    remaining = list(dict.fromkeys(values))
+    while remaining:
+        some, remaining = remaining[:_MANY], remaining[_MANY:]
+        yield from sql.execute(f"{select} ({','.join('?' * len(some))}){rest}", some).fetchall()

@@ -1,0 +1,119 @@
+"""Cells, events and artifacts of a run: read from its journals, where the index knows their places."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from kernel_magics import paths
+from kernel_magics.journal.format import FRAME_OVERHEAD, Kind, unpack_json
+
+from .encoding import IndexDamage
+from .folding import Folder
+from .frames import HEAD, frame_end
+from .model import CellRecord
+
+Json = dict[str, Any]
+
+
+def read_cells(sql: sqlite3.Connection, data_dir: Path, run_id: str) -> list[CellRecord]:
+    """The tracked cells of a run in the order in which they started, with their outputs."""
+    folder, starts, ends = Folder(), dict[str, Json](), dict[str, Json]()
+    for kind, content in _contents(sql, data_dir, run_id, (Kind.CELL, Kind.OUTPUT)):
+        if kind == Kind.OUTPUT:
+            message = content.get("content")
+            cell = str(content.get("cell"))
+            starts.setdefault(cell, {})
+            folder.add(cell, str(content.get("type")), message if isinstance(message, dict) else {})
+            continue
+        key = str(content.get("key"))
+        known = starts.setdefault(key, {})
+        if "finished" in content:
+            ends[key] = content
+        else:
+            known.update(content)
+    return [_cell(key, start, ends.get(key, {}), folder) for key, start in starts.items()]
+
+
+def read_events(sql: sqlite3.Connection, data_dir: Path, run_id: str) -> list[Json]:
+    """Events of a run by time, and what of its journals could not be read."""
+    events = [content for _kind, content in _contents(sql, data_dir, run_id, (Kind.EVENT,))]
+    events.sort(key=lambda event: _seconds(event.get("time")) or 0.0)
+    rows = sql.execute(
+        "SELECT detail FROM run JOIN journal j ON j.run = run.id JOIN damage d ON d.journal = j.id"
+        " WHERE run.run_id=?1 UNION ALL"
+        " SELECT refused FROM run JOIN journal j ON j.run = run.id"
+        " WHERE run.run_id=?1 AND refused IS NOT NULL",
+        (run_id,),
+    )
+    damage = [
+        {"time": None, "name": "journal-damaged", "level": "warning", "detail": str(detail)}
+        for (detail,) in rows
+    ]
+    return events + damage
+
+
+def read_artifacts(sql: sqlite3.Connection, data_dir: Path, run_id: str) -> list[Json]:
+    """Artifacts of a run in the order of logging: ``{name, type, digest, size, path}``."""
+    return [content for _kind, content in _contents(sql, data_dir, run_id, (Kind.ARTIFACT,))]
+
+
+def _cell(key: str, start: Json, end: Json, folder: Folder) -> CellRecord:
+    count = start.get("execution_count")
+    return CellRecord(
+        key=key,
+        source=_text(start.get("source")),
+        execution_count=count if isinstance(count, int) else None,
+        cell_id=_text(start.get("cell_id")),
+        started=_seconds(start.get("started")),
+        finished=_seconds(end.get("finished")),
+        status=str(end.get("status") or ""),
+        outputs=folder.outputs(key),
+    )
+
+
+def _contents(
+    sql: sqlite3.Connection, data_dir: Path, run_id: str, kinds: tuple[int, ...]
+) -> Iterator[tuple[int, Json]]:
+    journals = sql.execute(
+        "SELECT j.id, j.writer FROM run JOIN journal j ON j.run = run.id WHERE run.run_id=?"
+        " ORDER BY j.began, j.writer",
+        (run_id,),
+    ).fetchall()
+    for journal, writer in journals:
+        places = sql.execute(
+            "SELECT kind, offset, length FROM frame WHERE journal=?"
+            f" AND kind IN ({','.join('?' * len(kinds))}) ORDER BY offset",
+            (journal, *kinds),
+        ).fetchall()
+        if places:
+            yield from _read(paths.runs_dir(data_dir) / run_id / f"{writer}.journal", places)
+
+
+def _read(path: Path, places: list[tuple[int, int, int]]) -> Iterator[tuple[int, Json]]:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise IndexDamage(f"{path.name} is gone") from error
+    try:
+        for kind, offset, length in places:
+            frame = os.pread(descriptor, length + FRAME_OVERHEAD, offset - HEAD)
+            if len(frame) < FRAME_OVERHEAD or frame_end(frame, 0, len(frame)) != length + FRAME_OVERHEAD:
+                raise IndexDamage(f"{path.name} does not hold what the index says")
+            try:
+                yield kind, unpack_json(frame[HEAD:-4])
+            except ValueError:
+                continue  # undamaged, but never was JSON: there is nothing to show
+    finally:
+        os.close(descriptor)
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _seconds(value: object) -> float | None:
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None

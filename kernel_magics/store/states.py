@@ -1,0 +1,96 @@
+"""Whether a run that has not said how it ended still runs: from locks and leases, never from a missed
+heartbeat."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kernel_magics import paths
+from kernel_magics.journal.lock import is_held
+from kernel_magics.model import RunStatus, is_run_id
+
+_LIVE_LEASE = frozenset({"starting", "ready"})
+
+
+@dataclass(frozen=True)
+class State:
+    """A run's state now; ``finished`` is when its journals were last written to, for one that has ended."""
+
+    status: RunStatus
+    detail: str = ""
+    finished: float | None = None
+
+
+def present_state(
+    data_dir: Path, run_id: str, writers: Sequence[Sequence[str | None]], lease: object = None
+) -> State:
+    """The state of a run without a ``finish`` frame (rules 2 to 4 of ``docs/journal-format.md``).
+
+    Args:
+        writers: ``[writer id, host name]`` of each journal.
+        lease: the lease on whose machine the run was started, if any. A journal that comes home from another
+            machine has no lock here; while the lease lives, so may the run.
+    """
+    folder = paths.runs_dir(data_dir) / run_id
+    held = [is_held(folder / f"{writer}.lock") for writer, _host in writers]
+    if any(held):
+        return State(RunStatus.RUNNING)
+    here = socket.gethostname()
+    last = _last_written(folder, [writer for writer, _host in writers])
+    if held and all(
+        free is False and host in (here, None) for free, (_w, host) in zip(held, writers, strict=True)
+    ):
+        return State(RunStatus.KILLED, "Its process ended without a word.", last)
+    state = _lease_state(data_dir, lease)
+    if state in _LIVE_LEASE:
+        return State(RunStatus.RUNNING)
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(last)) if last else "the beginning"
+    return State(RunStatus.UNKNOWN, f"Nothing is known of it since {when}.")
+
+
+def _last_written(folder: Path, writers: Sequence[str | None]) -> float | None:
+    times = []
+    for writer in writers:
+        try:
+            times.append((folder / f"{writer}.journal").stat().st_mtime)
+        except OSError:
+            continue
+    return max(times, default=None)
+
+
+def _lease_state(data_dir: Path, lease: object) -> str | None:
+    if not isinstance(lease, str) or not is_run_id(
+        lease
+    ):  # lease ids look alike; checked before it is a path
+        return None
+    try:
+        state = json.loads((data_dir / "leases" / f"{lease}.json").read_bytes()).get("state")
+    except (OSError, ValueError, AttributeError):
+        return None
+    return state if isinstance(state, str) else None
+
+
+class StateWatch:
+    """Remembers states that cannot change any more, so that a thousand dead runs are not asked about each
+    time."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._data_dir = data_dir
+        self._dead: dict[str, tuple[int, State]] = {}
+
+    def __call__(
+        self, run_id: str, writers: Sequence[Sequence[str | None]], lease: object, changed: int
+    ) -> State:
+        """The state of a run; ``changed`` is the number of the last change that the index saw of it."""
+        known = self._dead.get(run_id)
+        if known is not None and known[0] == changed:
+            return known[1]
+        state = present_state(self._data_dir, run_id, writers, lease)
+        if state.status == RunStatus.KILLED:
+            self._dead[run_id] = changed, state
+        return state

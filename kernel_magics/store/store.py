@@ -1,0 +1,337 @@
+"""The store: everything recorded in a data folder, to read.
+
+What is asked is answered from the index; :meth:`Store.refresh` brings the index up to date first. The index
+is
+disposable: lost or damaged, it is built anew from the journals, and answers the same.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sqlite3
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+import numpy as np
+
+from kernel_magics import paths
+from kernel_magics.errors import DataFolderError, UsageMistake
+from kernel_magics.model import MetricInfo, RunInfo
+
+from . import queries
+from .encoding import IndexDamage, Points, joined
+from .index import Index
+from .model import X_KINDS, CellRecord, Changes, MetricSummary, Series, Window
+from .records import read_artifacts, read_cells, read_events
+from .states import State, StateWatch
+from .streams import Stream
+from .windows import Span, as_window, common_exponent, read_points, window
+
+Answer = TypeVar("Answer")
+OPENING_S = 1.0
+"""How long opening a store ingests before it answers with what there is."""
+
+
+def open_store(path: str | os.PathLike[str] | None = None, *, ingest: bool = True) -> Store:
+    """The store of a data folder.
+
+    A long backlog is not waited for: after a second the store opens with the newest data of every run, and
+    what is asked of a run is completed first.
+
+    Args:
+        path: the data folder; by default ``$TRACKSIDE_DIR`` or ``<jupyter_data_dir>/trackside``.
+        ingest: ``False`` for a process that leaves the index to another one (Jupyter Server's does).
+
+    Raises:
+        DataFolderError: the folder cannot be read.
+    """
+    data_dir = Path(path).expanduser().absolute() if path is not None else paths.data_dir()
+    if data_dir.exists() and not (data_dir.is_dir() and os.access(data_dir, os.R_OK | os.X_OK)):
+        raise DataFolderError(
+            f"The data folder {data_dir} cannot be read.", remedy="set TRACKSIDE_DIR to a folder of yours"
+        )
+    store = Store(Index(data_dir, ingest=ingest))
+    if ingest:
+        store.refresh(limit_s=OPENING_S)
+    return store
+
+
+class Store:
+    """Reads what was recorded. May be used from several threads; they take turns.
+
+    Run ids, metric names and outputs are as recorded: treat them as untrusted text.
+    """
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+        self._states = StateWatch(index.data_dir)
+        self._seen_commit = 0
+        self._seen_states: dict[str, State] = {}
+        self._incomplete = False
+
+    @property
+    def data_dir(self) -> Path:
+        """The data folder."""
+        return self._index.data_dir
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Lets go of the index; can be called again. A closed store opens again when it is asked."""
+        self._index.close()
+
+    def refresh(self, run_ids: Collection[str] | None = None, limit_s: float | None = None) -> Changes:
+        """Brings the index up to date, and says what has changed since the last call.
+
+        When another process ingests, its work is waited for, for at most two seconds.
+
+        Args:
+            run_ids: only these runs.
+            limit_s: stop after about so many seconds; what is asked of a run later is completed then.
+        """
+        left = self._mended(lambda: self._index.catch_up(run_ids, limit_s))
+        if run_ids is None:
+            self._incomplete = left > 0
+        return self._ask(self._changes)
+
+    def behind_bytes(self) -> int:
+        """Bytes of journals that the index does not have yet."""
+        return self._mended(self._index.behind)
+
+    def rebuild(self) -> None:
+        """Builds the index anew from the journals."""
+        self._index.rebuild()
+        self._seen_commit, self._incomplete = 0, False
+
+    def runs(
+        self, project: str | None = None, limit: int | None = None, ids: Collection[str] | None = None
+    ) -> list[RunInfo]:
+        """Runs, newest first; of ``facts`` only the short ones (:meth:`run` has all).
+
+        Args:
+            project: only those of this project.
+            ids: only these; ids that there are not are left out.
+        """
+        if ids is None:
+            return self._ask(lambda sql: queries.runs(sql, self._states, project, limit))
+        found = self._ask(lambda sql: queries.runs_by_id(sql, self._states, ids))
+        return [run for run in found if project is None or run.project == project][:limit]
+
+    def run(self, run_id: str) -> RunInfo:
+        """One run with all its facts.
+
+        Raises:
+            UnknownRun: there is none of that id.
+        """
+
+        def ask(sql: sqlite3.Connection) -> RunInfo:
+            row = queries.run_row(sql, run_id)
+            (info,) = queries.runs_by_id(sql, self._states, [run_id])
+            return replace(info, facts=queries.facts(sql, row))
+
+        return self._ask(ask, [run_id])
+
+    def metrics(self, run_ids: Collection[str]) -> dict[str, list[MetricInfo]]:
+        """The metrics of each of these runs, in the order in which they were first seen."""
+        return self._ask(lambda sql: queries.metrics(sql, run_ids), run_ids)
+
+    def metric_summaries(self, run_ids: Collection[str]) -> dict[str, list[MetricSummary]]:
+        """Last value, extremes and best of every metric of each of these runs."""
+        return self._ask(lambda sql: queries.summaries(sql, run_ids), run_ids)
+
+    def series(self, run_id: str, metric: str, source: str | None = None) -> Series:
+        """Every point of a metric, exactly, in the order of logging (of several writers: by time).
+
+        Args:
+            source: ``logged``, ``inferred`` or ``system``; by default the first of these that the run has.
+
+        Raises:
+            UnknownRun: there is no such run.
+            UsageMistake: the run has no such metric.
+        """
+
+        def ask(sql: sqlite3.Connection) -> Points:
+            row = queries.run_row(sql, run_id)
+            streams = queries.metric_streams(sql, row, metric, source)
+            if not streams:
+                raise self._no_metric(sql, run_id, metric)
+            return _by_time([read_points(sql, stream) for stream in streams])
+
+        return Series(*self._ask(ask, [run_id]))
+
+    def window(  # noqa: PLR0913 - the seam's signature
+        self,
+        run_ids: Sequence[str],
+        metric: str,
+        x: str = "step",
+        start: float | None = None,
+        stop: float | None = None,
+        width: int = 1000,
+        *,
+        source: str | None = None,
+    ) -> list[Window]:
+        """A metric of several runs between two x, reduced to ``width`` pixels: one window per run that has
+        it.
+
+        Args:
+            x: ``step``, ``relative`` (seconds since each run's start) or ``time`` (seconds since the epoch).
+            start, stop: both included; by default where the runs begin and end.
+            width: pixels; at most two buckets fall on each.
+            source: as in :meth:`series`.
+
+        Raises:
+            UnknownRun: there is no such run.
+            UsageMistake: an argument makes no sense.
+        """
+        _check_window(x, start, stop, width)
+
+        def ask(sql: sqlite3.Connection) -> list[Window]:
+            found = []
+            for run_id in run_ids:
+                row = queries.run_row(sql, run_id)
+                streams = queries.metric_streams(sql, row, metric, source)
+                if streams:
+                    found.append((run_id, queries.created(sql, row) if x == "relative" else 0.0, streams))
+            return _windows(sql, found, metric, (x, start, stop, width))
+
+        return self._ask(ask, run_ids)
+
+    def outputs(self, run_id: str) -> list[CellRecord]:
+        """The tracked cells of a run and what they showed.
+
+        Raises:
+            UnknownRun: there is none of that id.
+        """
+        return self._ask(lambda sql: self._records(sql, run_id, read_cells), [run_id])
+
+    def events(self, run_id: str) -> list[dict[str, Any]]:
+        """Events of a run, and ``journal-damaged`` for what of its journals could not be read.
+
+        Raises:
+            UnknownRun: there is none of that id.
+        """
+        return self._ask(lambda sql: self._records(sql, run_id, read_events), [run_id])
+
+    def artifacts(self, run_id: str) -> list[dict[str, Any]]:
+        """Artifacts of a run: ``{name, type, digest, size, path}``.
+
+        Raises:
+            UnknownRun: there is none of that id.
+        """
+        return self._ask(lambda sql: self._records(sql, run_id, read_artifacts), [run_id])
+
+    def _records(
+        self,
+        sql: sqlite3.Connection,
+        run_id: str,
+        read: Callable[[sqlite3.Connection, Path, str], list[Answer]],
+    ) -> list[Answer]:
+        queries.run_row(sql, run_id)
+        return read(sql, self.data_dir, run_id)
+
+    def _changes(self, sql: sqlite3.Connection) -> Changes:
+        last = queries.last_commit(sql)
+        since = self._seen_commit if last >= self._seen_commit else 0  # less: the index was built anew
+        changes = queries.changes(sql, since)
+        states = queries.open_runs(sql, self._states)
+        for run_id, state in states.items():
+            if self._seen_states.get(run_id, state) != state:
+                changes.runs.add(run_id)
+        self._seen_commit, self._seen_states = last, states
+        return changes
+
+    def _no_metric(self, sql: sqlite3.Connection, run_id: str, metric: str) -> UsageMistake:
+        names = sorted({info.name for info in queries.metrics(sql, [run_id])[run_id]})
+        known = ", ".join(names[:20]) + (" …" if len(names) > 20 else "")
+        return UsageMistake(f"Run {run_id} has no metric {metric!r}. It has: {known or 'none'}.")
+
+    def _ask(self, question: Callable[[sqlite3.Connection], Answer], run_ids: Collection[str] = ()) -> Answer:
+        if self._incomplete and run_ids:
+            self._mended(lambda: self._index.catch_up(run_ids))
+
+        def ask() -> Answer:
+            with self._index.reading() as sql:
+                return question(sql)
+
+        return self._mended(ask)
+
+    def _mended(self, act: Callable[[], Answer]) -> Answer:
+        """``act()``; when the index turns out to be damaged, once more with one built anew."""
+        try:
+            return act()
+        except (sqlite3.DatabaseError, IndexDamage, json.JSONDecodeError):
+            self._index.close()
+        try:
+            return act()  # the index may have been replaced under the connection
+        except (sqlite3.DatabaseError, IndexDamage, json.JSONDecodeError) as error:
+            if "full" in str(error) or "readonly" in str(error):
+                raise _not_writable(error) from error
+            self._index.close()
+            self.rebuild()
+        try:
+            return act()
+        except (sqlite3.DatabaseError, IndexDamage) as error:
+            raise _not_writable(error) from error
+
+
+def _not_writable(error: Exception) -> DataFolderError:
+    return DataFolderError(
+        f"The index cannot be used: {error}. What was recorded is safe in the journals.",
+        remedy="free some disk space, or set XDG_CACHE_HOME to a folder that you may write",
+    )
+
+
+def _by_time(parts: list[Points]) -> Points:
+    """Points of several writers by time; each writer's own order is kept even when its clock jumped back."""
+    whole = joined(parts)
+    if len(parts) < 2:
+        return whole
+    clocks = np.concatenate([np.maximum.accumulate(part.axis("time")) for part in parts])
+    order = np.argsort(clocks, kind="stable")
+    return Points(*(column[order] for column in whole))
+
+
+def _check_window(x: str, start: float | None, stop: float | None, width: int) -> None:
+    if x not in X_KINDS:
+        raise UsageMistake(f"x is one of {', '.join(X_KINDS)}, not {x!r}.")
+    if width < 1:
+        raise UsageMistake("The width of a window is at least one pixel.")
+    given = [end for end in (start, stop) if end is not None]
+    if not all(math.isfinite(end) for end in given) or (len(given) == 2 and given[0] > given[1]):
+        raise UsageMistake(f"A window from {start} to {stop} makes no sense.")
+
+
+def _windows(
+    sql: sqlite3.Connection,
+    found: list[tuple[str, float, list[Stream]]],
+    metric: str,
+    query: tuple[str, float | None, float | None, int],
+) -> list[Window]:
+    """Windows of ``(run id, origin of its x, streams)``."""
+    x, start, stop, width = query
+    axis = "step" if x == "step" else "time"
+    bounds = []
+    for _run_id, origin, streams in found:
+        lows = [getattr(stream, f"{axis}_lo") for stream in streams if stream.n]
+        highs = [getattr(stream, f"{axis}_hi") for stream in streams if stream.n]
+        if lows:
+            low = min(lows) - origin if start is None else start
+            bounds.append((low, max(low, max(highs) - origin) if stop is None else stop))
+    exponent = common_exponent(bounds, width, axis)
+    windows = []
+    for run_id, origin, streams in found:
+        low = -math.inf if start is None else start + origin
+        span = Span(axis, low, math.inf if stop is None else stop + origin)
+        windows.append(as_window(run_id, metric, x, origin, window(sql, streams, span, exponent, width)))
+    return windows

@@ -1,0 +1,196 @@
+"""Windows: from the pyramid of a stream to at most two buckets a pixel, at a cost that does not grow with the
+stream.
+
+From the coarsest summaries down: a summary that lies between the two x and is fine enough is used as it is;
+any other is replaced by the four below it; below the chunks' own summaries are the points.
+"""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .buckets import FINEST, empty, exponent_for, merge, one_each, reduce_points
+from .encoding import CHUNK, Points, joined, unpack_chunk, unpack_raw
+from .model import Window
+from .schema import chunk_id
+from .streams import FANOUT_BITS, Stream, read_level, tail_range
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from .buckets import Buckets
+
+_TOP_LEVEL = 12
+RAW_PER_PIXEL = 2
+"""Up to so many points a pixel are given as they are."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of an axis, both ends included. ``axis`` is ``step`` or ``time`` (seconds since the
+    epoch)."""
+
+    axis: str
+    start: float = -math.inf
+    stop: float = math.inf
+
+
+def read_chunks(sql: sqlite3.Connection, stream: int, first: int, last: int) -> Iterator[tuple[int, Points]]:
+    """Chunks ``first`` to ``last`` of a stream, with their numbers."""
+    base = chunk_id(stream, 0)
+    rows = sql.execute(
+        "SELECT id, data FROM chunk WHERE id BETWEEN ? AND ? ORDER BY id", (base + first, base + last)
+    )
+    for row, data in rows:
+        yield row - base, unpack_chunk(data)
+
+
+def read_tail(sql: sqlite3.Connection, stream: int) -> Points:
+    """The points after the last sealed chunk."""
+    rows = sql.execute("SELECT data FROM tail WHERE id BETWEEN ? AND ? ORDER BY id", tail_range(stream))
+    return joined([unpack_raw(data) for (data,) in rows])
+
+
+def read_points(sql: sqlite3.Connection, stream: Stream) -> Points:
+    """Every point of a stream, in the order of logging."""
+    parts = [points for _number, points in read_chunks(sql, stream.id, 0, stream.n // CHUNK)]
+    return joined([*parts, read_tail(sql, stream.id)])
+
+
+@dataclass
+class Reduction:
+    """Buckets of width ``2**exponent`` (merged or not), in the order of logging, and how many points they
+    are."""
+
+    parts: list[Buckets]
+    raw: list[tuple[NDArray[np.float64], NDArray[np.float64]]]
+    summarised: bool
+
+    @property
+    def points(self) -> int:
+        """Points that the buckets stand for."""
+        return sum(int(part["count"].sum()) for part in self.parts)
+
+
+def reduce_stream(sql: sqlite3.Connection, stream: Stream, span: Span, exponent: int | None) -> Reduction:
+    """One stream between two x as buckets of width ``2**exponent`` or finer; ``None``: only its points."""
+    chunks = stream.n // CHUNK
+    descent = _Descent(sql, stream.id, span, exponent)
+    down: list[int] = []
+    for level in range(_TOP_LEVEL, -1, -1):
+        down = descent.level(level, [*down, *_roots(chunks, level)])
+    raw: list[tuple[int, Points]] = []
+    for first, last in _ranges(down):
+        raw += read_chunks(sql, stream.id, first, last)
+    if stream.n % CHUNK:
+        raw.append((chunks, read_tail(sql, stream.id)))
+    cut = [(number, *_cut(points, span)) for number, points in raw]
+    found = list(descent.found)
+    if exponent is not None:
+        found += [(number, reduce_points(x, values, exponent)) for number, x, values in cut]
+        found.sort(key=lambda part: part[0])
+    buckets = [part for _number, part in found]
+    return Reduction(buckets, [(x, values) for _number, x, values in cut], bool(descent.found))
+
+
+def _roots(chunks: int, level: int) -> range:
+    """Summaries of a level that none of a higher level covers."""
+    above = chunks >> (FANOUT_BITS * (level + 1))
+    return range(above << FANOUT_BITS, chunks >> (FANOUT_BITS * level))
+
+
+@dataclass
+class _Descent:
+    """The way down the pyramid; ``found`` holds what was fine enough, with the number of its first chunk."""
+
+    sql: sqlite3.Connection
+    stream: int
+    span: Span
+    exponent: int | None
+    found: list[tuple[int, Buckets]] = field(default_factory=list)
+
+    def level(self, level: int, numbers: Iterable[int]) -> list[int]:
+        """Looks at summaries of one level; answers the numbers below (or chunks) that must be looked at."""
+        span, down = self.span, list[int]()
+        for first, last in _ranges(numbers):
+            rows = read_level(self.sql, self.stream, span.axis, level, first, last)
+            for number, e, low, high, buckets in rows:
+                if high < span.start or low > span.stop:
+                    continue
+                fine = self.exponent is not None and e <= self.exponent
+                if fine and low >= span.start and high <= span.stop:
+                    self.found.append((number << (FANOUT_BITS * level), buckets))
+                elif level:
+                    down += range(number << FANOUT_BITS, (number + 1) << FANOUT_BITS)
+                else:
+                    down.append(number)
+        return down
+
+
+def _ranges(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Ascending numbers as ranges ``(first, last)`` without gaps."""
+    first = last = -1
+    for number in sorted(numbers):
+        if first >= 0 and number == last + 1:
+            last = number
+            continue
+        if first >= 0:
+            yield first, last
+        first = last = number
+    if first >= 0:
+        yield first, last
+
+
+def _cut(points: Points, span: Span) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    x = points.axis(span.axis)
+    if span.start == -math.inf and span.stop == math.inf:
+        return x, points.value
+    inside = (x >= span.start) & (x <= span.stop)
+    return x[inside], points.value[inside]
+
+
+def window(
+    sql: sqlite3.Connection, streams: Sequence[Stream], span: Span, exponent: int, width: int
+) -> tuple[bool, Buckets]:
+    """The streams of one metric of one run (one per writer) as buckets; whether each is a point."""
+    parts = [reduce_stream(sql, stream, span, exponent) for stream in streams]
+    points = sum(part.points for part in parts)
+    if points > RAW_PER_PIXEL * width:
+        return False, merge([bucket for part in parts for bucket in part.parts], exponent)
+    if any(part.summarised for part in parts):
+        parts = [reduce_stream(sql, stream, span, None) for stream in streams]
+    raw = [pair for part in parts for pair in part.raw]
+    if not raw:
+        return True, empty()
+    return True, one_each(np.concatenate([x for x, _ in raw]), np.concatenate([values for _, values in raw]))
+
+
+def common_exponent(bounds: Sequence[tuple[float, float]], width: int, axis: str) -> int:
+    """The width of the cells for charts of several runs with one x axis: ``bounds`` are of each run."""
+    if not bounds:
+        return FINEST[axis]
+    low, high = min(low for low, _ in bounds), max(high for _, high in bounds)
+    return exponent_for(high - low, width, axis)
+
+
+def as_window(run: str, metric: str, x_kind: str, origin: float, reduced: tuple[bool, Buckets]) -> Window:
+    """Buckets as the store gives them out; ``origin`` is taken off every x."""
+    raw, buckets = reduced
+    columns = {name: np.ascontiguousarray(buckets[name]) for name in ("min", "max", "first", "last")}
+    counts = {name: np.ascontiguousarray(buckets[name]) for name in ("count", "nan", "posinf", "neginf")}
+    return Window(
+        run=run,
+        metric=metric,
+        x_kind=x_kind,
+        raw=raw,
+        points=int(buckets["count"].sum()),
+        x=np.ascontiguousarray(buckets["x_last"]) - origin,
+        **columns,
+        **counts,
+    )
