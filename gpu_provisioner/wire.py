@@ -19,7 +19,7 @@ from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
 IOPUB, SHELL, CONTROL, STDIN, EVENT, FILE = range(6)
 CHANNEL_NAMES = ("iopub", "shell", "control", "stdin", "event", "file")
-CHANNEL_NAMES_UP = (SHELL, CONTROL, STDIN)
+CHANNELS_UP = (SHELL, CONTROL, STDIN)
 """Channels of the kernel itself on which something may go up."""
 
 HELLO, MESSAGE, ACK, PING = b"H", b"M", b"A", b"P"

@@ -14,8 +14,7 @@ import uuid
 from datetime import datetime, timezone
 from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
-import zmq
-
+from gpu_provisioner.agent.zeromq import zmq
 from gpu_provisioner.wire import CHANNEL_NAMES, CONTROL, IOPUB, SHELL, STDIN, encode_record
 
 _DELIMITER = b"<IDS|MSG>"
@@ -35,7 +34,7 @@ class KernelChannels:
         connection: the connection file's content.
     """
 
-    def __init__(self, context: zmq.Context[Any], poller: zmq.Poller, connection: Mapping[str, Any]) -> None:
+    def __init__(self, context: Any, poller: Any, connection: Mapping[str, Any]) -> None:
         self._poller = poller
         self._key = str(connection["key"]).encode()
         self._session = uuid.uuid4().hex
@@ -59,7 +58,7 @@ class KernelChannels:
         self._nudge()
 
     def receive(self, events: Mapping[Any, int], iopub: bool = True) -> Tuple[List[bytes], bool]:
-        """Records of what has arrived, and whether a cell's answer (a shell reply, an ``idle``) is among them.
+        """Records of what has arrived, and whether an answer (a shell reply, an ``idle``) is among them.
 
         Args:
             events: what :meth:`zmq.Poller.poll` said, as a dict.

@@ -12,10 +12,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import zmq
 from ipykernel.ipkernel import IPythonKernel
 from ipykernel.kernelapp import IPKernelApp
 from traitlets.config import Config
+
+from gpu_provisioner.agent.zeromq import zmq
 
 
 class Kernel(IPythonKernel):
@@ -25,8 +26,23 @@ class Kernel(IPythonKernel):
         home = (parent.get("metadata") or {}).get("trackside") or {}
         count = home.get("execution_count")
         if isinstance(count, int) and self.shell is not None:
+            self._begin_history_anew(count)
             self.shell.execution_count = count
         await super().execute_request(stream, ident, parent)
+
+
+    _last_count = 0
+
+    def _begin_history_anew(self, count: int) -> None:
+        """A notebook's new kernel counts from 1 again, and its lines are a session of their own.
+
+        IPython's history would meet a line number it has already, and say so amid the user's output.
+        """
+        history = getattr(self.shell, "history_manager", None)
+        if count <= self._last_count and history is not None and history.enabled:
+            history.writeout_cache()
+            history.new_session()
+        self._last_count = count
 
 
 class KernelApp(IPKernelApp):

@@ -25,6 +25,9 @@ _BOOT = (
 )
 """Not ``-m``: the current folder would then come first, and a ``random.py`` of the user's would stop the kernel."""
 
+_FLAGS = ("-Xfrozen_modules=off",) if sys.version_info >= (3, 11) else ()
+"""As in ipykernel's own kernel spec: the debugger cannot step into frozen modules, and says so on stderr."""
+
 _GRACE_S = ((signal.SIGINT, 0.0), (signal.SIGTERM, 1.5), (signal.SIGKILL, 3.0))
 
 
@@ -85,7 +88,7 @@ class KernelProcess:
         cwd = config.cwd if config.cwd and Path(config.cwd).is_dir() else os.path.expanduser("~")
         with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as output:
             process = subprocess.Popen(
-                [sys.executable, "-c", _BOOT, "-f", str(connection_file)],
+                [sys.executable, *_FLAGS, "-c", _BOOT, "-f", str(connection_file)],
                 cwd=cwd,
                 env=kernel_environment(config, folder),
                 stdin=subprocess.DEVNULL,
