@@ -5,12 +5,18 @@ import tseslint from 'typescript-eslint';
 export default tseslint.config(
   { ignores: ['lib/**', 'node_modules/**', 'style/**'] },
   js.configs.recommended,
-  { files: ['scripts/*.mjs', '*.mjs'], languageOptions: { globals: { URL: 'readonly', console: 'readonly' } } },
+  {
+    files: ['scripts/*.mjs', '*.mjs'],
+    languageOptions: { globals: { URL: 'readonly', console: 'readonly' } }
+  },
   {
     files: ['src/**/*.{ts,tsx}', 'test/**/*.ts'],
     extends: [...tseslint.configs.recommendedTypeChecked],
     languageOptions: {
-      parserOptions: { project: ['./tsconfig.json', './test/tsconfig.json'], tsconfigRootDir: import.meta.dirname }
+      parserOptions: {
+        project: ['./tsconfig.json', './test/tsconfig.json'],
+        tsconfigRootDir: import.meta.dirname
+      }
     },
     plugins: { 'react-hooks': hooks },
     rules: {
@@ -19,6 +25,8 @@ export default tseslint.config(
       'max-lines': ['error', { max: 320, skipBlankLines: true }],
       'max-lines-per-function': ['error', { max: 80, skipBlankLines: true, skipComments: true }],
       'no-console': 'error',
+      // Lumino's `signal.connect(this.method, this)` binds by its second argument.
+      '@typescript-eslint/unbound-method': 'off',
       '@typescript-eslint/no-explicit-any': 'error',
       '@typescript-eslint/no-floating-promises': ['error', { ignoreVoid: true }],
       '@typescript-eslint/switch-exhaustiveness-check': 'error'

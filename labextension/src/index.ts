@@ -1,9 +1,10 @@
-import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+/** The plugins of Trackside's panel. */
+import { comparePlugin } from './plugins/compare';
+import { gpusPlugin } from './plugins/gpus';
+import { modelPlugin } from './plugins/model';
+import { sidebarPlugin } from './plugins/sidebar';
+import { statusPlugin } from './plugins/status';
 
-const plugin: JupyterFrontEndPlugin<void> = {
-  id: 'trackside:plugin',
-  autoStart: true,
-  activate: (_app: JupyterFrontEnd): void => undefined
-};
+export { CommandIDs, ITrackside, SIDEBAR_ID, type Trackside } from './trackside';
 
-export default [plugin];
+export default [modelPlugin, sidebarPlugin, comparePlugin, gpusPlugin, statusPlugin];

@@ -19,6 +19,7 @@ export interface RunError {
   traceback: string[];
 }
 
+/** What JSON cannot spell in `config`, `summary` and `facts` arrives as "NaN", "Infinity" or "-Infinity". */
 export interface Run {
   id: string;
   name: string;
@@ -142,7 +143,7 @@ export interface Info {
   journal: number;
   data_dir: string;
   read_only: boolean;
-  index: { state: string; behind_bytes: number };
+  index: { state: 'starting' | 'current' | 'behind' | 'stopped'; behind_bytes: number; detail: string };
 }
 
 /** One output as nbformat stores it; given to JupyterLab's renderers, never interpreted here. */
@@ -150,7 +151,7 @@ export type Output = JsonObject & { output_type: string };
 
 export interface RecordedCell {
   key: string;
-  source: string;
+  source: string | null;
   execution_count: number | null;
   cell_id: string | null;
   started: number | null;
@@ -164,4 +165,5 @@ export type FeedMessage =
   | { type: 'runs'; changed: Run[]; removed: string[] }
   | { type: 'leases'; leases: Lease[] }
   | { type: 'series'; watch: number; metric: string; windows: EncodedWindow[] }
-  | { type: 'metrics'; runs: string[] };
+  | { type: 'metrics'; runs: string[] }
+  | { type: 'error'; message: string };

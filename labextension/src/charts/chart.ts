@@ -1,0 +1,51 @@
+/** What a comparison needs of a chart, whatever draws it. */
+import type { LineStyle } from '../model/palette';
+import type { XKind } from '../wire/protocol';
+import type { Drawing, Extent, YScale } from './geometry';
+
+/** One run's line. */
+export interface Line {
+  run: string;
+  style: LineStyle;
+  drawing: Drawing;
+}
+
+export interface ChartOptions {
+  xKind: XKind;
+  yScale: YScale;
+  xLabel: string;
+  /** In pixels. */
+  height: number;
+  /** The person dragged or turned the wheel over the chart. */
+  onZoom: (view: Extent) => void;
+  onReset: () => void;
+  /** The pointer is at x, or left (`null`). */
+  onPoint: (x: number | null) => void;
+}
+
+export interface Chart {
+  /** Replaces the runs given, adds those that are new. Others stay as they are. */
+  setLines(lines: readonly Line[]): void;
+  removeLine(run: string): void;
+  setView(x: Extent, y: Extent): void;
+  /** Brings one run forward, `null` none. */
+  highlight(run: string | null): void;
+  /** Draws anew with the colours of the page's theme. */
+  repaint(): Promise<void>;
+  /** Pixels from the chart's left edge to `x`, `null` when that is not in the frame. */
+  leftOf(x: number): number | null;
+  /** What is drawn now: one entry a run, straight from the drawing library's own data. */
+  drawn(): { run: string; x: number[]; y: number[] }[];
+  dispose(): void;
+}
+
+/**
+ * Makes a chart inside `node`, which must be on the page.
+ *
+ * `prepare` gives it its first lines and view, so that it paints once.
+ */
+export type ChartFactory = (
+  node: HTMLElement,
+  options: ChartOptions,
+  prepare: (chart: Chart) => void
+) => Promise<Chart>;

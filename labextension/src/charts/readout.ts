@@ -1,0 +1,99 @@
+/** What the pointer reads from a chart. Pure functions. */
+import { formatCount, formatDuration, formatNumber } from '../text/format';
+import type { SeriesWindow } from '../wire/decode';
+import type { XKind } from '../wire/protocol';
+import { nearest } from './geometry';
+
+/** One run at one place. */
+export interface Reading {
+  run: string;
+  /** Where the bucket that was read is, in units of x. */
+  x: number;
+  /** For sorting; NaN last. */
+  value: number;
+  /** The value as original points spell it: `0.0231`. */
+  text: string;
+  /** `1 of 1,024 points: 0.01 … 2.3` where a bucket stands for several, else "". */
+  behind: string;
+}
+
+/** What a run says near `at`, or `null` when its points end further away than `reach` (both in units of x). */
+export function read(window: SeriesWindow, at: number, reach: number): Reading | null {
+  const i = nearest(window.x, at);
+  const x = window.x[i];
+  if (x === undefined || Math.abs(x - at) > reach) {
+    return null;
+  }
+  const count = window.count[i] ?? 1;
+  const value = valueAt(window, i);
+  return { run: window.run, x, value, text: formatNumber(value), behind: behindText(window, i, count) };
+}
+
+/** A bucket's last value; where none was finite, what stands there instead. */
+function valueAt(window: SeriesWindow, i: number): number {
+  const last = window.last[i] ?? NaN;
+  if (Number.isNaN(last) && !window.nan[i]) {
+    return window.posinf[i] ? Infinity : window.neginf[i] ? -Infinity : NaN;
+  }
+  return last;
+}
+
+function behindText(window: SeriesWindow, i: number, count: number): string {
+  if (count <= 1) {
+    return '';
+  }
+  const odd = (['nan', 'posinf', 'neginf'] as const)
+    .map(kind => [window[kind][i] ?? 0, { nan: 'NaN', posinf: '∞', neginf: '−∞' }[kind]] as const)
+    .filter(([n]) => n > 0)
+    .map(([n, name]) => `, ${formatCount(n)} × ${name}`)
+    .join('');
+  const [min, max] = [window.min[i] ?? NaN, window.max[i] ?? NaN];
+  return `1 of ${formatCount(count)} points: min ${formatNumber(min)} … max ${formatNumber(max)}${odd}`;
+}
+
+/** Greatest first, as the lines lie in the chart; what is not a number last. */
+export function byValue(a: Reading, b: Reading): number {
+  if (Number.isNaN(a.value) || Number.isNaN(b.value)) {
+    return Number(Number.isNaN(a.value)) - Number(Number.isNaN(b.value));
+  }
+  return a.value === b.value ? 0 : b.value > a.value ? 1 : -1;
+}
+
+/** A place on the x axis in words: `step 1,200`, `0:42`, `Nov 22, 14:02:07`. */
+export function formatX(x: number, kind: XKind): string {
+  switch (kind) {
+    case 'step':
+      return `step ${formatNumber(x)}`;
+    case 'relative':
+      return x < 10 ? `${formatNumber(x)} s` : formatDuration(x);
+    case 'time':
+      return new Date(x * 1000).toLocaleString('en-GB', {
+        day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', second: '2-digit'
+      }); // prettier-ignore
+  }
+}
+
+/** The labels of ticks that lie together on an axis. */
+export function tickLabels(ticks: readonly number[], kind: XKind): string[] {
+  const gap = ticks.length > 1 ? Math.abs((ticks[1] as number) - (ticks[0] as number)) : 1;
+  switch (kind) {
+    case 'step':
+      return ticks.map(tick => (gap < 1 && !Number.isInteger(tick) ? '' : formatNumber(tick)));
+    case 'relative':
+      return ticks.map(tick => (gap < 1 ? `${formatNumber(tick)} s` : signed(tick)));
+    case 'time':
+      return ticks.map(tick => clockLabel(tick, gap));
+  }
+}
+
+const signed = (seconds: number): string =>
+  seconds < 0 ? `−${formatDuration(-seconds)}` : formatDuration(seconds);
+
+function clockLabel(seconds: number, gap: number): string {
+  const date = new Date(seconds * 1000);
+  if (gap >= 86_400) {
+    return date.toLocaleDateString('en-GB', { day: 'numeric', month: 'short' });
+  }
+  const clock = { hour: '2-digit', minute: '2-digit' } as const;
+  return date.toLocaleTimeString('en-GB', gap < 60 ? { ...clock, second: '2-digit' } : clock);
+}

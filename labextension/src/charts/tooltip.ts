@@ -1,0 +1,61 @@
+/** What the pointer reads, beside the pointer. All text is set as text: names of runs are anything. */
+import type { LineStyle } from '../model/palette';
+import type { Reading } from './readout';
+
+/** Rows shown; more would cover the chart. */
+const MOST = 12;
+
+export interface TooltipRow extends Reading {
+  name: string;
+  style: LineStyle;
+}
+
+function element(tag: string, className: string, text = ''): HTMLElement {
+  const node = document.createElement(tag);
+  node.className = className;
+  node.textContent = text;
+  return node;
+}
+
+function rowNode(row: TooltipRow): HTMLElement {
+  const node = element('div', 'jp-trackside-tipRow');
+  node.dataset['run'] = row.run;
+  const key = element('span', 'jp-trackside-tipKey');
+  key.style.borderTopColor = row.style.colour;
+  key.style.borderTopStyle = row.style.dash;
+  node.append(key, element('span', 'jp-trackside-tipName', row.name), element('b', '', row.text));
+  if (row.behind) {
+    node.append(element('span', 'jp-trackside-tipBehind', row.behind));
+  }
+  return node;
+}
+
+export class Tooltip {
+  constructor(private readonly host: HTMLElement) {
+    this.node.setAttribute('role', 'status');
+    this.node.hidden = true;
+    host.append(this.node);
+  }
+
+  /**
+   * @param left where the pointer is, in pixels from the host's left edge.
+   * @param more the words for rows that are left out ("and 3 more").
+   */
+  show(title: string, rows: readonly TooltipRow[], left: number, more: (count: number) => string): void {
+    const children = [element('div', 'jp-trackside-tipTitle', title), ...rows.slice(0, MOST).map(rowNode)];
+    if (rows.length > MOST) {
+      children.push(element('div', 'jp-trackside-tipBehind', more(rows.length - MOST)));
+    }
+    this.node.replaceChildren(...children);
+    this.node.hidden = rows.length === 0;
+    const onRight = left < this.host.clientWidth / 2;
+    this.node.style.left = onRight ? `${left + 14}px` : '';
+    this.node.style.right = onRight ? '' : `${this.host.clientWidth - left + 14}px`;
+  }
+
+  hide(): void {
+    this.node.hidden = true;
+  }
+
+  private readonly node = element('div', 'jp-trackside-tip');
+}

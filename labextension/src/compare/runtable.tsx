@@ -1,0 +1,141 @@
+/** Config and summary of the compared runs as one table, differences marked. */
+import { ReactWidget } from '@jupyterlab/ui-components';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import { useUpdatesOf } from '../hooks';
+import { Swatch } from '../sidebar/swatch';
+import { statusLabel } from '../sidebar/status';
+import { baseName, formatDuration, formatMoment, formatValue, runSeconds } from '../text/format';
+import type { Trackside } from '../trackside';
+import type { JsonObject, Run } from '../wire/protocol';
+import type { CompareModel } from './comparemodel';
+import { tableRows, type TableRow } from './differences';
+
+export interface RunTableProps {
+  trackside: Trackside;
+  model: CompareModel;
+}
+
+export class RunTable extends ReactWidget {
+  constructor(private readonly props: RunTableProps) {
+    super();
+    this.addClass('jp-trackside-table');
+  }
+
+  protected override render(): React.JSX.Element {
+    return <Table {...this.props} />;
+  }
+}
+
+/** What a run is, apart from what it was configured with and what came out. */
+function aboutRun(run: Run, trans: TranslationBundle): JsonObject {
+  const now = Date.now() / 1000;
+  const about: JsonObject = {
+    [trans.__('state')]: statusLabel(run.status, trans) + (run.status_detail ? `: ${run.status_detail}` : ''),
+    [trans.__('started')]: formatMoment(run.created, now),
+    [trans.__('duration')]: run.finished === null ? '' : formatDuration(runSeconds(run, now)),
+    [trans.__('project')]: run.project,
+    [trans.__('group')]: run.group ?? '',
+    [trans.__('tags')]: run.tags.join(', '),
+    [trans.__('notebook')]: baseName(formatValue(run.facts['notebook'])),
+    [trans.__('machine')]: formatValue(run.facts['host'])
+  };
+  return about;
+}
+
+function Table({ trackside, model }: RunTableProps): React.JSX.Element {
+  const { runs, trans, colours } = trackside;
+  useUpdatesOf(runs.changed, colours.changed, model.changed);
+  const { onlyDifferences } = model.state;
+  const shown = model.state.runs.flatMap(id => runs.get(id) ?? []);
+  const groups = [
+    { name: trans.__('Configuration'), key: 'config', rows: tableRows(shown.map(run => run.config)) },
+    { name: trans.__('Summary'), key: 'summary', rows: tableRows(shown.map(run => run.summary)) },
+    { name: trans.__('Run'), key: 'run', rows: tableRows(shown.map(run => aboutRun(run, trans))) }
+  ].map(group => ({
+    ...group,
+    rows: group.rows.filter(row => row.values.some(value => value !== '' && value !== undefined))
+  }));
+  return (
+    <>
+      <label className="jp-trackside-toggle">
+        <input
+          type="checkbox"
+          checked={onlyDifferences}
+          onChange={event => model.update({ onlyDifferences: event.currentTarget.checked })}
+        />
+        {trans.__('Only differences')}
+      </label>
+      <div
+        className="jp-trackside-tableScroll"
+        tabIndex={0}
+        role="region"
+        aria-label={trans.__('Runs side by side')}
+      >
+        <table>
+          <thead>
+            <tr>
+              <th scope="col" />
+              {shown.map(run => (
+                <th key={run.id} scope="col" title={run.name}>
+                  <Swatch style={colours.styleOf(run.id)} />
+                  <span>{run.name}</span>
+                </th>
+              ))}
+            </tr>
+          </thead>
+          {groups.map(group => (
+            <Group
+              key={group.key}
+              name={group.name}
+              id={group.key}
+              rows={onlyDifferences ? group.rows.filter(row => row.differs) : group.rows}
+              runs={shown}
+              trans={trans}
+              onlyDifferences={onlyDifferences}
+            />
+          ))}
+        </table>
+      </div>
+    </>
+  );
+}
+
+interface GroupProps {
+  name: string;
+  id: string;
+  rows: readonly TableRow[];
+  runs: readonly Run[];
+  onlyDifferences: boolean;
+  trans: TranslationBundle;
+}
+
+function Group({ name, id, rows, runs, onlyDifferences, trans }: GroupProps): React.JSX.Element {
+  const empty = onlyDifferences ? trans.__('no differences') : trans.__('nothing recorded');
+  return (
+    <tbody data-group={id}>
+      <tr className="jp-trackside-tableGroup">
+        <th scope="rowgroup" colSpan={runs.length + 1}>
+          {name}
+          {rows.length === 0 && <span> · {empty}</span>}
+        </th>
+      </tr>
+      {rows.map(row => (
+        <tr key={row.key} data-key={row.key} data-differs={row.differs || undefined}>
+          <th scope="row" title={row.key}>
+            {row.key}
+          </th>
+          {row.values.map((value, index) => {
+            const text = formatValue(value);
+            return (
+              <td key={runs[index]?.id} title={text}>
+                {value === undefined ? <span className="jp-trackside-absent">–</span> : text}
+              </td>
+            );
+          })}
+        </tr>
+      ))}
+    </tbody>
+  );
+}

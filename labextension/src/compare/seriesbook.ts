@@ -1,0 +1,196 @@
+/** The windows of the charts that are on screen, kept current while they are. */
+import { Signal, type ISignal } from '@lumino/signaling';
+
+import type { Extent } from '../charts/geometry';
+import type { SharedAxis } from '../charts/sharedaxis';
+import { describeError, type Api } from '../wire/api';
+import { decodeWindow, type SeriesWindow } from '../wire/decode';
+import type { Feed } from '../wire/feed';
+import type { FeedMessage, Metric, SeriesRequest } from '../wire/protocol';
+
+/** How long a zoom rests before finer data is asked for, in milliseconds. */
+const ZOOM_REST_MS = 120;
+
+/** How much more than the view is asked for on each side, so that lines run out of the frame. */
+const MARGIN = 0.05;
+
+/** A metric's name alone does not tell a logged from an inferred one. */
+export const metricKey = (metric: Metric): string => `${metric.source}:${metric.name}`;
+
+interface Shown {
+  metric: Metric;
+  /** In pixels. */
+  width: number;
+  windows: Map<string, SeriesWindow>;
+  /** Number of the last request; an answer to an earlier one is stale. */
+  request: number;
+  problem: string | null;
+}
+
+export class SeriesBook {
+  constructor(
+    private readonly api: Api,
+    private readonly feed: Feed,
+    private readonly axis: SharedAxis
+  ) {
+    feed.messages.connect(this.onMessage, this);
+    axis.zoomChanged.connect(this.onZoom, this);
+  }
+
+  /** Emitted with a metric's key when its windows are others; `null` when all are. */
+  get changed(): ISignal<this, string> {
+    return this._changed;
+  }
+
+  windows(key: string): ReadonlyMap<string, SeriesWindow> {
+    return this.shown.get(key)?.windows ?? new Map<string, SeriesWindow>();
+  }
+
+  /** Why the metric could not be read, `null` when it could. */
+  problem(key: string): string | null {
+    return this.shown.get(key)?.problem ?? null;
+  }
+
+  /** A chart came on screen, or shows other runs or another width now. */
+  show(metric: Metric, width: number): void {
+    const key = metricKey(metric);
+    const windows = this.shown.get(key)?.windows ?? new Map<string, SeriesWindow>();
+    for (const run of windows.keys()) {
+      if (!metric.runs.includes(run)) {
+        windows.delete(run);
+      }
+    }
+    this.shown.set(key, { metric, width, windows, request: 0, problem: null });
+    this.fetch(key);
+    this.scheduleWatch();
+  }
+
+  hide(key: string): void {
+    if (this.shown.delete(key)) {
+      this.scheduleWatch();
+    }
+  }
+
+  /** Reads everything on screen anew. */
+  refresh(): void {
+    [...this.shown.keys()].forEach(key => this.fetch(key));
+    this.scheduleWatch();
+  }
+
+  /** Stops and resumes pushes: nobody looks at a hidden view. */
+  set paused(paused: boolean) {
+    this._paused = paused;
+    if (paused) {
+      this.feed.watch(this, []);
+    } else {
+      this.refresh();
+    }
+  }
+
+  /** The axis is of another kind: every window is in the wrong unit. */
+  clear(): void {
+    this.shown.forEach(entry => entry.windows.clear());
+  }
+
+  dispose(): void {
+    this.disposed = true;
+    window.clearTimeout(this.zoomTimer);
+    this.shown.clear();
+    this.feed.watch(this, []);
+    Signal.clearData(this);
+  }
+
+  private request(entry: Shown): SeriesRequest {
+    const zoom = this.axis.zoomed;
+    const room = zoom ? (zoom.end - zoom.start) * MARGIN : 0;
+    const asked: Partial<Extent> = zoom ? { start: zoom.start - room, end: zoom.end + room } : {};
+    return {
+      metric: entry.metric.name,
+      runs: entry.metric.runs,
+      x: this.axis.kind,
+      start: asked.start ?? null,
+      stop: asked.end ?? null,
+      width: entry.width
+    };
+  }
+
+  private fetch(key: string): void {
+    const entry = this.shown.get(key);
+    if (!entry || entry.metric.runs.length === 0) {
+      return;
+    }
+    const number = (entry.request = ++this.requests);
+    const current = (): boolean => this.shown.get(key)?.request === number && !this.disposed;
+    this.api.windows(this.request(entry)).then(
+      windows => {
+        if (current()) {
+          entry.problem = null;
+          this.put(key, entry, windows);
+        }
+      },
+      (error: unknown) => {
+        if (current()) {
+          entry.problem = describeError(error);
+          this._changed.emit(key);
+        }
+      }
+    );
+  }
+
+  private onMessage(_feed: Feed, message: FeedMessage): void {
+    if (message.type === 'hello') {
+      this.refresh();
+    } else if (message.type === 'series' && message.watch === this.feed.watchNumber) {
+      for (const [key, entry] of this.shown) {
+        if (entry.metric.name === message.metric) {
+          this.onPushed(key, entry, message.windows.map(decodeWindow));
+        }
+      }
+    }
+  }
+
+  private onPushed(key: string, entry: Shown, windows: SeriesWindow[]): void {
+    if (!this.feed.isSoleWatcher(this, entry.metric.name)) {
+      this.fetch(key); // another view watches it too, perhaps another part of it
+      return;
+    }
+    const ours = windows.filter(
+      ({ run, xKind }) => xKind === this.axis.kind && entry.metric.runs.includes(run)
+    );
+    if (ours.length > 0) {
+      this.put(key, entry, ours);
+    }
+  }
+
+  private put(key: string, entry: Shown, windows: readonly SeriesWindow[]): void {
+    windows.forEach(window => entry.windows.set(window.run, window));
+    this._changed.emit(key);
+  }
+
+  private onZoom(): void {
+    window.clearTimeout(this.zoomTimer);
+    this.zoomTimer = window.setTimeout(() => this.refresh(), ZOOM_REST_MS);
+  }
+
+  private scheduleWatch(): void {
+    if (!this.watchScheduled) {
+      this.watchScheduled = true;
+      queueMicrotask(() => {
+        this.watchScheduled = false;
+        const wanted = this._paused || this.disposed ? [] : [...this.shown.values()];
+        this.feed.watch(
+          this,
+          wanted.filter(entry => entry.metric.runs.length > 0).map(entry => this.request(entry))
+        );
+      });
+    }
+  }
+
+  private readonly shown = new Map<string, Shown>();
+  private readonly _changed = new Signal<this, string>(this);
+  private requests = 0;
+  private zoomTimer = 0;
+  private watchScheduled = false;
+  private _paused = false;
+  private disposed = false;
+}

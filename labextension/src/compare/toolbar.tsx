@@ -1,0 +1,81 @@
+/** What stands above a comparison: x axis, y axis, zoom. */
+import { HTMLSelect, ReactWidget, ToolbarButton } from '@jupyterlab/ui-components';
+import type { Toolbar } from '@jupyterlab/ui-components';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { Widget } from '@lumino/widgets';
+import * as React from 'react';
+
+import type { YScale } from '../charts/geometry';
+import { useUpdatesOf } from '../hooks';
+import type { XKind } from '../wire/protocol';
+import type { CompareModel } from './comparemodel';
+import type { CompareView } from './compareview';
+
+/** Fills a toolbar for a comparison. */
+export function fillToolbar(
+  toolbar: Toolbar<Widget>,
+  view: CompareView,
+  model: CompareModel,
+  trans: TranslationBundle
+): void {
+  toolbar.addItem('axes', ReactWidget.create(<Axes model={model} trans={trans} />));
+  toolbar.addItem('spacer', spacer());
+  toolbar.addItem('hint', hint(trans));
+  toolbar.addItem(
+    'reset',
+    new ToolbarButton({
+      label: trans.__('Reset zoom'),
+      tooltip: trans.__('Show everything (double-click in a chart)'),
+      onClick: () => view.axis.zoomTo(null)
+    })
+  );
+}
+
+function spacer(): Widget {
+  const widget = new Widget();
+  widget.addClass('jp-trackside-spacer');
+  return widget;
+}
+
+function hint(trans: TranslationBundle): Widget {
+  const widget = new Widget();
+  widget.addClass('jp-trackside-toolbarHint');
+  widget.node.textContent = trans.__('Drag in a chart to zoom · Ctrl + wheel · double-click resets');
+  return widget;
+}
+
+function Axes({ model, trans }: { model: CompareModel; trans: TranslationBundle }): React.JSX.Element {
+  useUpdatesOf(model.changed);
+  const { x, y } = model.state;
+  return (
+    <div className="jp-trackside-axes">
+      <label>
+        <span>{trans.__('X axis')}</span>
+        <HTMLSelect
+          className="jp-trackside-select"
+          value={x}
+          data-axis="x"
+          aria-label={trans.__('X axis')}
+          onChange={event => model.update({ x: event.currentTarget.value as XKind })}
+        >
+          <option value="step">{trans.__('Step')}</option>
+          <option value="relative">{trans.__('Time since start')}</option>
+          <option value="time">{trans.__('Time of day')}</option>
+        </HTMLSelect>
+      </label>
+      <label>
+        <span>{trans.__('Y axis')}</span>
+        <HTMLSelect
+          className="jp-trackside-select"
+          value={y}
+          data-axis="y"
+          aria-label={trans.__('Y axis')}
+          onChange={event => model.update({ y: event.currentTarget.value as YScale })}
+        >
+          <option value="linear">{trans.__('Linear')}</option>
+          <option value="log">{trans.__('Logarithmic')}</option>
+        </HTMLSelect>
+      </label>
+    </div>
+  );
+}

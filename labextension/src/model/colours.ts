@@ -1,0 +1,60 @@
+/** Which colour a run has, the same in the sidebar and in every comparison, also after a reload. */
+import type { IStateDB } from '@jupyterlab/statedb';
+import { Signal, type ISignal } from '@lumino/signaling';
+
+import { assignSlots, lineStyle, preferredSlot, type LineStyle } from './palette';
+
+const KEY = 'trackside:colours';
+
+/** How many choices are kept; older ones are forgotten. */
+const MOST = 2000;
+
+export class ColourBook {
+  constructor(
+    private readonly state: IStateDB | null,
+    private readonly isDark: () => boolean
+  ) {}
+
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  /** Reads what was chosen before. */
+  async restore(): Promise<void> {
+    const saved = await this.state?.fetch(KEY);
+    if (Array.isArray(saved)) {
+      for (const entry of saved as [string, number][]) {
+        if (!this.slots.has(entry[0])) {
+          this.slots.set(entry[0], entry[1]);
+        }
+      }
+      this._changed.emit();
+    }
+  }
+
+  styleOf(run: string): LineStyle {
+    return lineStyle(this.slots.get(run) ?? preferredSlot(run), this.isDark());
+  }
+
+  /** Sees to it that runs shown together look different. Earlier ones keep their colour. */
+  distinguish(runs: readonly string[]): void {
+    let news = false;
+    assignSlots(runs, this.slots).forEach((slot, run) => {
+      news ||= this.slots.get(run) !== slot;
+      this.slots.delete(run); // to the end: chosen last, forgotten last
+      this.slots.set(run, slot);
+    });
+    if (news) {
+      void this.state?.save(KEY, [...this.slots].slice(-MOST));
+      this._changed.emit();
+    }
+  }
+
+  /** Says that the theme has changed, and with it every colour. */
+  themeChanged(): void {
+    this._changed.emit();
+  }
+
+  private readonly slots = new Map<string, number>();
+  private readonly _changed = new Signal<this, void>(this);
+}

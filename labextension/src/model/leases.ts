@@ -1,0 +1,65 @@
+/** The machines that kernels of ours may use, kept current by the feed. */
+import { Signal, type ISignal } from '@lumino/signaling';
+
+import type { Api } from '../wire/api';
+import type { Feed } from '../wire/feed';
+import type { FeedMessage, Lease } from '../wire/protocol';
+
+export class LeaseBook {
+  constructor(
+    private readonly api: Api,
+    feed: Feed
+  ) {
+    feed.messages.connect(this.onMessage, this);
+  }
+
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  /** Leases that are not released, newest first. */
+  get live(): readonly Lease[] {
+    return this._live;
+  }
+
+  /** The live lease of this id; asks the server when none is known yet. */
+  async find(id: string): Promise<Lease | undefined> {
+    const known = (): Lease | undefined => this._live.find(lease => lease.id === id);
+    if (!known()) {
+      await this.refresh();
+    }
+    return known();
+  }
+
+  /** The lease that the notebook kernel of this id runs its cells on. */
+  ofKernel(kernelId: string): Lease | undefined {
+    return this._live.find(lease => lease.kernel_id === kernelId);
+  }
+
+  async refresh(): Promise<void> {
+    this.set(await this.api.leases());
+  }
+
+  /** Stops the machine. The feed brings the new state too; reading it here makes the answer certain. */
+  async release(id: string): Promise<void> {
+    await this.api.release(id);
+    await this.refresh();
+  }
+
+  private onMessage(_sender: Feed, message: FeedMessage): void {
+    if (message.type === 'leases') {
+      this.set(message.leases);
+    } else if (message.type === 'hello') {
+      // A failure here is one of the connection, and the feed comes back with another hello.
+      this.refresh().catch(() => undefined);
+    }
+  }
+
+  private set(leases: readonly Lease[]): void {
+    this._live = leases.filter(lease => lease.state !== 'released').sort((a, b) => b.created - a.created);
+    this._changed.emit();
+  }
+
+  private _live: Lease[] = [];
+  private readonly _changed = new Signal<this, void>(this);
+}

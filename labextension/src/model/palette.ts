@@ -1,0 +1,79 @@
+/**
+ * Colours of runs. Pure functions.
+ *
+ * Eight colours that stay apart with normal vision, protanopia and deuteranopia (after Okabe and Ito, "Color Universal
+ * Design", adjusted for 3:1 contrast on either background; `test/palette.test.ts` checks both), times three dashes:
+ * 24 styles before two of a comparison look alike.
+ */
+
+export type Dash = 'solid' | 'dashed' | 'dotted';
+
+export interface LineStyle {
+  colour: string;
+  dash: Dash;
+}
+
+export const LIGHT: readonly string[] = [
+  '#0072b2', '#d55e00', '#00896b', '#c4569b', '#8a6d00', '#3d9bd9', '#5b3a9e', '#6b6b6b'
+]; // prettier-ignore
+
+export const DARK: readonly string[] = [
+  '#4aa3e8', '#ff8a3d', '#2ecfa0', '#f08cc6', '#e8c547', '#9ddcff', '#a78bfa', '#b5b5b5'
+]; // prettier-ignore
+
+const DASHES: readonly Dash[] = ['solid', 'dashed', 'dotted'];
+
+/** How many different styles there are. */
+export const STYLES = LIGHT.length * DASHES.length;
+
+export function lineStyle(slot: number, dark: boolean): LineStyle {
+  const colours = dark ? DARK : LIGHT;
+  const within = ((slot % STYLES) + STYLES) % STYLES;
+  return {
+    colour: colours[within % colours.length] as string,
+    dash: DASHES[Math.floor(within / colours.length)] as Dash
+  };
+}
+
+/** The slot a run gets when nobody else has it: from its id, so the same in every browser (FNV-1a). */
+export function preferredSlot(runId: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < runId.length; i++) {
+    hash = Math.imul(hash ^ runId.charCodeAt(i), 0x01000193) >>> 0;
+  }
+  return hash % LIGHT.length;
+}
+
+/**
+ * Slots for runs shown together: each keeps the one it has if it can, and no two share one while there are enough.
+ *
+ * @param runs the runs shown together, in order; earlier ones keep their slot.
+ * @param known slots given before.
+ */
+export function assignSlots(
+  runs: readonly string[],
+  known: ReadonlyMap<string, number>
+): Map<string, number> {
+  const taken = new Set<number>();
+  const slots = new Map<string, number>();
+  const waiting: string[] = [];
+  for (const run of runs) {
+    const slot = known.get(run) ?? preferredSlot(run);
+    if (taken.has(slot)) {
+      waiting.push(run);
+    } else {
+      taken.add(slot);
+      slots.set(run, slot);
+    }
+  }
+  for (const run of waiting) {
+    let slot = 0;
+    while (taken.has(slot) && slot < STYLES) {
+      slot += 1;
+    }
+    slot = slot < STYLES ? slot : preferredSlot(run);
+    taken.add(slot);
+    slots.set(run, slot);
+  }
+  return slots;
+}

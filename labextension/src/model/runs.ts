@@ -1,0 +1,97 @@
+/** The runs the panel knows, kept current by the feed. */
+import { Signal, type ISignal } from '@lumino/signaling';
+
+import type { Api } from '../wire/api';
+import type { Feed } from '../wire/feed';
+import type { FeedMessage, Run } from '../wire/protocol';
+
+export class RunBook {
+  /** @param limit how many runs to list, newest first; asked before each reading. */
+  constructor(
+    private readonly api: Api,
+    private readonly feed: Feed,
+    private readonly limit: () => number
+  ) {
+    feed.messages.connect(this.onMessage, this);
+  }
+
+  /** Emitted with the ids of runs that are new, different or gone. */
+  get changed(): ISignal<this, ReadonlySet<string>> {
+    return this._changed;
+  }
+
+  /** Whether the list was read at least once; before that an empty list means nothing. */
+  get loaded(): boolean {
+    return this._loaded;
+  }
+
+  /** Newest first. The same array until something changes. */
+  get list(): readonly Run[] {
+    this.sorted ??= [...this.runs.values()].sort((a, b) => b.created - a.created || (a.id < b.id ? 1 : -1));
+    return this.sorted;
+  }
+
+  get(id: string): Run | undefined {
+    return this.runs.get(id);
+  }
+
+  /** Reads the list anew. What is pushed while the answer is under way is newer than the answer, and wins. */
+  async refresh(): Promise<void> {
+    const pushed = (this.pushedSince = new Set<string>());
+    const answer = await this.api.runs(this.limit());
+    if (this.pushedSince !== pushed) {
+      return; // a later reading is under way
+    }
+    const next = new Map(answer.map(run => [run.id, run] as const));
+    for (const id of pushed) {
+      const run = this.runs.get(id);
+      if (run) {
+        next.set(id, run);
+      } else {
+        next.delete(id);
+      }
+    }
+    const ids = new Set([...this.runs.keys(), ...next.keys()]);
+    this.runs = next;
+    this._loaded = true;
+    this.emit(ids);
+  }
+
+  /** Makes runs known that the list is too short for, such as those of a restored comparison. */
+  async ensure(ids: readonly string[]): Promise<void> {
+    const missing = ids.filter(id => !this.runs.has(id));
+    const found = await Promise.allSettled(missing.map(id => this.api.run(id)));
+    const fresh = found.flatMap(result => (result.status === 'fulfilled' ? [result.value] : []));
+    fresh.forEach(run => this.put(run));
+    if (fresh.length > 0) {
+      this.emit(new Set(fresh.map(run => run.id)));
+    }
+  }
+
+  private onMessage(_sender: Feed, message: FeedMessage): void {
+    if (message.type === 'hello') {
+      this.refresh().catch(() => this.feed.retry());
+    } else if (message.type === 'runs') {
+      message.changed.forEach(run => this.put(run));
+      message.removed.forEach(id => this.runs.delete(id));
+      const ids = [...message.changed.map(run => run.id), ...message.removed];
+      ids.forEach(id => this.pushedSince?.add(id));
+      this.emit(new Set(ids));
+    }
+  }
+
+  private put(run: Run): void {
+    this.runs.set(run.id, run);
+  }
+
+  private emit(ids: ReadonlySet<string>): void {
+    this.sorted = null;
+    this._changed.emit(ids);
+  }
+
+  private runs = new Map<string, Run>();
+  private sorted: Run[] | null = null;
+  private pushedSince: Set<string> | null = null;
+  private _loaded = false;
+  private readonly _changed = new Signal<this, ReadonlySet<string>>(this);
+}

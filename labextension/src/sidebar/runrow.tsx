@@ -1,0 +1,90 @@
+/** One run in the sidebar: two lines of fixed height. */
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import type { LineStyle } from '../model/palette';
+import { formatDuration, formatMoment, runSeconds } from '../text/format';
+import { lastValues } from '../text/metrics';
+import type { Run } from '../wire/protocol';
+import { StatusIcon, statusLabel } from './status';
+import { Swatch } from './swatch';
+
+/** Of a row, in pixels; the style sheet says the same. */
+export const ROW_HEIGHT = 46;
+
+export interface RunRowProps {
+  run: Run;
+  position: number;
+  count: number;
+  selected: boolean;
+  active: boolean;
+  style: LineStyle;
+  now: number;
+  trans: TranslationBundle;
+  onToggle: (id: string) => void;
+  onOpen: (id: string) => void;
+}
+
+export const rowId = (run: string): string => `trackside-run-${run}`;
+
+export function RunRow(props: RunRowProps): React.JSX.Element {
+  const { run, trans } = props;
+  const classes = ['jp-trackside-run'];
+  if (props.active) {
+    classes.push('jp-mod-active');
+  }
+  return (
+    <div
+      id={rowId(run.id)}
+      className={classes.join(' ')}
+      data-run-id={run.id}
+      data-status={run.status}
+      role="option"
+      aria-selected={props.selected}
+      aria-posinset={props.position + 1}
+      aria-setsize={props.count}
+      title={rowTitle(run, props.now, trans)}
+      onClick={() => props.onToggle(run.id)}
+      onDoubleClick={() => props.onOpen(run.id)}
+    >
+      <input
+        type="checkbox"
+        className="jp-trackside-tick"
+        checked={props.selected}
+        readOnly
+        tabIndex={-1}
+        aria-hidden="true"
+      />
+      <Swatch style={props.style} />
+      <span className="jp-trackside-runName">{run.name || run.id}</span>
+      <StatusIcon status={run.status} />
+      <RunDetail run={run} now={props.now} trans={trans} />
+    </div>
+  );
+}
+
+/** The second line: state, duration, last values. */
+function RunDetail({ run, now, trans }: Pick<RunRowProps, 'run' | 'now' | 'trans'>): React.JSX.Element {
+  return (
+    <span className="jp-trackside-runDetail">
+      <span className="jp-trackside-runState">{statusLabel(run.status, trans)}</span>
+      <span className="jp-trackside-runTime">{formatDuration(runSeconds(run, now))}</span>
+      {lastValues(run, 3).map(value => (
+        <span key={value.name} className="jp-trackside-runValue" data-summary={value.name}>
+          {value.name} <b>{value.text}</b>
+        </span>
+      ))}
+    </span>
+  );
+}
+
+function rowTitle(run: Run, now: number, trans: TranslationBundle): string {
+  const lines = [
+    run.name,
+    `${run.project} · ${run.id}`,
+    trans.__('Started %1', formatMoment(run.created, now)),
+    run.status_detail,
+    run.tags.length > 0 ? run.tags.map(tag => `#${tag}`).join(' ') : ''
+  ];
+  return lines.filter(Boolean).join('\n');
+}

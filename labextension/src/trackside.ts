@@ -1,0 +1,74 @@
+/** What the plugins share. */
+import type { IThemeManager } from '@jupyterlab/apputils';
+import type { ServerConnection } from '@jupyterlab/services';
+import type { IStateDB } from '@jupyterlab/statedb';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { Token } from '@lumino/coreutils';
+
+import { ColourBook } from './model/colours';
+import { LeaseBook } from './model/leases';
+import { RunBook } from './model/runs';
+import { Selection } from './model/selection';
+import { Api } from './wire/api';
+import { Feed } from './wire/feed';
+import type { XKind } from './wire/protocol';
+
+/** The ids other extensions may rely on. */
+export const CommandIDs = {
+  /** `{runs: [ids]}`; without runs, those ticked in the sidebar. */
+  openCompare: 'trackside:open-compare',
+  /** `{spec, on}` */
+  provision: 'trackside:provision',
+  /** `{lease}` */
+  release: 'trackside:release',
+  /** `{lease}`: the lease's name */
+  attach: 'trackside:attach',
+  showSidebar: 'trackside:show-sidebar'
+} as const;
+
+export const SIDEBAR_ID = 'trackside-sidebar';
+
+/** What the settings say; see `schema/plugin.json`. */
+export interface Preferences {
+  xAxis: XKind;
+  maxRuns: number;
+}
+
+export const DEFAULT_PREFERENCES: Preferences = { xAxis: 'step', maxRuns: 1000 };
+
+export interface TracksideOptions {
+  serverSettings: ServerConnection.ISettings;
+  trans: TranslationBundle;
+  state: IStateDB | null;
+  themes: IThemeManager | null;
+}
+
+/** The one model behind sidebar, compare views and status bar. Data flows from the feed through it to the views. */
+export class Trackside {
+  constructor(options: TracksideOptions) {
+    const themes = options.themes;
+    const isDark = (): boolean => (themes?.theme ? !themes.isLight(themes.theme) : false);
+    this.trans = options.trans;
+    this.api = new Api(options.serverSettings);
+    this.feed = new Feed(this.api);
+    this.runs = new RunBook(this.api, this.feed, () => this.preferences.maxRuns);
+    this.leases = new LeaseBook(this.api, this.feed);
+    this.colours = new ColourBook(options.state, isDark);
+    themes?.themeChanged.connect(() => this.colours.themeChanged());
+    this.selection.changed.connect(() => this.colours.distinguish(this.selection.ids));
+  }
+
+  readonly trans: TranslationBundle;
+  readonly api: Api;
+  readonly feed: Feed;
+  readonly runs: RunBook;
+  readonly leases: LeaseBook;
+  readonly colours: ColourBook;
+  readonly selection = new Selection();
+  preferences: Preferences = DEFAULT_PREFERENCES;
+}
+
+export const ITrackside = new Token<Trackside>(
+  'trackside:ITrackside',
+  'Runs, leases and the feed of Trackside.'
+);

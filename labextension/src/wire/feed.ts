@@ -1,0 +1,230 @@
+/** The one WebSocket over which the server pushes what happened. */
+import { URLExt } from '@jupyterlab/coreutils';
+import type { ServerConnection } from '@jupyterlab/services';
+import { DisposableDelegate, type IDisposable } from '@lumino/disposable';
+import { Signal, type ISignal } from '@lumino/signaling';
+
+import { API_PATH, ApiError, describeError, type Api } from './api';
+import { backoffMs } from './backoff';
+import { API_VERSION, type FeedMessage, type SeriesRequest } from './protocol';
+
+/**
+ * - `idle`: nobody needs the feed, or the page is hidden
+ * - `open`: messages flow
+ * - `waiting`: the connection is being made, or was lost and is made again by itself
+ * - `refused`: this server cannot serve this panel; `problem` says why, `retry()` looks again
+ */
+export type FeedState = 'idle' | 'waiting' | 'open' | 'refused';
+
+/** A hidden page keeps its connection this long, so that a glance at another tab costs nothing. */
+const HIDDEN_GRACE_MS = 15_000;
+
+export class Feed {
+  constructor(private readonly api: Api) {
+    document.addEventListener('visibilitychange', () => this.onVisibility());
+  }
+
+  get state(): FeedState {
+    return this._state;
+  }
+
+  /** What keeps the feed from being open, as a sentence; `null` when nothing does. */
+  get problem(): string | null {
+    return this._problem;
+  }
+
+  get stateChanged(): ISignal<this, FeedState> {
+    return this._stateChanged;
+  }
+
+  get messages(): ISignal<this, FeedMessage> {
+    return this._messages;
+  }
+
+  /** Keeps the feed open until what is returned is disposed. */
+  hold(): IDisposable {
+    this.holders += 1;
+    this.update();
+    return new DisposableDelegate(() => {
+      this.holders -= 1;
+      this.update();
+    });
+  }
+
+  /** Replaces what `owner` wants pushed; an empty list for nothing. */
+  watch(owner: object, series: SeriesRequest[]): void {
+    if (series.length === 0 && !this.watches.has(owner)) {
+      return;
+    }
+    if (series.length > 0) {
+      this.watches.set(owner, series);
+    } else {
+      this.watches.delete(owner);
+    }
+    this.sendWatch();
+  }
+
+  /** Whether `owner` alone watches this metric, so that pushed windows can only be the ones it asked for. */
+  isSoleWatcher(owner: object, metric: string): boolean {
+    for (const [other, series] of this.watches) {
+      if (other !== owner && series.some(request => request.metric === metric)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /** The number of the watch that was sent last; a pushed series with another one is stale. */
+  get watchNumber(): number {
+    return this._watchNumber;
+  }
+
+  /** Looks again at once, also at a server that was refused. */
+  retry(): void {
+    this.refused = false;
+    this.attempt = 0;
+    this.disconnect();
+    this.update();
+  }
+
+  private get wanted(): boolean {
+    return this.holders > 0 && !this.pageHidden && !this.refused;
+  }
+
+  private update(): void {
+    if (this.wanted && !this.socket && !this.timer && !this.connecting) {
+      void this.connect();
+    } else if (!this.wanted) {
+      this.disconnect();
+      this.setState(this.refused ? 'refused' : 'idle', this._problem);
+    }
+  }
+
+  private onVisibility(): void {
+    clearTimeout(this.hideTimer);
+    if (document.visibilityState === 'hidden') {
+      this.hideTimer = window.setTimeout(() => {
+        this.pageHidden = true;
+        this.update();
+      }, HIDDEN_GRACE_MS);
+    } else {
+      this.pageHidden = false;
+      this.attempt = 0;
+      this.update();
+    }
+  }
+
+  private async connect(): Promise<void> {
+    this.connecting = true;
+    this.setState('waiting', this._problem);
+    try {
+      const info = await this.api.info();
+      if (info.api !== API_VERSION) {
+        this.refuse(
+          `This page speaks version ${API_VERSION} of Trackside's interface, the server version ${info.api}. ` +
+            'Update the older one with pip install -U trackside, restart the server and reload the page.'
+        );
+      }
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) {
+        this.refuse(
+          "Trackside's server extension does not run here. Type: jupyter server extension enable jupyter_ext, " +
+            'then restart the server.'
+        );
+      } else if (error instanceof ApiError && (error.status === 401 || error.status === 403)) {
+        this.refuse('You may not see runs on this server: it refused the request.');
+      } else {
+        this.connecting = false;
+        this.again(describeError(error));
+        return;
+      }
+    }
+    this.connecting = false;
+    if (this.wanted) {
+      this.openSocket();
+    } else {
+      this.update();
+    }
+  }
+
+  private openSocket(): void {
+    const settings = this.api.settings;
+    const socket = new settings.WebSocket(feedUrl(settings));
+    this.socket = socket;
+    socket.onmessage = event => this.onMessage(JSON.parse(String(event.data)) as FeedMessage);
+    socket.onclose = () => {
+      if (this.socket === socket) {
+        this.socket = null;
+        this.again('The connection to the server was lost; trying again.');
+      }
+    };
+  }
+
+  private onMessage(message: FeedMessage): void {
+    if (message.type === 'hello') {
+      this.attempt = 0;
+      this.setState('open', null);
+      this.sendWatch();
+    }
+    this._messages.emit(message);
+  }
+
+  private sendWatch(): void {
+    if (this._state === 'open' && this.socket) {
+      this._watchNumber += 1;
+      const series = [...this.watches.values()].flat();
+      this.socket.send(JSON.stringify({ type: 'watch', id: this._watchNumber, series }));
+    }
+  }
+
+  private again(problem: string): void {
+    this.setState('waiting', problem);
+    const wait = backoffMs(this.attempt, Math.random());
+    this.attempt += 1;
+    this.timer = window.setTimeout(() => {
+      this.timer = 0;
+      this.update();
+    }, wait);
+  }
+
+  private refuse(problem: string): void {
+    this.refused = true;
+    this.setState('refused', problem);
+  }
+
+  private disconnect(): void {
+    window.clearTimeout(this.timer);
+    this.timer = 0;
+    const socket = this.socket;
+    this.socket = null;
+    socket?.close();
+  }
+
+  private setState(state: FeedState, problem: string | null): void {
+    if (state !== this._state || problem !== this._problem) {
+      this._state = state;
+      this._problem = problem;
+      this._stateChanged.emit(state);
+    }
+  }
+
+  private readonly watches = new Map<object, SeriesRequest[]>();
+  private readonly _stateChanged = new Signal<this, FeedState>(this);
+  private readonly _messages = new Signal<this, FeedMessage>(this);
+  private socket: WebSocket | null = null;
+  private _state: FeedState = 'idle';
+  private _problem: string | null = null;
+  private _watchNumber = 0;
+  private holders = 0;
+  private attempt = 0;
+  private timer = 0;
+  private hideTimer = 0;
+  private connecting = false;
+  private refused = false;
+  private pageHidden = false;
+}
+
+function feedUrl(settings: ServerConnection.ISettings): string {
+  const url = URLExt.join(settings.wsUrl, API_PATH, 'feed');
+  return settings.appendToken && settings.token ? `${url}?token=${encodeURIComponent(settings.token)}` : url;
+}
