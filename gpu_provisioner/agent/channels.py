@@ -27,8 +27,9 @@ class KernelChannels:
     """Sockets to one kernel (one epoch).
 
     A kernel's first outputs are lost when nobody has subscribed yet, and a second subscriber gets no
-    ``iopub_welcome``. So ``kernel_info_request`` is asked on control until both its reply and something on
-    iopub have been seen; only then :attr:`ready` is true and messages may be sent.
+    ``iopub_welcome``. So ``kernel_info_request`` is asked until both its reply and something on iopub have been
+    seen; only then :attr:`ready` is true and messages may be sent. It is asked on shell: a message on control
+    that comes early finds ipykernel 6 on Python 3.9 without the lock it needs, and is lost with an error.
 
     Args:
         connection: the connection file's content.
@@ -79,10 +80,10 @@ class KernelChannels:
                     self._iopub_seen = True
                     settles = settles or _is_idle(parts)
                 elif channel == SHELL:
+                    if not self.ready:
+                        self._answered()
+                        continue
                     settles = True
-                elif channel == CONTROL and not self.ready:
-                    self._answered()
-                    continue
                 records.append(encode_record(channel, parts))
         if not self.ready and time.monotonic() - self._nudged > _NUDGE_S:
             self._nudge()
@@ -125,7 +126,7 @@ class KernelChannels:
 
     def _nudge(self) -> None:
         self._nudged = time.monotonic()
-        self.request(CONTROL, "kernel_info_request", {})
+        self.request(SHELL, "kernel_info_request", {})
 
 
 def _is_idle(parts: Sequence[bytes]) -> bool:
