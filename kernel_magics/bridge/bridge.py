@@ -27,18 +27,20 @@ from kernel_magics.errors import KernelLost
 
 _RESTART_LIMIT_S = 60.0
 _LAST_WORDS_S = 1.0
-"""How long a kernel that is told to go waits for its last command to be received."""
+"""How long a local kernel that is restarted waits to see that the remote one has been told."""
 
 
 class Holder(Line, Protocol):
     """What the bridge needs of ``gpu_provisioner.Holder``."""
 
+    @property
+    def detail(self) -> str: ...
     def start(self, timeout: float) -> Any: ...
     def detach(self) -> None: ...
-    def release(self) -> None: ...
+    def release(self, by: str = ...) -> Any: ...
 
 
-MakeHolder = Callable[[Callable[[Sequence[Record]], None], Callable[..., None]], Holder]
+MakeHolder = Callable[[Callable[[Sequence[Record]], None], Callable[[str], None]], Holder]
 """Called with ``on_records`` and ``on_state``."""
 
 
@@ -67,7 +69,7 @@ class Bridge:
         self._outbox = Outbox(kernel, paced)
         self._relay = Relay(self._outbox, self._pending, self._comms, self._cells.hint, self._on_event)
         self._originals: Dict[str, Dict[str, Any]] = {}
-        self._restarted = threading.Event()
+        self._died, self._restarted = threading.Event(), threading.Event()
         self._lock = threading.Lock()
         self.ended: Optional[str] = None
         """Why the remote kernel is gone for good, once it is."""
@@ -163,8 +165,17 @@ class Bridge:
     def _on_records(self, records: Sequence[Record]) -> None:
         self._relay.on_records(records)
 
-    def _on_state(self, *_: Any) -> None:
-        raise NotImplementedError
+    def _on_state(self, state: str) -> None:
+        if state == "up":
+            self._cells.notices.line_is_up()
+            self._outbox.catch_up()
+        elif state == "down":
+            self._cells.notices.line_is_down()
+        elif state in ("gone", "released") and self.ended is None:
+            why = self.holder.detail or "Nobody saw why."
+            self._cells.notices.say(f"{self.machine} is gone. {why} Cells run here again.")
+            self._end(f"{why} What it printed and recorded before is kept in this notebook and its runs.")
+            self.holder.detach()
 
     def _on_event(self, event: Mapping[str, Any]) -> None:
         kind = event.get("type")
@@ -172,6 +183,7 @@ class Bridge:
             self._subshells.forget_all()
             self._comms.close_all()
             self._pending.fail(_obituary(event, self.machine), event.get("epoch"))
+            self._died.set()
         elif kind == "kernel-started":
             self._ask_who_it_is()
             self._restarted.set()
@@ -179,6 +191,10 @@ class Bridge:
             by = event.get("by") or "the agent"
             self._cells.notices.say(f"{self.machine} was released by {by}. Cells run here again.")
             self._end(f"It was released by {by}.")
+        elif kind == "agent-died":
+            self._cells.notices.say(f"The agent on {self.machine} died. Cells run here again.")
+            self._end(str(event.get("reason", "")))
+            threading.Thread(target=self.holder.release, args=("its agent's death",), daemon=True).start()
         elif kind == "notice":
             self._cells.notices.say(str(event.get("text", "")))
 
@@ -212,9 +228,9 @@ class Bridge:
 
     def _leave(self, again: bool) -> None:
         if again:
-            self._restarted.clear()
+            self._died.clear()
             self.holder.command("restart", by="notebook")
-            self._restarted.wait(_LAST_WORDS_S)
+            self._died.wait(_LAST_WORDS_S)
         self.holder.detach()
 
     def _delete_after(self, delete: Callable[..., Any]) -> Callable[..., Any]:

@@ -47,9 +47,9 @@ class Wants:
 class _Expected:
     future: Future[Reply]
     wants: Wants
-    epoch: int
     needs_reply: bool
     needs_idle: bool
+    epoch: Optional[int] = None
     reply: Reply = Reply()
 
 
@@ -63,13 +63,24 @@ class Pending:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._expected: Dict[str, _Expected] = {}
+        self._dead = 0
+        self._obituary = ""
 
-    def expect(self, msg_id: str, wants: Wants, epoch: int) -> Future[Reply]:
-        """Begin to wait for the kernel of ``epoch``. Call before the request is sent."""
+    def expect(self, msg_id: str, wants: Wants) -> Future[Reply]:
+        """Begin to wait. Call before the request is sent, and :meth:`posted` after."""
         future: Future[Reply] = Future()
         with self._lock:
-            self._expected[msg_id] = _Expected(future, wants, epoch, wants.reply, wants.idle)
+            self._expected[msg_id] = _Expected(future, wants, wants.reply, wants.idle)
         return future
+
+    def posted(self, msg_id: str, epoch: int) -> None:
+        """The request was sent to the kernel of ``epoch``, which may have died meanwhile."""
+        with self._lock:
+            expected = self._expected.get(msg_id)
+            if expected is not None:
+                expected.epoch = epoch
+        if epoch <= self._dead:
+            self.fail(self._obituary, epoch)
 
     def forget(self, msg_id: str) -> None:
         """Stop waiting; a later answer is dropped."""
@@ -107,10 +118,11 @@ class Pending:
     def fail(self, why: str, epoch: Optional[int] = None) -> None:
         """No answer will come from the kernels up to ``epoch`` (from any, if ``None``): they have gone."""
         with self._lock:
+            self._dead, self._obituary = max(self._dead, epoch or 0), why
             lost = [
                 (msg_id, expected)
                 for msg_id, expected in self._expected.items()
-                if epoch is None or expected.epoch <= epoch
+                if epoch is None or (expected.epoch is not None and expected.epoch <= epoch)
             ]
             for msg_id, _ in lost:
                 del self._expected[msg_id]

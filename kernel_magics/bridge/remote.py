@@ -22,12 +22,9 @@ class Line(Protocol):
     def down_since(self) -> Optional[float]:
         """When the line went down, in seconds since the epoch; ``None`` while it is up."""
 
-    @property
-    def epoch(self) -> int:
-        """Number of the remote kernel that gets what is posted now."""
-
-    def post(self, channel: int, parts: Sequence[bytes]) -> Any:
-        """Queue a record; it is delivered once, also across a reconnect. Never blocks."""
+    def post(self, channel: int, parts: Sequence[bytes]) -> int:
+        """Queue a record; it is delivered once, also across a reconnect. Never waits. Returns the epoch of
+        the kernel it is for; no other kernel gets it."""
 
     def command(self, type: str, **more: Any) -> Any:
         """Queue an event for the agent: ``interrupt``, ``restart``, ``stop``."""
@@ -70,7 +67,7 @@ class RemoteKernel:
             header["subshell_id"] = subshell
         future: Future[Reply] = Future()
         if wants.reply or wants.idle:
-            future = self._pending.expect(header["msg_id"], wants, self.line.epoch)
+            future = self._pending.expect(header["msg_id"], wants)
         pack = self._session.pack
         parts: List[bytes] = [
             pack(header),
@@ -79,7 +76,7 @@ class RemoteKernel:
             pack(request["content"]),
             *(bytes(buffer) for buffer in request.get("buffers") or ()),
         ]
-        self.line.post(channel, parts)
+        self._pending.posted(header["msg_id"], self.line.post(channel, parts))
         return future
 
     def ask(self, channel: int, msg_type: str, content: Optional[Message] = None) -> Future[Reply]:

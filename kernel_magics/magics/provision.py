@@ -1,0 +1,175 @@
+"""``%gpu_provision`` and its companions: a kernel on a GPU, and back.
+
+A magic parses, calls and shows; what it does is in :mod:`kernel_magics.magics.provision_session`, which
+needs a notebook's kernel and is imported only where there is one.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+from typing import Any, Callable, Optional
+
+from IPython.core.error import InputRejected, UsageError
+from IPython.core.magic import Magics, line_magic, magics_class
+from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
+
+from kernel_magics import paths
+from kernel_magics.bridge.cells import Place, magics_of, place_of_tree
+from kernel_magics.errors import TracksideError, UsageMistake
+
+_MOVES_CELLS = frozenset({"gpu_provision", "gpu_attach"})
+
+
+class MixedCell(UsageMistake, InputRejected):
+    """``%gpu_provision`` shares a cell with other code. Nothing of the cell was run."""
+
+
+class NeedsKernel(TracksideError):
+    """This magic works in a notebook's kernel only."""
+
+
+@magics_class
+class GpuMagics(Magics):
+    """A kernel on a GPU for this notebook."""
+
+    def __init__(self, shell: Any) -> None:
+        super().__init__(shell)
+        self._session: Optional[Any] = None
+
+    @property
+    def session(self) -> Any:
+        """The notebook's remote kernel; made at first use."""
+        if self._session is None:
+            self._session = make_session(self.shell)
+        return self._session
+
+    @magic_arguments()
+    @argument("spec", nargs="?", help="a100, a100-80gb, a100:2, gpu, any>=24gb, cpu")
+    @argument("--or", dest="alternatives", action="append", default=[], help="taken if there is no SPEC")
+    @argument("--name", help="what to call it; default: the GPU's name")
+    @argument("--new", action="store_true", help="rent another one even if this notebook has one that fits")
+    @argument("--on", metavar="TARGET", help="ask only this target of trackside.toml")
+    @line_magic
+    def gpu_provision(self, line: str) -> None:
+        """Start a kernel on a GPU; from the next cell on, cells run there."""
+        options = _options(self.gpu_provision, line, "%gpu_provision a100 --or cpu")
+        if not options.spec:
+            raise UsageMistake(
+                "%gpu_provision needs to know which GPU. Nothing was rented.", "%gpu_provision a100 --or cpu"
+            )
+        specs = [options.spec, *options.alternatives]
+        self.session.provision(specs, name=options.name, new=options.new, target=options.on)
+
+    @magic_arguments()
+    @line_magic
+    def gpu_status(self, line: str) -> None:
+        """Which machines are yours, and where this notebook's cells run."""
+        _options(self.gpu_status, line, "%gpu_status")
+        self.session.show_status()
+
+    @magic_arguments()
+    @argument("name", nargs="?", help="as %%gpu_status shows it; default: the one of this notebook")
+    @line_magic
+    def gpu_release(self, line: str) -> None:
+        """End the remote kernel and give the machine back; cells run here again."""
+        options = _options(self.gpu_release, line, "%gpu_release [NAME]")
+        self.session.release(options.name)
+
+    @magic_arguments()
+    @line_magic
+    def gpu_restart(self, line: str) -> None:
+        """Start the remote kernel afresh on the same machine; its variables are gone."""
+        _options(self.gpu_restart, line, "%gpu_restart")
+        self.session.restart()
+
+    @magic_arguments()
+    @argument("name", nargs="?", help="as %%gpu_status shows it; default: the one of this notebook")
+    @argument("--take", action="store_true", help="also if another notebook holds it, which then lets go")
+    @line_magic
+    def gpu_attach(self, line: str) -> None:
+        """Run cells on a machine that is still yours from before; its variables are there."""
+        options = _options(self.gpu_attach, line, "%gpu_attach [NAME]")
+        self.session.attach(options.name, take=options.take)
+
+    @magic_arguments()
+    @argument("spec", nargs="?", help="as for %%gpu_provision; default: every GPU")
+    @argument("--on", metavar="TARGET", help="ask only this target of trackside.toml")
+    @line_magic
+    def gpu_offers(self, line: str) -> None:
+        """What is to be had now, and at what price. Rents nothing."""
+        options = _options(self.gpu_offers, line, "%gpu_offers [SPEC]")
+        self.session.show_offers(options.spec, target=options.on)
+
+    def let_go(self) -> None:
+        """Cells run here again; the remote kernel goes on."""
+        if self._session is not None:
+            self._session.let_go()
+
+
+class WholeCells(ast.NodeTransformer):
+    """Refuses a cell that mixes ``%gpu_provision`` with other code, before any of it runs."""
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        moves = isinstance(node, ast.Module) and _MOVES_CELLS.intersection(magics_of(node))
+        if moves and place_of_tree(node) is Place.MIXED:
+            raise MixedCell(
+                "The lines around this magic would run on the wrong machine. Nothing of the cell was run.",
+                "the magic in a cell of its own; the cells after it run there",
+            )
+        return node
+
+
+def make_session(shell: Any) -> Any:
+    """The session of a notebook's kernel.
+
+    Raises:
+        NeedsKernel: this is plain IPython.
+    """
+    kernel = getattr(shell, "kernel", None)
+    if kernel is None:
+        raise NeedsKernel(
+            "The %gpu_… magics need the kernel of a notebook (JupyterLab, Notebook, VS Code, nbclient). This is "
+            "plain IPython: its cells run in this process and nowhere else. %%track, %runs and %compare work.",
+            "jupyter lab",
+        )
+    from kernel_magics.magics.provision_session import GpuSession
+
+    return GpuSession(kernel, paths.data_dir(), os.environ)
+
+
+def register(ip: Any) -> None:
+    """Install the magics. Installing them twice is the same as once, also while a remote kernel is held."""
+    known = ip.magics_manager.registry.get(GpuMagics.__name__)
+    ip.register_magics(known if known is not None else GpuMagics(ip))
+    _remove_transformer(ip)
+    ip.ast_transformers.append(WholeCells())
+    if getattr(ip, "kernel", None) is not None:
+        from kernel_magics.magics.provision_reminder import remind
+
+        remind(ip)
+
+
+def unregister(ip: Any) -> None:
+    """The inverse of :func:`register`; a remote kernel goes on, and cells run here again."""
+    known = ip.magics_manager.registry.pop(GpuMagics.__name__, None)
+    if known is not None:
+        known.let_go()
+    for name in GpuMagics.magics["line"]:
+        ip.magics_manager.magics["line"].pop(name, None)
+    _remove_transformer(ip)
+
+
+def _remove_transformer(ip: Any) -> None:
+    # By name: a reloaded module has a new class of the same name.
+    ip.ast_transformers[:] = [
+        known for known in ip.ast_transformers if type(known).__name__ != WholeCells.__name__
+    ]
+
+
+def _options(magic: Callable[..., Any], line: str, usage: str) -> Any:
+    """The parsed arguments; a mistake in them is one sentence and the way to write it."""
+    try:
+        return parse_argstring(magic, line)
+    except UsageError as error:
+        raise UsageMistake(f"{str(error).rstrip('.')}. Nothing was done.", usage) from None

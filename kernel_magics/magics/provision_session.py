@@ -1,0 +1,253 @@
+"""The remote kernel of one notebook: getting it, coming back to it, giving it back."""
+
+from __future__ import annotations
+
+import atexit
+import time
+from pathlib import Path
+from typing import Any, List, Mapping, Optional, Sequence
+
+from gpu_provisioner import provisioner
+from gpu_provisioner.catalog import Catalog
+from gpu_provisioner.errors import ProvisionError
+from gpu_provisioner.gpus import matches, parse
+from gpu_provisioner.holder import Holder
+from gpu_provisioner.leases import LeaseBook
+from gpu_provisioner.model import GpuRequest, Lease
+from gpu_provisioner.providers.base import Target
+from kernel_magics import config
+from kernel_magics.bridge.bridge import Bridge
+from kernel_magics.bridge.ipykernel_names import LocalKernel
+from kernel_magics.errors import UsageMistake
+from kernel_magics.magics.provision_display import Progress, show_offers, show_status
+from kernel_magics.magics.provision_facts import HomeFacts, kernel_id_of, notebook_path, static_facts
+from kernel_magics.magics.provision_reminder import leases_of_notebook
+from kernel_magics.tracking import git
+
+_READY_LIMIT_S = 120.0
+
+
+class GpuSession:
+    """What the ``%gpu_…`` magics of one notebook share.
+
+    Args:
+        kernel: the notebook's ipykernel.
+        data_dir: the data folder.
+        environ: the environment, for the notebook's path.
+    """
+
+    def __init__(self, kernel: Any, data_dir: Path, environ: Mapping[str, str]) -> None:
+        self._local = LocalKernel(kernel)
+        self._data_dir = data_dir
+        self._book = LeaseBook(data_dir)
+        self._environ = environ
+        self._notebook = notebook_path(environ)
+        connection_file = str(getattr(getattr(kernel, "parent", None), "connection_file", "") or "")
+        self._kernel_id = kernel_id_of(connection_file)
+        self._bridge: Optional[Bridge] = None
+        self._lease: Optional[Lease] = None
+        atexit.register(self.let_go)
+
+    # -- the magics
+
+    def provision(
+        self, specs: Sequence[str], *, name: Optional[str], new: bool, target: Optional[str]
+    ) -> None:
+        """``%gpu_provision``."""
+        requests = [parse(spec) for spec in specs]
+        targets = self._targets(target)
+        progress = self._progress(" or ".join(specs))
+        if not new:
+            fitting = [lease for lease in self._mine() if _fits(lease, requests, name, target)]
+            if fitting:
+                self._come_back(fitting[0], progress)
+                return
+        former = self._lease if self._is_bridged() else None
+        lease = self._rent(requests, targets, name, progress)
+        if former is not None:
+            self.let_go()
+        try:
+            self._join(lease, progress)
+        except BaseException:
+            provisioner.release(lease, self._data_dir, "a failed start")
+            raise
+        if former is not None:
+            print(
+                f"{former.name!r} goes on without this notebook and is still yours: %gpu_release {former.name}"
+            )
+
+    def attach(self, name: Optional[str], *, take: bool) -> None:
+        """``%gpu_attach``."""
+        lease = self._find(name, "%gpu_attach")
+        progress = self._progress(lease.name)
+        if take:
+            progress.step("Asking its holder to let go.")
+        self._come_back(lease, progress)
+
+    def release(self, name: Optional[str]) -> None:
+        """``%gpu_release``."""
+        lease = self._find(name, "%gpu_release")
+        if self._is_bridged() and self._lease is not None and lease.id == self._lease.id:
+            assert self._bridge is not None
+            self._bridge.release()
+            after = "Cells run here again."
+        else:
+            provisioner.release(lease, self._data_dir, "the user")
+            after = ""
+        print(
+            f"Released {lease.name!r} after {_duration(time.time() - lease.created)}{_cost(lease)}. {after}".strip()
+        )
+
+    def restart(self) -> None:
+        """``%gpu_restart``."""
+        if not self._is_bridged():
+            raise UsageMistake("This notebook's cells run here; there is no remote kernel.", "%gpu_provision")
+        assert self._bridge is not None and self._lease is not None
+        self._bridge.restart()
+        print(f"A fresh kernel runs on {self._lease.name!r}. Its variables are gone.")
+
+    def show_status(self) -> None:
+        """``%gpu_status``."""
+        provisioner.refresh(self._book)
+        current = self._lease if self._is_bridged() else None
+        down_since = self._bridge.holder.down_since if self._bridge is not None and current else None
+        show_status(self._publish, self._book.live(), current.id if current else None, down_since)
+
+    def show_offers(self, spec: Optional[str], *, target: Optional[str]) -> None:
+        """``%gpu_offers``."""
+        requests = [parse(spec)] if spec else [parse("gpu"), parse("cpu")]
+        catalog = Catalog(self._targets(target), self._book.live)
+        show_offers(self._publish, [(request.text, catalog.survey(request)) for request in requests])
+
+    def let_go(self) -> None:
+        """Cells run here again; the remote kernel goes on."""
+        bridge, self._bridge, self._lease = self._bridge, None, None
+        if bridge is not None:
+            bridge.detach()
+
+    # -- parts
+
+    def _rent(
+        self,
+        requests: Sequence[GpuRequest],
+        targets: Sequence[Target],
+        name: Optional[str],
+        progress: Progress,
+    ) -> Lease:
+        try:
+            return provisioner.provision(
+                requests,
+                targets=targets,
+                data_dir=self._data_dir,
+                name=name,
+                notebook=self._notebook,
+                kernel_id=self._kernel_id,
+                on_progress=lambda _stage, text: progress.step(text),
+            )
+        except KeyboardInterrupt:
+            progress.failed()
+            raise ProvisionError("Interrupted; what was rented has been given back.", "%gpu_status") from None
+        except BaseException:
+            progress.failed()
+            raise
+
+    def _join(self, lease: Lease, progress: Progress) -> None:
+        """From now on cells run on the lease's kernel."""
+        facts = HomeFacts(
+            static_facts(self._kernel_id, lease.id, self._environ),
+            lambda with_diff: git.facts(Path.cwd(), diff=with_diff),
+            config.capture_settings(),
+        )
+        bridge = Bridge(
+            self._local,
+            lambda on_records, on_state: Holder(lease, self._data_dir, on_records, on_state),
+            f"{lease.name} ({lease.machine or lease.target})",
+            paced="JPY_SESSION_NAME" in self._environ,
+        )
+        bridge.set_facts(facts.of_request)
+        try:
+            welcome = bridge.start(_READY_LIMIT_S)
+        except BaseException:
+            progress.failed()
+            bridge.detach()
+            raise
+        self._bridge, self._lease = bridge, lease
+        verified = f" GPU verified: {', '.join(gpu.name for gpu in lease.gpus)}." if lease.gpus else ""
+        python = f"Python {welcome.machine.get('python')} on {welcome.machine.get('host')}"
+        progress.ready(f"Cells run on {lease.name!r} now ({python}).{verified}{_price(lease)}")
+
+    def _come_back(self, lease: Lease, progress: Progress) -> None:
+        """Use a lease that is there already."""
+        if self._is_bridged() and self._lease is not None and self._lease.id == lease.id:
+            progress.ready(f"Cells of this notebook run on {lease.name!r} already (another one: --new).")
+            return
+        self.let_go()
+        progress.step(f"{lease.name!r} is yours already; nothing new is rented.")
+        self._join(lease, progress)
+
+    def _mine(self) -> List[Lease]:
+        """Live leases this notebook asked for or is joined to, after asking whether they live."""
+        provisioner.refresh(self._book)
+        mine = leases_of_notebook(self._book, self._notebook, self._kernel_id)
+        if self._is_bridged() and self._lease is not None:
+            mine = [self._lease, *(lease for lease in mine if lease.id != self._lease.id)]
+        return mine
+
+    def _find(self, name: Optional[str], magic: str) -> Lease:
+        """The lease the user means."""
+        mine = self._mine()
+        live = self._book.live()
+        if name is not None:
+            found = [lease for lease in live if name in (lease.name, lease.id)]
+        else:
+            found = mine[:1] or (live if len(live) == 1 else [])
+        if found:
+            return found[0]
+        names = ", ".join(lease.name for lease in live)
+        if not live:
+            raise UsageMistake("No machine is yours at the moment.", "%gpu_provision a100 --or cpu")
+        what = f"No machine of yours is called {name!r}" if name else "This notebook has no machine"
+        raise UsageMistake(f"{what}; yours are: {names}.", f"{magic} {live[0].name}")
+
+    def _targets(self, only: Optional[str]) -> List[Target]:
+        return [Target("local", "local")]
+
+    def _is_bridged(self) -> bool:
+        return self._bridge is not None and self._bridge.ended is None
+
+    def _progress(self, title: str) -> Progress:
+        return Progress(self._publish, f"%gpu_provision {title}")
+
+    def _publish(self, data: Mapping[str, Any], **more: Any) -> None:
+        self._local.shell.display_pub.publish(dict(data), **more)
+
+
+def _fits(lease: Lease, requests: Sequence[GpuRequest], name: Optional[str], target: Optional[str]) -> bool:
+    if (name is not None and name != lease.name) or (target is not None and target != lease.target):
+        return False
+    return any(_satisfies(lease, request) for request in requests)
+
+
+def _satisfies(lease: Lease, request: GpuRequest) -> bool:
+    if request.is_cpu or not lease.gpus:
+        return request.is_cpu and not lease.gpus
+    return len(lease.gpus) >= request.count and all(matches(request, gpu) for gpu in lease.gpus)
+
+
+def _duration(seconds: float) -> str:
+    hours, rest = divmod(int(seconds), 3600)
+    return f"{hours}:{rest // 60:02d}:{rest % 60:02d}"
+
+
+def _price(lease: Lease) -> str:
+    if not lease.usd_per_hour:
+        return ""
+    return f" ≈ ${lease.usd_per_hour:.2f}/h" + (
+        f" (as of {lease.price_as_of})." if lease.price_as_of else "."
+    )
+
+
+def _cost(lease: Lease) -> str:
+    if not lease.usd_per_hour:
+        return ""
+    return f", ≈ ${lease.usd_per_hour * (time.time() - lease.created) / 3600:.2f}"
