@@ -1,0 +1,41 @@
+"""Facts of a tracked cell that only its kernel knows, and what it may put on the record."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import Any, Dict, Mapping
+
+from kernel_magics.model import CaptureSettings
+from kernel_magics.tracking import surroundings
+from kernel_magics.tracking.cell_host import Host
+from kernel_magics.tracking.cell_line import TrackOptions
+
+
+def capture_of(metadata: Mapping[str, Any], options: TrackOptions) -> CaptureSettings:
+    """What home said, for a cell that came from there, else the configuration; less what the cell turns off.
+
+    Raises:
+        ConfigurationError: the configuration is broken.
+    """
+    settings = surroundings.capture_settings(_ours(metadata).get("capture") or {})
+    off: Dict[str, Any] = dict.fromkeys(options.off, False)
+    return replace(settings, **off)
+
+
+def facts_of(host: Host, info: Any, metadata: Mapping[str, Any], source: str) -> Dict[str, Any]:
+    """Where this cell stands: notebook, cell, kernel, source; home's facts, if it came from there."""
+    facts: Dict[str, Any] = {
+        "notebook": os.environ.get("JPY_SESSION_NAME"),
+        "cell_id": getattr(info, "cell_id", None) or metadata.get("cellId"),
+        "kernel_id": host.kernel_id(),
+    }
+    facts.update(_ours(metadata).get("home") or {})
+    if source:
+        facts["source"] = source
+    return {key: value for key, value in facts.items() if value is not None}
+
+
+def _ours(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+    ours = metadata.get("trackside")
+    return ours if isinstance(ours, Mapping) else {}
