@@ -59,7 +59,7 @@ class Index:
         wait_until = time.monotonic() + WAIT_S
         while True:
             if self._may_ingest:
-                with self._writing() as sql:
+                with self.writing() as sql:
                     if sql is not None:
                         ingester = Ingester(sql, self.data_dir)
                         if run_ids is None:
@@ -108,23 +108,25 @@ class Index:
     def _mark(self) -> Path:
         return self.path.with_suffix(".damaged")
 
-    def reset_if_damaged(self) -> bool:
+    def is_damaged(self) -> bool:
+        """Whether somebody has found the index damaged."""
+        return self._mark.exists()
+
+    def _reset_if_damaged(self) -> None:
         """Deletes an index that somebody found damaged; only for who holds the lock."""
-        if not self._mark.exists():
-            return False
-        discard(self.path)
-        self._mark.unlink(missing_ok=True)
-        return True
+        if self.is_damaged():
+            discard(self.path)
+            self._mark.unlink(missing_ok=True)
 
     @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection | None]:
+    def writing(self) -> Iterator[sqlite3.Connection | None]:
         """The writing connection, or ``None`` while another process has it."""
         lock = IngestLock(self.path)
         if not lock.acquire():
             yield None
             return
         try:
-            self.reset_if_damaged()
+            self._reset_if_damaged()
             sql = open_writer(self.path, self.data_dir)
             try:
                 yield sql
@@ -134,7 +136,7 @@ class Index:
             lock.release()
 
     def _rebuilt_here(self) -> bool:
-        with self._writing() as sql:
+        with self.writing() as sql:
             if sql is None:
                 return False
             Ingester(sql, self.data_dir).ingest()

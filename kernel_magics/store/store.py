@@ -27,8 +27,9 @@ from . import queries
 from .encoding import IndexDamage, Points, joined
 from .index import Index
 from .model import X_KINDS, CellRecord, Changes, MetricSummary, Series, Window
+from .news import News
 from .records import read_artifacts, read_cells, read_events
-from .states import State, StateWatch
+from .states import StateWatch
 from .streams import Stream
 from .windows import Span, as_window, common_exponent, read_points, window
 
@@ -70,8 +71,7 @@ class Store:
     def __init__(self, index: Index) -> None:
         self._index = index
         self._states = StateWatch(index.data_dir)
-        self._seen_commit = 0
-        self._seen_states: dict[str, State] = {}
+        self._news = News(self._states)
         self._incomplete = False
 
     @property
@@ -103,7 +103,7 @@ class Store:
         left = self._mended(lambda: self._index.catch_up(run_ids, limit_s))
         if run_ids is None:
             self._incomplete = left > 0
-        return self._ask(self._changes)
+        return self._ask(self._news.look)
 
     def behind_bytes(self) -> int:
         """Bytes of journals that the index does not have yet."""
@@ -112,7 +112,7 @@ class Store:
     def rebuild(self) -> None:
         """Builds the index anew from the journals."""
         self._index.rebuild()
-        self._seen_commit, self._incomplete = 0, False
+        self._incomplete = False
 
     def runs(
         self, project: str | None = None, limit: int | None = None, ids: Collection[str] | None = None
@@ -240,17 +240,6 @@ class Store:
         queries.run_row(sql, run_id)
         return read(sql, self.data_dir, run_id)
 
-    def _changes(self, sql: sqlite3.Connection) -> Changes:
-        last = queries.last_commit(sql)
-        since = self._seen_commit if last >= self._seen_commit else 0  # less: the index was built anew
-        changes = queries.changes(sql, since)
-        states = queries.open_runs(sql, self._states)
-        for run_id, state in states.items():
-            if self._seen_states.get(run_id, state) != state:
-                changes.runs.add(run_id)
-        self._seen_commit, self._seen_states = last, states
-        return changes
-
     def _no_metric(self, sql: sqlite3.Connection, run_id: str, metric: str) -> UsageMistake:
         names = sorted({info.name for info in queries.metrics(sql, [run_id])[run_id]})
         known = ", ".join(names[:20]) + (" …" if len(names) > 20 else "")
@@ -299,7 +288,7 @@ def _by_time(parts: list[Points]) -> Points:
         return whole
     clocks = np.concatenate([np.maximum.accumulate(part.axis("time")) for part in parts])
     order = np.argsort(clocks, kind="stable")
-    return Points(*(column[order] for column in whole))
+    return Points(whole.step[order], whole.time[order], whole.value[order])
 
 
 def _check_window(x: str, start: float | None, stop: float | None, width: int) -> None:
