@@ -63,6 +63,8 @@ def reduce_points(x: Floats, values: Floats, exponent: int) -> Buckets:
 
 def one_each(x: Floats, values: Floats) -> Buckets:
     """Every point a bucket of its own, ascending in x, equal x in the order of logging."""
+    if not len(x):
+        return empty()
     order = np.argsort(x, kind="stable")
     return _reduce_sorted(x[order], values[order], np.arange(len(x)))
 
@@ -161,7 +163,7 @@ def _reduce_sorted(x: Floats, values: Floats, starts: NDArray[np.intp]) -> Bucke
     out["first"], out["last"] = values[first], values[last]
     out["min"] = np.fmin.reduceat(low, starts)
     out["max"] = np.fmax.reduceat(high, starts)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         out["sum"] = np.add.reduceat(total, starts)
     return out
 
@@ -190,7 +192,7 @@ def _combine(any_order: Buckets, by_first: Buckets, by_last: Buckets, starts: ND
         out[name] = by_last[name][ends]
     out["min"] = np.fmin.reduceat(any_order["min"], starts)
     out["max"] = np.fmax.reduceat(any_order["max"], starts)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         out["sum"] = np.add.reduceat(any_order["sum"], starts)
     for name in ("count", "nan", "posinf", "neginf"):
         out[name] = np.add.reduceat(any_order[name], starts)
