@@ -13,13 +13,16 @@ from __future__ import annotations
 import errno
 import os
 import threading
+import time
 from pathlib import Path
 from typing import Dict, Optional
 
 try:
     import fcntl
+
+    _HAS_LOCKS = True
 except ImportError:  # Windows: no POSIX locks; the state of a run without a finish is then unknown
-    fcntl = None  # type: ignore[assignment]
+    _HAS_LOCKS = False
 
 _NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL})
 _own: Dict[str, int] = {}  # real path of a lock file -> descriptor, of the locks this process holds
@@ -41,13 +44,12 @@ def acquire(path: Path) -> bool:
     Raises:
         OSError: the file cannot be made.
     """
-    if fcntl is None:
+    if not _HAS_LOCKS:
         return False
     with _guard:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            # Blocking: the name is new, so only a reader's probe can be in the way, for microseconds.
-            fcntl.lockf(descriptor, fcntl.LOCK_EX)
+            _lock_exclusively(descriptor)
         except OSError as error:
             os.close(descriptor)
             if error.errno not in _NO_LOCKS:
@@ -56,6 +58,19 @@ def acquire(path: Path) -> bool:
             return False
         _own[os.path.realpath(path)] = descriptor
         return True
+
+
+def _lock_exclusively(descriptor: int) -> None:
+    """The name is new, so only a reader's probe can be in the way, for microseconds. Never waits for ever."""
+    for _ in range(200):
+        try:
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EAGAIN):
+                raise
+        time.sleep(0.005)
+    raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
 
 def release(path: Path) -> None:
@@ -73,7 +88,7 @@ def is_held(path: Path) -> Optional[bool]:
         ``None`` when it cannot be known: no lock file (the journal came from another machine, or its file
         system offers no locks), or locks cannot be asked for here.
     """
-    if fcntl is None:
+    if not _HAS_LOCKS:
         return None
     with _guard:
         if os.path.realpath(path) in _own:

@@ -56,7 +56,7 @@ class JournalWriter:
         self._held: List[Tuple[bytes, int]] = []  # frames in memory, and the points in each
         self._held_bytes = 0
         self._lost_points = 0
-        self._lost_frames = 0
+        self._lost_records = 0  # frames that are not points
         self._failed_since = 0.0
         self._retry_at = 0.0
         self._dirty = False
@@ -134,10 +134,11 @@ class JournalWriter:
             return
         if self._held:
             self._write_held()
-        if self._held or self._lost_frames:
+        points = self._lost_points + self.waiting_points
+        records = self._lost_records + sum(count == 0 for _, count in self._held)
+        if points or records:
             self._report(
-                f"{self._lost_points + self.waiting_points:,} points and"
-                f" {self._lost_frames + len(self._held):,} frames could not be written to {self.path}"
+                f"{points:,} points and {records:,} other records could not be written to {self.path}"
                 " and are lost."
             )
         error = self.sync()
@@ -169,7 +170,7 @@ class JournalWriter:
         bulky = points > 0 or len(frame) > 65536
         if self._held_bytes + len(frame) > (HELD_LIMIT if bulky else 2 * HELD_LIMIT):
             self._lost_points += points
-            self._lost_frames += 1
+            self._lost_records += points == 0
             return False
         self._held.append((frame, points))
         self._held_bytes += len(frame)
@@ -177,12 +178,18 @@ class JournalWriter:
 
     def _append_held(self, frame: bytes, points: int) -> bool:
         """Append while the disk fails, or in batches; everything stays in order."""
-        if not self._held:
-            self._retry_at = time.monotonic() + BATCH_S
-        kept = self._keep(frame, points)
-        urgent = not self._failed_since and (points == 0 or self._held_bytes > HELD_LIMIT // 8)
-        if urgent or time.monotonic() >= self._retry_at:
+        if not self._failed_since:
+            if not self._held:
+                self._retry_at = time.monotonic() + BATCH_S
+        elif time.monotonic() >= self._retry_at:
             self._write_held()
+            if not self._held:
+                return self.append(frame, points)
+        kept = self._keep(frame, points)
+        if not self._failed_since:
+            full = self._held_bytes > HELD_LIMIT // 8
+            if points == 0 or full or time.monotonic() >= self._retry_at:
+                self._write_held()
         return kept
 
     def _write_held(self) -> None:
@@ -204,23 +211,21 @@ class JournalWriter:
 
     def _tell_recovery(self, late_frames: int) -> None:
         since, self._failed_since = self._failed_since, 0.0
-        lost = self._lost_points
-        detail = f"The journal could not be written for {time.time() - since:.1f} s; " + (
-            f"{lost:,} points and {self._lost_frames - min(lost, self._lost_frames):,} other frames are lost."
-            if self._lost_frames
-            else "nothing is lost."
-        )
+        points, records = self._lost_points, self._lost_records
+        self._lost_points = self._lost_records = 0
+        lost = points > 0 or records > 0
+        what = f"{points:,} points and {records:,} other records are lost" if lost else "nothing is lost"
+        detail = f"The journal could not be written for {time.time() - since:.1f} s; {what}."
         event = {
             "time": time.time(),
-            "name": "points-lost" if self._lost_frames else "journal-delayed",
-            "level": "error" if self._lost_frames else "warning",
+            "name": "points-lost" if lost else "journal-delayed",
+            "level": "error" if lost else "warning",
             "detail": detail,
             "since": since,
             "late_frames": late_frames,
-            "lost_frames": self._lost_frames,
-            "lost_points": lost,
+            "lost_points": points,
+            "lost_records": records,
         }
-        self._lost_points = self._lost_frames = 0
         self.append(fmt.pack_frame(fmt.Kind.EVENT, fmt.pack_json(event)))
         self._report(f"The run's journal can be written again. {detail}")
 

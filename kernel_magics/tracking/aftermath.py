@@ -60,7 +60,7 @@ def close_runs(data_dir: Union[str, Path], report: Mapping[str, Any]) -> List[st
 
 
 def last_word(report: Mapping[str, Any]) -> Dict[str, Any]:
-    """The ``finish`` frame's content for a death: ``failed`` with an exit code of its own, else ``killed``."""
+    """The ``finish`` frame's content: ``failed`` when the process ended by itself, else ``killed``."""
     by = _signal_name(report)
     code = report.get("returncode")
     if by:

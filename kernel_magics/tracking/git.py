@@ -21,7 +21,7 @@ _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 
 
 def facts(folder: Path, *, diff: bool = True) -> Mapping[str, Any]:
-    """``{"git": {root, commit, branch, dirty, remotes?, diff?, diff_truncated?}}``; ``{}`` where there is none.
+    """``{"git": {root, commit, branch, dirty, remotes?, diff?, diff_truncated?}}``, or ``{}``.
 
     Credentials in the URLs of remotes are left out. The diff shows of notebooks only their cells' sources.
     """
