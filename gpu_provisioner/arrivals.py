@@ -1,7 +1,8 @@
 """Files that come home: records of channel 5 become journals and blobs under the data folder.
 
-The far machine is not trusted with our disk: it may append to journals and add blobs, under the two patterns of
-:data:`gpu_provisioner.wire.FILE_PATH`; it may not change a byte that is here already, nor follow a link out.
+The far machine is not trusted with our disk: it may append to journals and add blobs, under the two patterns
+of :data:`gpu_provisioner.wire.FILE_PATH`; it may not change a byte that is here already, nor follow a link
+out.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """From "a command that reaches the machine" to "a pipe that reaches the agent".
 
 A short stub, given to a bare ``python -I -S -c``, reads a header from stdin, asks for the payload when that
-digest is not cached there, and hands over to :mod:`gpu_provisioner.agent.launch` inside it. Every line it says
-begins with a magic word that was drawn for this very connection, so that a login banner or a noisy ``.bashrc``
-before it does no harm.
+digest is not cached there, and hands over to :mod:`gpu_provisioner.agent.launch` inside it. Every line it
+says begins with a magic word that was drawn for this very connection, so that a login banner or a noisy
+``.bashrc`` before it does no harm.
 """
 
 from __future__ import annotations
@@ -36,11 +36,13 @@ def say(message):
     while line: line = line[os.write(1, line):]
 def run():
     if sys.version_info < (3, 9):
-        return say({"error": "%s is Python %d.%d; a kernel there needs 3.9 or newer." % ((sys.executable,) + sys.version_info[:2]),
+        found = (sys.executable,) + sys.version_info[:2]
+        return say({"error": "%s is Python %d.%d; a kernel there needs 3.9 or newer." % found,
                     "remedy": "name a newer one in trackside.toml: python = \"python3.11\""})
     os.environ.update(head["env"])
     cache = "Library/Caches" if sys.platform == "darwin" else ".cache"
-    ours = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), cache), "trackside")
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), cache)
+    ours = os.path.join(cache, "trackside")
     folder = os.path.join(ours, "payload", head["digest"])
     if not os.path.isdir(folder):
         say({"need": "payload"})
@@ -79,8 +81,8 @@ def open_carrier(
     """Reach the lease's agent.
 
     Args:
-        launch: start the agent if none runs; otherwise only attach. (An agent that died and left its folder is
-            followed by one that brings home what is there.)
+        launch: start the agent if none runs; otherwise only attach. (An agent that died and left its
+            folder is followed by one that brings home what is there.)
 
     Returns:
         the carrier, now a pipe to the agent, and bytes that already came from the agent.

@@ -24,7 +24,7 @@ class Carrier:
 
     def __init__(self, argv: Sequence[str]) -> None:
         # A file, not a pipe: nobody reads it while things go well, and a full pipe would stop the carrier.
-        self._stderr = tempfile.TemporaryFile()
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
         self._process = subprocess.Popen(
             list(argv),
             stdin=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""What is to be had: all targets are asked at once, and one offer is chosen, never another than was asked for."""
+"""What is to be had: all targets are asked at once; nothing but what was asked for is chosen."""
 
 from __future__ import annotations
 

@@ -92,7 +92,8 @@ def canonical_name(name: str, memory_gib: float) -> str:
 
 
 def parse(text: str) -> GpuRequest:
-    """Understand a specification: ``a100``, ``a100-80gb``, ``a100:2``, ``2xa100``, ``gpu``, ``any>=24gb``, ``cpu``.
+    """Understand a specification: ``a100``, ``a100-80gb``, ``a100:2``, ``2xa100``, ``gpu``, ``any>=24gb``,
+    ``cpu``.
 
     Raises:
         BadRequest: with what was wrong and what was probably meant.

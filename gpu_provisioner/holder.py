@@ -60,10 +60,11 @@ class Holder:
         data_dir: the data folder.
         on_records: called in the Link's reading thread with a list of ``(end_offset, channel, parts)``, all
             channels but files; what a former holder was given is not given again.
-        on_state: called in a thread of the Link with :attr:`state` when that changes; :attr:`detail` says more.
+        on_state: called in a thread of the Link with :attr:`state` when that changes; :attr:`detail` says
+            more.
 
-    :attr:`state` is ``"new"``, ``"up"``, ``"down"`` (it reconnects by itself), ``"gone"`` (the agent has died or
-    vanished; nothing more will come), ``"released"`` or ``"detached"``.
+    :attr:`state` is ``"new"``, ``"up"``, ``"down"`` (it reconnects by itself), ``"gone"`` (the agent has died
+    or vanished; nothing more will come), ``"released"`` or ``"detached"``.
     """
 
     def __init__(
@@ -81,11 +82,13 @@ class Holder:
         """``time.time()`` when the line broke; ``None`` while it is up."""
         self.epoch = 0
         self.welcome: Optional[Welcome] = None
-        self._on_records = on_records or (lambda records: None)
-        self._on_state = on_state or (lambda state: None)
+        self._on_records = on_records or _ignore
+        self._on_state = on_state or _ignore
         self._changed = threading.Condition()
         self._started = False
         self._failure = ""
+        self._lost_reason = ""
+        self._released_by = ""
         self._lock = _lock_lease(home_folder(self.data_dir, lease.id), lease)
         try:
             self._journal = HomeJournal(home_folder(self.data_dir, lease.id))
@@ -129,8 +132,8 @@ class Holder:
         """Send a message's parts to the kernel, once, also over broken lines. Any thread; never waits.
 
         Returns:
-            the epoch the message is for. When ``kernel-died`` of that epoch (or a later one) arrives first, the
-            message was not or only partly executed, and no other kernel will get it.
+            the epoch the message is for. When ``kernel-died`` of that epoch (or a later one) arrives first,
+            the message was not or only partly executed, and no other kernel will get it.
         """
         epoch = self.epoch
         self._link.post(wire.encode_record(channel, parts), epoch)
@@ -184,11 +187,11 @@ class Holder:
             self._changed.notify_all()
 
     def _on_link(self, state: str, detail: str) -> None:
-        if state == "down" and self.detail.startswith("released"):
-            state = "released"
         if state == "gone":
-            LeaseBook(self.data_dir).finish(self.lease.id, LeaseState.LOST, detail)
-            self._failure = detail
+            self._lost(detail)
+            detail = self._lost_reason
+        elif state == "stopped":
+            state, detail = "released", self._released_by
         self.down_since = None if state == "up" else (self.down_since or time.time())
         self._set_state(state, detail)
 
@@ -229,9 +232,27 @@ class Holder:
                 self.epoch = int(event["epoch"]) + 1
                 if not self._started:
                     self._failure = f"The kernel ended before it was ready: {event.get('reason')}."
+            elif kind == "agent-died":
+                self._lost_reason = str(event.get("reason"))
             elif kind == "stopping":
-                self.detail = f"released by {event.get('by')}"
+                self._released_by = f"released by {event.get('by')}"
             self._changed.notify_all()
+        if kind == "agent-died":
+            LeaseBook(self.data_dir).finish(self.lease.id, LeaseState.LOST, self._lost_reason)
+
+    def _lost(self, detail: str) -> None:
+        """The agent is gone for good. When it could not say so in the spool, it is said here."""
+        if not self._lost_reason:
+            self._lost_reason = detail
+            facts: Dict[str, Any] = {"epoch": self.epoch, "returncode": None, "signal": None, "reason": detail}
+            events = [
+                {"type": "kernel-died", **facts},
+                {"type": "agent-died", "reason": detail, "time": None},
+            ]
+            end = self._journal.end
+            self._guarded(self._on_records, [(end, wire.EVENT, [wire.to_json(event)]) for event in events])
+        LeaseBook(self.data_dir).finish(self.lease.id, LeaseState.LOST, self._lost_reason)
+        self._failure = self._lost_reason
 
     def _guarded(self, callback: Callable[[Any], None], argument: Any) -> None:
         try:
@@ -256,7 +277,9 @@ class Holder:
             self._behind = end - len(wire.encode_record(wire.FILE, parts))
 
     def _apply_again(self, start: int, stop: int) -> None:
-        """Apply the file records of the home journal from ``start`` to ``stop``; :attr:`_behind` tells how far."""
+        """Apply the file records of the home journal from ``start`` to ``stop``; :attr:`_behind` tells how
+        far.
+        """
         self._behind = None
         for batch in self._journal.records(start):
             for end, channel, parts in batch:
@@ -269,6 +292,10 @@ class Holder:
         self._journal.sync()
         self._arrivals.sync()
         self._journal.mark_applied(self._behind if self._behind is not None else self._reader.position)
+
+
+def _ignore(_: Any) -> None:
+    pass
 
 
 class _Lock:

@@ -1,4 +1,6 @@
-"""The home journal of a kernel: ``<data>/kernels/<lease>/stream``, the agent's spool as far as it has come home.
+"""The home journal of a kernel: the agent's spool as far as it has come home.
+
+``<data>/kernels/<lease>/stream``.
 
 The same bytes as in the spool: records one after the other. Its length is the resume point.
 """
@@ -23,9 +25,9 @@ def home_folder(data_dir: Path, lease_id: str) -> Path:
 class HomeJournal:
     """Appends what arrives, and remembers up to where its file records have been applied.
 
-    Only the holder of the lease may open one. ``stream.json`` beside it holds ``base``, the spool offset of the
-    file's first byte (0 unless the beginning was lost before it came home), and ``applied``, a record boundary
-    before which everything has been applied and is on the disk.
+    Only the holder of the lease may open one. ``stream.json`` beside it holds ``base``, the spool offset of
+    the file's first byte (0 unless the beginning was lost before it came home), and ``applied``, a record
+    boundary before which everything has been applied and is on the disk.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -52,7 +54,7 @@ class HomeJournal:
         os.fdatasync(self._handle) if hasattr(os, "fdatasync") else os.fsync(self._handle)
 
     def begin_at(self, offset: int) -> None:
-        """The far side has nothing before ``offset`` any more: start anew there, keeping the old file aside."""
+        """The far side has nothing before ``offset`` any more: start anew there; the old file stays."""
         kept = self.folder / f"stream.{self.base}"
         (self.folder / "stream").rename(kept)
         os.close(self._handle)

@@ -1,7 +1,7 @@
 """Leases on disk: ``<data>/leases/<id>.json``, 0600, replaced in one step.
 
-The debt is written down before it is incurred: a lease is saved, then the machine is asked for. Whatever crashes
-in between, the file says what to look for.
+The debt is written down before it is incurred: a lease is saved, then the machine is asked for. Whatever
+crashes in between, the file says what to look for.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class LeaseBook:
             handle = os.open(self._folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise LeaseError(
-                f"The folder of leases cannot be written ({self._folder}: {error.strerror}), so nothing was done.",
+                f"The leases cannot be written ({self._folder}: {error.strerror}), so nothing was done.",
                 "make that folder writable, or set TRACKSIDE_DIR to another one",
             ) from None
         try:

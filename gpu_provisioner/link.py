@@ -1,8 +1,8 @@
 """The Link: one resumable byte stream to an agent, over carriers that come and go.
 
 One thread reads and blocks. Whoever posts writes to the carrier himself, so that a message does not wait for
-another thread; a second thread takes what did not fit, acknowledges and pings. Messages that go up are numbered,
-and the agent's welcome names the highest it has, so that a resend never runs a cell twice.
+another thread; a second thread takes what did not fit, acknowledges and pings. Messages that go up are
+numbered, and the agent's welcome names the highest it has, so that a resend never runs a cell twice.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import random
 import secrets
 import threading
 import time
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Mapping, Optional, Tuple
 
 from gpu_provisioner import wire
 from gpu_provisioner.bootstrap import AgentGone
@@ -42,7 +42,8 @@ class Link:
             ``ProvisionError``, which means "try again", or ``AgentGone``, which means "never again").
         journal: where everything goes first; its length is the resume point.
         on_data: called in the reading thread with bytes that were appended to the journal.
-        on_state: called with ``"up"``, ``"down"`` or ``"gone"`` and a sentence, in a thread of the Link.
+        on_state: called with ``"up"``, ``"down"``, ``"stopped"`` (as somebody wished) or ``"gone"``, and a
+            sentence, in a thread of the Link.
         on_welcome: called with the agent's welcome before ``on_state("up")``.
     """
 
@@ -118,35 +119,41 @@ class Link:
 
     def _read(self) -> None:
         down_since: Optional[float] = None
-        while not self._closed:
-            problem = ""
+        while not self._is_closed():
             try:
-                carrier, rest = self._opener()
-            except AgentGone as gone:
-                self._end("gone", gone.message)
-                return
-            except (ProvisionError, OSError) as error:
-                problem = str(error)
-            else:
-                if self._serve(carrier, rest):
-                    down_since = None
-                problem = carrier.complaint()
+                welcome, problem = self._serve_one()
+            except _Over as over:
                 with self._changed:
-                    self._ready, self._carrier = False, None
-                    self._out.clear()
-                carrier.close()
-            if self._closed:
+                    self._closed = True
+                    self._changed.notify_all()
+                self._on_state(over.state, over.detail)
                 return
-            down_since = down_since or time.monotonic()
+            if self._is_closed():
+                return
+            down_since = time.monotonic() if welcome or down_since is None else down_since
             self.reconnects += 1
             self._on_state("down", problem)
             self._back_off(time.monotonic() - down_since)
 
-    def _end(self, state: str, detail: str) -> None:
+    def _is_closed(self) -> bool:
         with self._changed:
-            self._closed = True
-            self._changed.notify_all()
-        self._on_state(state, detail)
+            return self._closed
+
+    def _serve_one(self) -> Tuple[bool, str]:
+        """Open one carrier and read it to its end: whether it was welcome, and what it complained about."""
+        try:
+            carrier, rest = self._opener()
+        except AgentGone as gone:
+            raise _Over("gone", gone.message) from gone
+        except (ProvisionError, OSError) as error:
+            return False, str(error)
+        try:
+            return self._serve(carrier, rest), carrier.complaint()
+        finally:
+            with self._changed:
+                self._ready, self._carrier = False, None
+                self._out.clear()
+            carrier.close()
 
     def _serve(self, carrier: Carrier, data: bytes) -> bool:
         """Read one carrier to its end. Whether it ever was welcome."""
@@ -157,24 +164,24 @@ class Link:
             if self._closed:
                 return False
             self._carrier = carrier
-        hello = wire.encode_json_frame(
-            wire.HELLO, {"client": self.client, "offset": self._journal.end, "role": "holder"}
-        )
+        hello = {"client": self.client, "offset": self._journal.end, "role": "holder"}
         welcome = False
         try:
-            carrier.write_all(hello, time.monotonic() + _SILENCE_LIMIT_S)
+            carrier.write_all(wire.encode_json_frame(wire.HELLO, hello), time.monotonic() + _SILENCE_LIMIT_S)
             while True:
                 for tag, body in frames.feed(data):
                     welcome = self._on_frame(tag, body) or welcome
                 data = carrier.read()
-                if not data or self._closed:
+                if not data:
                     return welcome
                 self._heard_at = time.monotonic()
+                self._silence_limit = _SILENCE_LIMIT_S
         except (OSError, TimeoutError, wire.WireError) as error:
             log.warning("the line is given up: %s", error)
             return welcome
 
     def _on_frame(self, tag: bytes, body: bytes) -> bool:
+        """Act on one frame; True for a welcome."""
         if tag == wire.DATA:
             self._journal.append(body)
             self._on_data(body)
@@ -188,7 +195,7 @@ class Link:
             return True
         elif tag == wire.REFUSAL:
             refusal = wire.from_json(body)
-            raise wire.WireError(f"the agent ends the line: {refusal.get('reason')}")
+            raise _Over("stopped" if refusal.get("reason") == "stopped" else "gone", "")
         return False
 
     def _welcomed(self, welcome: Mapping[str, Any]) -> None:
@@ -235,7 +242,7 @@ class Link:
 
     def _write(self) -> None:
         looked = time.time()
-        while not self._closed:
+        while not self._is_closed():
             with self._changed:
                 wanted = self._ready and (self._out or self._ack_now)
                 if not wanted:
@@ -290,50 +297,38 @@ class Link:
         self._changed.notify_all()
 
 
-def send_command(opener: Opener, command: Mapping[str, Any], timeout: float) -> Tuple[Dict[str, Any], bool]:
-    """Tell an agent something without taking the spool away from its holder.
+class _Over(Exception):
+    """No more will ever come: ``"stopped"`` as somebody wished, or ``"gone"``."""
+
+    def __init__(self, state: str, detail: str) -> None:
+        super().__init__(state, detail)
+        self.state, self.detail = state, detail
+
+
+def call_on(opener: Opener, timeout: float, command: Optional[Mapping[str, Any]] = None) -> Dict[str, Any]:
+    """Have a word with an agent on a connection of its own; its holder keeps the spool.
+
+    Args:
+        command: delivered if given (see :mod:`gpu_provisioner.wire`, channel 4).
 
     Returns:
-        the agent's welcome, and whether the command was received.
+        the agent's welcome; empty when it did not answer in time.
     """
     carrier, rest = opener()
     deadline = time.monotonic() + timeout
+    frames = wire.FrameReader()
+    said = wire.encode_json_frame(wire.HELLO, {"client": secrets.token_hex(16), "role": "control"})
+    if command is not None:
+        said += wire.encode_message(1, 0, wire.encode_record(wire.EVENT, [wire.to_json(command)]))
+    welcome: Dict[str, Any] = {}
     try:
-        frames = wire.FrameReader()
-        hello = {"client": secrets.token_hex(16), "role": "control"}
-        record = wire.encode_record(wire.EVENT, [wire.to_json(command)])
-        carrier.write_all(
-            wire.encode_json_frame(wire.HELLO, hello) + wire.encode_message(1, 0, record), deadline
-        )
-        welcome: Dict[str, Any] = {}
+        carrier.write_all(said, deadline)
         while True:
             for tag, body in frames.feed(rest):
                 if tag == wire.WELCOME:
                     welcome = wire.from_json(body)
-                elif tag == wire.RECEIPT:
-                    return welcome, True
-            rest = carrier.read_until(deadline)
-            if not rest:
-                return welcome, False
-    except (OSError, TimeoutError):
-        return {}, False
-    finally:
-        carrier.close()
-
-
-def ask_welcome(opener: Opener, timeout: float, parts: Sequence[bytes] = ()) -> Dict[str, Any]:
-    """The agent's welcome, on a connection of its own that takes nothing from its holder."""
-    carrier, rest = opener()
-    deadline = time.monotonic() + timeout
-    try:
-        frames = wire.FrameReader()
-        carrier.write_all(
-            wire.encode_json_frame(wire.HELLO, {"client": secrets.token_hex(16), "role": "control"}), deadline
-        )
-        while True:
-            found: List[bytes] = [body for tag, body in frames.feed(rest) if tag == wire.WELCOME]
-            if found:
-                return wire.from_json(found[0])
+                if tag == wire.RECEIPT or (tag == wire.WELCOME and command is None):
+                    return welcome
             rest = carrier.read_until(deadline)
             if not rest:
                 return {}

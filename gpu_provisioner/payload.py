@@ -1,7 +1,7 @@
 """The payload: the part of us that travels to the GPU machine, as one zip named by its digest.
 
-Deterministic (sorted names, one fixed date), so that the same code has the same digest wherever it is built and
-crosses a slow line only once.
+Deterministic (sorted names, one fixed date), so that the same code has the same digest wherever it is built
+and crosses a slow line only once.
 """
 
 from __future__ import annotations
@@ -52,7 +52,9 @@ class Payload:
 
 
 def build_payload(environ: Mapping[str, str]) -> Payload:
-    """The payload of the code as it is now; built when no source file has changed since the last time it is reused."""
+    """The payload of the code as it is now; built when no source file has changed since the last time it is
+    reused.
+    """
     files = travelling_files()
     folder = private_folder(cache_root(environ) / "payload")
     stamp = _stamp(files)

@@ -6,5 +6,5 @@ from typing import Any, Optional
 
 
 def price_of(device: str, count: int, usd_per_gpu_hour: Any) -> Optional[float]:
-    """What ``count`` GPUs cost in US dollars an hour where the user has named the price of one, else ``None``."""
+    """US dollars an hour for ``count`` GPUs where the user has named the price of one, else ``None``."""
     return float(usd_per_gpu_hour) * count if usd_per_gpu_hour is not None and device != "cpu" else None

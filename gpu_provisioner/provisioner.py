@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import secrets
 import time
@@ -13,12 +14,17 @@ from gpu_provisioner.catalog import Catalog
 from gpu_provisioner.errors import BootstrapError, LeaseError, NoOffer, ProvisionError
 from gpu_provisioner.holder import Holder
 from gpu_provisioner.leases import LeaseBook
-from gpu_provisioner.link import ask_welcome, send_command
+from gpu_provisioner.link import call_on
 from gpu_provisioner.model import GpuRequest, Lease, LeaseState, Offer
 from gpu_provisioner.providers import provider_of, provider_of_lease
 from gpu_provisioner.providers.base import Target
 
 Progress = Callable[[str, str], None]
+
+
+def _silent(_stage: str, _text: str) -> None:
+    pass
+
 
 EXTENSIONS = ("kernel_magics",)
 HOOK = "kernel_magics.tracking.aftermath:close_runs"
@@ -37,7 +43,7 @@ def provision(  # noqa: PLR0913 - the facts of one lease, all by name
     name: Optional[str] = None,
     notebook: Optional[str] = None,
     kernel_id: Optional[str] = None,
-    on_progress: Progress = lambda stage, text: None,
+    on_progress: Progress = _silent,
 ) -> Lease:
     """Find what was asked for, get it, start an agent and a kernel there.
 
@@ -45,7 +51,8 @@ def provision(  # noqa: PLR0913 - the facts of one lease, all by name
 
     Args:
         requests: alternatives, in the order they are to be tried. Nothing else is ever taken.
-        on_progress: called with a stage (``"offer"``, ``"lease"``, ``"payload"``, ``"agent"``) and a sentence.
+        on_progress: called with a stage (``"offer"``, ``"lease"``, ``"payload"``, ``"agent"``) and a
+            sentence.
 
     Raises:
         NoOffer: nothing fits; nothing was rented.
@@ -76,11 +83,8 @@ def release(lease: Lease, data_dir: Path, by: str = "the user") -> Lease:
     try:
         holder = Holder(lease, data_dir)
     except LeaseError:
-        opener = lambda: open_carrier(lease)  # noqa: E731
-        try:
-            send_command(opener, {"type": "stop", "by": by}, _STOP_LIMIT_S)
-        except ProvisionError:
-            pass
+        with contextlib.suppress(ProvisionError):
+            call_on(lambda: open_carrier(lease), _STOP_LIMIT_S, {"type": "stop", "by": by})
         provider_of_lease(lease).release(lease)
         return book.finish(lease.id, LeaseState.RELEASED, f"released by {by}")
     try:
@@ -91,7 +95,9 @@ def release(lease: Lease, data_dir: Path, by: str = "the user") -> Lease:
 
 
 def refresh(book: LeaseBook) -> List[Lease]:
-    """All leases, after asking the providers of the live ones; what has vanished becomes ``LOST``, with a reason."""
+    """All leases, after asking the providers of the live ones; what has vanished becomes ``LOST``, with a
+    reason.
+    """
     for lease in book.live():
         if lease.state == LeaseState.PLANNED and not lease.handle:
             if time.time() - lease.created > _STOP_LIMIT_S:
@@ -151,7 +157,7 @@ def _bring_up(book: LeaseBook, lease: Lease, on_progress: Progress) -> Lease:
     """Start the agent and see that the GPUs are those that were promised."""
     agent = {"extensions": list(EXTENSIONS), "hook": HOOK, **lease.handle.get("agent", {})}
     lease = book.update(lease.id, handle={**lease.handle, "agent": agent})
-    welcome = ask_welcome(lambda: open_carrier(lease, launch=True, on_progress=on_progress), _WELCOME_LIMIT_S)
+    welcome = call_on(lambda: open_carrier(lease, launch=True, on_progress=on_progress), _WELCOME_LIMIT_S)
     if not welcome:
         raise BootstrapError("The agent started but does not answer.", "try again")
     machine = welcome.get("machine") or {}
@@ -182,7 +188,7 @@ def _give_back(book: LeaseBook, lease: Lease, error: BaseException) -> None:
 
 
 def _new_id(offer: Offer) -> str:
-    """Such as ``a100-80gb-20261122-141503-k3f9``: sorts by time within a device, safe in paths and arguments."""
+    """Such as ``a100-80gb-20261122-141503-k3f9``: sorts by time, safe in paths and arguments."""
     device = re.sub(r"[^a-z0-9]+", "-", offer.device).strip("-")[:24] or "gpu"
     return f"{device}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(2)}"
 

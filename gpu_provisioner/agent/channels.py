@@ -27,9 +27,10 @@ class KernelChannels:
     """Sockets to one kernel (one epoch).
 
     A kernel's first outputs are lost when nobody has subscribed yet, and a second subscriber gets no
-    ``iopub_welcome``. So ``kernel_info_request`` is asked until both its reply and something on iopub have been
-    seen; only then :attr:`ready` is true and messages may be sent. It is asked on shell: a message on control
-    that comes early finds ipykernel 6 on Python 3.9 without the lock it needs, and is lost with an error.
+    ``iopub_welcome``. So ``kernel_info_request`` is asked until both its reply and something on iopub have
+    been seen; only then :attr:`ready` is true and messages may be sent. It is asked on shell: a message on
+    control that comes early finds ipykernel 6 on Python 3.9 without the lock it needs, and is lost with an
+    error.
 
     Args:
         connection: the connection file's content.

@@ -15,7 +15,9 @@ _TURN_BYTES = 4 << 20
 
 
 class Connection:
-    """A client of the agent. ``offset`` is the next byte of the spool it gets; see :mod:`gpu_provisioner.wire`."""
+    """A client of the agent. ``offset`` is the next byte of the spool it gets; see
+    :mod:`gpu_provisioner.wire`.
+    """
 
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(False)
@@ -84,7 +86,8 @@ class Connection:
         handle, position, available = spool.locate(self.offset)
         length = min(available, _DATA_BYTES)
         self._head = frame_head(DATA, length)
-        # A descriptor of our own: the segment may be acked and freed while its last frame is still being sent.
+        # A descriptor of our own: the segment may be acked and freed while its last frame is still being
+        # sent.
         self._body = (os.dup(handle), position, length)
 
     def _send_data(self) -> int:

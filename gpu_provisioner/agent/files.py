@@ -1,7 +1,7 @@
 """Journals and blobs go home as bytes: what a file has gained becomes records of channel 5.
 
-Only files that match :data:`gpu_provisioner.wire.FILE_PATH` travel. A journal only grows, so its length is its
-position; a blob appears whole under its final name.
+Only files that match :data:`gpu_provisioner.wire.FILE_PATH` travel. A journal only grows, so its length is
+its position; a blob appears whole under its final name.
 """
 
 from __future__ import annotations
@@ -47,7 +47,9 @@ class FileTail:
                     yield from self._gained(path, now)
 
     def blob_records(self, limit: int) -> Iterator[bytes]:
-        """Records for blobs, about ``limit`` bytes at most: a blob may be large, and cells must not wait for it."""
+        """Records for blobs, about ``limit`` bytes at most: a blob may be large, and cells must not wait for
+        it.
+        """
         if not self._blobs:
             names = (f"blobs/{name}" for name in self._listing("blobs", folders=False))
             self._blobs = [path for path in names if FILE_PATH.fullmatch(path) and path not in self.positions]

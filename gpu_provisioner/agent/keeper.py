@@ -20,8 +20,8 @@ _ALL = 1 << 62
 class Keeper:
     """Takes records and never drops one.
 
-    When the quota is reached or the disk is full, :attr:`full` is true: the loop then leaves the kernel's iopub
-    alone, and the kernel waits at its next output until somebody has fetched what is here.
+    When the quota is reached or the disk is full, :attr:`full` is true: the loop then leaves the kernel's
+    iopub alone, and the kernel waits at its next output until somebody has fetched what is here.
 
     Args:
         folder: of the agent.
@@ -61,15 +61,15 @@ class Keeper:
         if not self.full and self.spool.held_bytes > self._quota_bytes:
             self._set_full(True)
             self.notice(
-                f"{self.spool.held_bytes / 2**30:.1f} GiB of output wait on the machine and nobody fetches them; "
-                "the kernel pauses at its next output until somebody does."
+                f"{self.spool.held_bytes / 2**30:.1f} GiB of output wait on the machine and nobody "
+                "fetches them; the kernel pauses at its next output until somebody does."
             )
 
     def notice(self, text: str) -> None:
         self.keep(wire.encode_event("notice", text=text))
 
     def scan_files(self, thorough: bool = False) -> None:
-        """Spool what the journals have gained, and a share of the blobs that wait (all of them if thorough)."""
+        """Spool what the journals have gained, and a share of the waiting blobs (all, if thorough)."""
         if self._unspooled:
             return
         for record in self._files.journal_records(thorough):

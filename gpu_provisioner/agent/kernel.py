@@ -1,7 +1,7 @@
 """The kernel the agent starts: an ordinary ipykernel (6.29 to 7.x) that loses nothing and counts like home.
 
-ipykernel's iopub socket drops messages when its only subscriber is slow. Here the subscriber is the agent, which
-always drains, so the socket may wait instead (``XPUB_NODROP``).
+ipykernel's iopub socket drops messages when its only subscriber is slow. Here the subscriber is the agent,
+which always drains, so the socket may wait instead (``XPUB_NODROP``).
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ class Kernel(IPythonKernel):
             self._begin_history_anew(count)
             self.shell.execution_count = count
         await super().execute_request(stream, ident, parent)
-
 
     _last_count = 0
 

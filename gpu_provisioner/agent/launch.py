@@ -21,6 +21,7 @@ from gpu_provisioner.agent.places import (
     UnsafeFolder,
     agent_facts,
     agent_folder,
+    private_file,
     private_folder,
     runtime_folder,
     write_private,
@@ -86,7 +87,7 @@ def start_agent(folder: Path, mode: str) -> Dict[str, Any]:
     os.set_inheritable(writer, True)
     environment = {name: value for name, value in os.environ.items() if name != "JPY_PARENT_PID"}
     payload = str(Path(__file__).parent.parent.parent)
-    with open(os.open(folder / "agent.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "wb") as log:
+    with private_file(folder / "agent.log", os.O_APPEND) as log:
         process = subprocess.Popen(
             [sys.executable, "-c", _BOOT, payload, str(folder), str(writer), mode],
             stdin=subprocess.DEVNULL,

@@ -39,7 +39,7 @@ class Agent:
     Args:
         folder: the agent's folder.
         runtime: the folder of its sockets.
-        kernel: the first kernel, already started; ``None`` when there is only to bring home what a dead agent left.
+        kernel: the first kernel, already started; ``None`` to bring home what a dead agent left.
         wakeup: file descriptor that becomes readable, with its number, when a signal has arrived.
         on_kernel: told the process group of every kernel that starts, for the supervisor.
     """
@@ -83,7 +83,7 @@ class Agent:
         return self._keeper.is_all_home
 
     def report_predecessor(self, died: Mapping[str, Any]) -> None:
-        """Say in the spool that the former agent died (its supervisor's ``died.json``), and bring the rest."""
+        """Say in the spool how the former agent died (its supervisor's ``died.json``); bring the rest."""
         how = died.get("reason") or "the machine was restarted, or its supervisor was killed as well"
         reason = f"the agent on {socket.gethostname()} died ({how}), and its kernel was ended with it"
         self._report_death(None, reason)
@@ -182,7 +182,9 @@ class Agent:
         elif self._restart or self._boot_deaths < _BOOT_DEATHS:
             self._start_kernel()
         else:
-            self._keeper.notice("The kernel ends before it is ready; it is not tried again until you restart it.")
+            self._keeper.notice(
+                "The kernel ends before it is ready; it is not tried again until you restart it."
+            )
 
     def _drain(self) -> None:
         """Take what the dead kernel's sockets still hold: until nothing has come for 50 ms."""
@@ -283,8 +285,8 @@ class Agent:
         if self._keeper.keep_house():
             self._write_facts()
             self._keeper.notice(
-                f"The agent's folder {self._folder} was deleted while its kernel runs. The kernel goes on, but "
-                "what runs have logged into deleted files since the last look is lost."
+                f"The agent's folder {self._folder} was deleted while its kernel runs. The kernel "
+                "goes on, but what runs have logged into deleted files since the last look is lost."
             )
         self._clients.keep_house()
 

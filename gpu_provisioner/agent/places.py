@@ -1,7 +1,7 @@
 """Where things lie on the machine the kernel runs on.
 
-Folders are 0700 and must belong to us: ``/tmp`` is shared, and whoever could put a socket of his own where ours
-is expected would run code as us.
+Folders are 0700 and must belong to us: ``/tmp`` is shared, and whoever could put a socket of his own where
+ours is expected would run code as us.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import re
 import stat
 import sys
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional
+from typing import Any, BinaryIO, Dict, Mapping, Optional
 
 SOCKET_PATH_LIMIT = 107
 """Bytes of a Unix socket's path, less the final NUL (``sun_path`` in unix(7))."""
@@ -35,8 +35,8 @@ def cache_root(environ: Mapping[str, str]) -> Path:
     """``<cache>/trackside`` for a process with that environment. Not created."""
     if environ.get("XDG_CACHE_HOME"):
         return Path(environ["XDG_CACHE_HOME"]) / "trackside"
-    home = environ.get("HOME") or os.path.expanduser("~")
-    return Path(home) / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "trackside"
+    home = Path(environ["HOME"]) if environ.get("HOME") else Path.home()
+    return home / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "trackside"
 
 
 def agent_folder(lease_id: str, environ: Mapping[str, str]) -> Path:
@@ -54,7 +54,7 @@ def runtime_folder(lease_id: str, environ: Mapping[str, str]) -> Path:
     """The folder of the lease's sockets: under ``$XDG_RUNTIME_DIR`` when that exists and is short enough."""
     name = hashlib.sha256(lease_id.encode()).hexdigest()[:8]
     base = environ.get("XDG_RUNTIME_DIR")
-    if base and os.path.isdir(base):
+    if base and Path(base).is_dir():
         folder = Path(base) / "trackside" / name
         if len(os.fsencode(folder)) + _LONGEST_SOCKET_NAME <= SOCKET_PATH_LIMIT:
             return folder
@@ -83,11 +83,15 @@ def private_folder(path: Path) -> Path:
     return path
 
 
+def private_file(path: Path, flags: int) -> BinaryIO:
+    """Open a file for writing, 0600 from its first moment. ``flags``: ``os.O_APPEND`` or ``os.O_TRUNC``."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | flags, 0o600), "wb")
+
+
 def write_private(path: Path, content: bytes) -> None:
     """Replace a file in one step, 0600."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "wb") as file:
+    with private_file(temporary, os.O_TRUNC) as file:
         file.write(content)
     temporary.replace(path)
 
@@ -114,7 +118,7 @@ def process_birth(pid: int) -> Optional[str]:
         return f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()}-{fields[19]}"
     except (OSError, IndexError):
         pass
-    if os.path.isdir("/proc/self"):
+    if Path("/proc/self").is_dir():
         return None
     try:
         os.kill(pid, 0)

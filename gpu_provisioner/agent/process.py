@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from gpu_provisioner.agent.death import MemoryWatch, explain
-from gpu_provisioner.agent.places import write_private
+from gpu_provisioner.agent.places import private_file, write_private
 
 PORTS = {"shell": 1, "iopub": 2, "stdin": 3, "control": 4, "hb": 5}
 """With ``transport=ipc`` a port is the suffix of a socket's file name."""
@@ -23,7 +23,9 @@ _BOOT = (
     "import sys; sys.path[:] = [p for p in sys.path if p]; "
     "from gpu_provisioner.agent.kernel import main; main()"
 )
-"""Not ``-m``: the current folder would then come first, and a ``random.py`` of the user's would stop the kernel."""
+"""Not ``-m``: the current folder would then come first, and a ``random.py`` of the user's would stop the
+kernel.
+"""
 
 _FLAGS = ("-Xfrozen_modules=off",) if sys.version_info >= (3, 11) else ()
 """As in ipykernel's own kernel spec: the debugger cannot step into frozen modules, and says so on stderr."""
@@ -85,8 +87,8 @@ class KernelProcess:
         connection_file = runtime / f"k{epoch}.json"
         write_private(connection_file, json.dumps(connection).encode())
         log = folder / "kernel.log"
-        cwd = config.cwd if config.cwd and Path(config.cwd).is_dir() else os.path.expanduser("~")
-        with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as output:
+        cwd = config.cwd if config.cwd and Path(config.cwd).is_dir() else str(Path.home())
+        with private_file(log, os.O_TRUNC) as output:
             process = subprocess.Popen(
                 [sys.executable, *_FLAGS, "-c", _BOOT, "-f", str(connection_file)],
                 cwd=cwd,

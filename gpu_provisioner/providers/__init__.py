@@ -18,7 +18,7 @@ def provider_names() -> Tuple[str, ...]:
 
 
 def provider_class(name: str) -> Any:
-    """The class behind a provider's name. ``ProviderError`` when it is not installed or cannot be imported."""
+    """The class behind a provider's name; ``ProviderError`` when it is not installed or is broken."""
     for point in entry_points(group=GROUP):
         if point.name == name:
             try:

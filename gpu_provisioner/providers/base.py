@@ -30,11 +30,11 @@ LiveLeases = Callable[[], Iterable[Lease]]
 class Provider(Protocol):
     """One kind of place. An instance serves one target.
 
-    A provider class is found by the entry point group ``trackside.providers`` and called with the target and a
-    function that lists the user's live leases (what they hold is not free, even if it looks idle).
+    A provider class is found by the entry point group ``trackside.providers`` and called with the target and
+    a function that lists the user's live leases (what they hold is not free, even if it looks idle).
 
-    What an error means for the bill: when :meth:`submit` raises, nothing was rented or it has been given back;
-    when :meth:`release` raises, the machine may still cost money, and the message says so.
+    What an error means for the bill: when :meth:`submit` raises, nothing was rented or it has been given
+    back; when :meth:`release` raises, the machine may still cost money, and the message says so.
     """
 
     OPTIONS: Mapping[str, type]
@@ -52,10 +52,11 @@ class Provider(Protocol):
         """
 
     def inventory(self) -> str:
-        """What is there at all, one clause for a message ("2 × a100-80gb, both busy"; "no GPU: no driver")."""
+        """What is there at all, a clause for a message ("2 × a100-80gb, both busy"; "no GPU here")."""
 
     def submit(self, offer: Offer, lease: Lease) -> Lease:
-        """Get the machine. The lease's file exists already, in state ``planned``, and its id is the tag by which
+        """Get the machine. The lease's file exists already, in state ``planned``, and its id is the tag by
+        which
         :meth:`find` finds the machine should this process die now.
 
         Returns:

@@ -82,7 +82,7 @@ class LocalProvider:
             return LeaseState.LOST
         return LeaseState.READY if agent_facts(Path(lease.handle["folder"])) else LeaseState.LOST
 
-    def carrier_argv(self, lease: Lease, command: Sequence[str]) -> List[str]:
+    def carrier_argv(self, lease: Lease, command: Sequence[str]) -> List[str]:  # noqa: ARG002 - the contract
         """The command itself: this machine is where it should run."""
         return list(command)
 
@@ -146,7 +146,8 @@ def _leased_gpus(leases: Iterable[Lease]) -> Dict[str, str]:
 
 
 def _end_agent(folder: Path, pid: int) -> None:
-    """SIGTERM, which lets the agent end its kernel and bring home the rest; SIGKILL after 20 s, which makes its
+    """SIGTERM, which lets the agent end its kernel and bring home the rest; SIGKILL after 20 s, which makes
+    its
     supervisor end the kernel."""
     deadline = time.monotonic() + _STOP_LIMIT_S
     _kill(pid, signal.SIGTERM)
