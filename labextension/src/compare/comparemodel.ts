@@ -2,36 +2,7 @@
 import type { JSONObject } from '@lumino/coreutils';
 import { Signal, type ISignal } from '@lumino/signaling';
 
-import type { YScale } from '../charts/geometry';
-import type { XKind } from '../wire/protocol';
-
-/** The parts of a comparison that can be folded. */
-export type SectionName = 'metrics' | 'system' | 'table' | 'outputs';
-
-export interface CompareState {
-  runs: readonly string[];
-  x: XKind;
-  y: YScale;
-  onlyDifferences: boolean;
-  /** Sections that are folded. */
-  folded: readonly SectionName[];
-}
-
-const X_KINDS: readonly unknown[] = ['step', 'relative', 'time'];
-const SECTIONS: readonly unknown[] = ['metrics', 'system', 'table', 'outputs'];
-
-/** A state from a command's arguments or a saved layout; what is missing or wrong takes its default. */
-export function stateFrom(args: JSONObject, defaultX: XKind): CompareState {
-  const strings = (value: unknown): string[] =>
-    Array.isArray(value) ? value.filter((entry): entry is string => typeof entry === 'string') : [];
-  return {
-    runs: [...new Set(strings(args['runs']))],
-    x: X_KINDS.includes(args['x']) ? (args['x'] as XKind) : defaultX,
-    y: args['y'] === 'log' ? 'log' : 'linear',
-    onlyDifferences: args['onlyDifferences'] === true,
-    folded: strings(args['folded']).filter((name): name is SectionName => SECTIONS.includes(name))
-  };
-}
+import type { CompareState, SectionName } from './comparestate';
 
 export class CompareModel {
   constructor(

@@ -1,8 +1,8 @@
 /**
  * Colours of runs. Pure functions.
  *
- * Eight colours that stay apart with normal vision, protanopia and deuteranopia (after Okabe and Ito, "Color Universal
- * Design", adjusted for 3:1 contrast on either background; `test/palette.test.ts` checks both), times three dashes:
+ * Eight colours that stay apart with normal vision, protanopia and deuteranopia (started from Okabe and
+ * Ito's "Color Universal Design" and moved apart by search; `test/palette.test.ts` checks distances, and 3:1 contrast), times three dashes:
  * 24 styles before two of a comparison look alike.
  */
 
@@ -14,11 +14,11 @@ export interface LineStyle {
 }
 
 export const LIGHT: readonly string[] = [
-  '#0072b2', '#d55e00', '#00896b', '#c4569b', '#8a6d00', '#3d9bd9', '#5b3a9e', '#6b6b6b'
+  '#0064f4', '#d7730b', '#0b9046', '#e66699', '#4e2e09', '#6f87cf', '#42306f', '#4f4f4f'
 ]; // prettier-ignore
 
 export const DARK: readonly string[] = [
-  '#4aa3e8', '#ff8a3d', '#2ecfa0', '#f08cc6', '#e8c547', '#9ddcff', '#a78bfa', '#b5b5b5'
+  '#2174ff', '#ff8318', '#34c380', '#db69ae', '#fded14', '#aec4fa', '#a48bf2', '#d6d6d6'
 ]; // prettier-ignore
 
 const DASHES: readonly Dash[] = ['solid', 'dashed', 'dotted'];

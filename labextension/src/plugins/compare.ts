@@ -4,7 +4,8 @@ import { ICommandPalette, MainAreaWidget, WidgetTracker } from '@jupyterlab/appu
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { UUID, type JSONObject } from '@lumino/coreutils';
 
-import { CompareModel, stateFrom } from '../compare/comparemodel';
+import { CompareModel } from '../compare/comparemodel';
+import { stateFrom } from '../compare/comparestate';
 import { CompareView } from '../compare/compareview';
 import { fillToolbar } from '../compare/toolbar';
 import { trackIcon } from '../icons';

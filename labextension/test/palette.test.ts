@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+
+import { assignSlots, DARK, LIGHT, lineStyle, preferredSlot, STYLES } from '../src/model/palette';
+
+type Rgb = [number, number, number];
+
+/** Linear-light red, green and blue in [0, 1] of `#rrggbb` (sRGB, IEC 61966-2-1). */
+function linear(hex: string): Rgb {
+  const channel = (at: number): number => {
+    const c = parseInt(hex.slice(at, at + 2), 16) / 255;
+    return c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+  };
+  return [channel(1), channel(3), channel(5)];
+}
+
+/** WCAG 2.2 contrast ratio. */
+function contrast(a: string, b: string): number {
+  const luminance = ([r, g, bl]: Rgb): number => 0.2126 * r + 0.7152 * g + 0.0722 * bl;
+  const [x, y] = [luminance(linear(a)), luminance(linear(b))];
+  return (Math.max(x, y) + 0.05) / (Math.min(x, y) + 0.05);
+}
+
+const SEEN_AS: Record<string, [Rgb, Rgb, Rgb]> = {
+  normal: [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
+  // Machado, Oliveira and Fernandes (2009), severity 1.0.
+  protanopia: [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+  deuteranopia: [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.01182, 0.04294, 0.968881]]
+}; // prettier-ignore
+
+/** CIE L*a*b* (D65) of linear-light RGB. */
+function lab([r, g, b]: Rgb): Rgb {
+  const f = (t: number): number => (t > 216 / 24389 ? Math.cbrt(t) : (t * 24389) / 27 / 116 + 16 / 116);
+  const x = f((0.4124 * r + 0.3576 * g + 0.1805 * b) / 0.9505);
+  const y = f(0.2126 * r + 0.7152 * g + 0.0722 * b);
+  const z = f((0.0193 * r + 0.1192 * g + 0.9505 * b) / 1.089);
+  return [116 * y - 16, 500 * (x - y), 200 * (y - z)];
+}
+
+function distance(a: string, b: string, matrix: [Rgb, Rgb, Rgb]): number {
+  const seen = (hex: string): Rgb => {
+    const rgb = linear(hex);
+    return matrix.map(row => row[0] * rgb[0] + row[1] * rgb[1] + row[2] * rgb[2]) as Rgb;
+  };
+  const [p, q] = [lab(seen(a)), lab(seen(b))];
+  return Math.hypot(p[0] - q[0], p[1] - q[1], p[2] - q[2]);
+}
+
+for (const [theme, colours, background] of [
+  ['light', LIGHT, '#ffffff'],
+  ['dark', DARK, '#111111']
+] as const) {
+  test(`every colour of the ${theme} palette stands out from its background by 3:1`, () => {
+    for (const colour of colours) {
+      assert.ok(contrast(colour, background) >= 3, `${colour}: ${contrast(colour, background).toFixed(2)}`);
+    }
+  });
+
+  for (const [vision, matrix] of Object.entries(SEEN_AS)) {
+    test(`no two colours of the ${theme} palette look alike with ${vision} vision`, () => {
+      const close = colours.flatMap((a, i) =>
+        colours
+          .slice(i + 1)
+          .map(b => ({ a, b, d: distance(a, b, matrix) }))
+          .filter(({ d }) => d < 10)
+      );
+      assert.deepEqual(close, []);
+    });
+  }
+}
+
+test('a run prefers the same colour in every browser', () => {
+  assert.equal(preferredSlot('20261122-141503-k3f9qz'), preferredSlot('20261122-141503-k3f9qz'));
+  const used = new Set(Array.from({ length: 200 }, (_, i) => preferredSlot(`run-${i}`)));
+  assert.equal(used.size, LIGHT.length);
+});
+
+test('runs shown together all look different while there are enough styles', () => {
+  const runs = Array.from({ length: STYLES }, (_, i) => `run-${i}`);
+  const slots = assignSlots(runs, new Map());
+  const looks = new Set([...slots.values()].map(slot => JSON.stringify(lineStyle(slot, false))));
+  assert.equal(looks.size, STYLES);
+});
+
+test('a run keeps its colour when others join', () => {
+  const before = assignSlots(['a', 'b', 'c'], new Map());
+  const after = assignSlots(['c', 'x', 'a', 'y'], before);
+  assert.equal(after.get('a'), before.get('a'));
+  assert.equal(after.get('c'), before.get('c'));
+});
+
+test('more runs than styles still all get one', () => {
+  const runs = Array.from({ length: STYLES + 10 }, (_, i) => `run-${i}`);
+  assert.equal(assignSlots(runs, new Map()).size, runs.length);
+});
