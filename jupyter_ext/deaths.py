@@ -42,6 +42,7 @@ class KernelDeaths:
         self._log = log
         self._watched: dict[str, _Watched] = {}
         self._reports: set[asyncio.Task[None]] = set()
+        self._ending = False
 
     def listen(self, event_logger: Any) -> None:
         """Hears of kernels that start from now on; those that run already are watched at once."""
@@ -49,19 +50,25 @@ class KernelDeaths:
         self._watch_new()
 
     async def finish(self) -> None:
-        """Waits for the reports under way."""
+        """Waits for the reports under way. Those that still come are written at once: the server is ending."""
+        self._ending = True
         await asyncio.gather(*self._reports)
 
-    async def _on_action(self, _logger: Any, _schema_id: str, data: dict[str, Any]) -> None:
+    async def _on_action(self, *, data: dict[str, Any], **_about: Any) -> None:
+        """An action of the kernel manager. Takes any keywords: were it called wrongly, no kernel would start."""
         self._watch_new()
         watched = self._watched.get(data.get("kernel_id", ""))
         if watched is None or data.get("status") != "success":
             return
         if data["action"] == "restart":
-            self._ended(watched, None, "the kernel was restarted from Jupyter")
+            self._ended(
+                watched, signal=_asked_by(watched.manager), reason="the kernel was restarted from Jupyter"
+            )
             watched.pid = _pid(watched.manager)
         elif data["action"] == "shutdown":
-            self._ended(watched, None, "the kernel was shut down from Jupyter")
+            self._ended(
+                watched, signal=_asked_by(watched.manager), reason="the kernel was shut down from Jupyter"
+            )
             del self._watched[data["kernel_id"]]
 
     def _watch_new(self) -> None:
@@ -74,22 +81,26 @@ class KernelDeaths:
 
     def _died(self, watched: _Watched) -> None:
         process = getattr(watched.manager.provisioner, "process", None)
-        self._ended(watched, getattr(process, "returncode", None), "")
+        self._ended(watched, returncode=getattr(process, "returncode", None))
 
-    def _ended(self, watched: _Watched, returncode: int | None, reason: str) -> None:
-        """Reports the end of the process that ``watched`` names, once."""
+    def _ended(
+        self, watched: _Watched, returncode: int | None = None, signal: str | None = None, reason: str = ""
+    ) -> None:
+        """Reports the end of the process that ``watched`` names, once. A ``returncode`` below 0 is a signal."""
         pid, watched.pid = watched.pid, None
         if pid is None:
             return
-        signal = -returncode if returncode is not None and returncode < 0 else None
         report = {"pid": pid, "returncode": returncode, "signal": signal, "reason": reason}
-        task = asyncio.get_running_loop().create_task(self._report(report))
+        if self._ending:
+            self._report(report)
+            return
+        task = asyncio.get_running_loop().create_task(asyncio.to_thread(self._report, report))
         self._reports.add(task)
         task.add_done_callback(self._reports.discard)
 
-    async def _report(self, report: Report) -> None:
+    def _report(self, report: Report) -> None:
         try:
-            await asyncio.to_thread(self._close_runs, report)
+            self._close_runs(report)
         except Exception:  # noqa: BLE001  a full disk must not break the restarting of kernels
             self._log.exception("Trackside: the end of process %s could not be recorded", report["pid"])
 
@@ -98,3 +109,12 @@ def _pid(manager: Any) -> int | None:
     """The process of a local kernel; ``None`` for a kernel that is not this machine's."""
     pid = getattr(manager.provisioner, "pid", None)
     return pid if isinstance(pid, int) else None
+
+
+def _asked_by(manager: Any) -> str | None:
+    """The signal to which Jupyter had to resort when it ended the kernel; ``None`` when asking was enough.
+
+    ``jupyter_client`` keeps it in ``_shutdown_status``; where that is not there, the signal stays unnamed.
+    """
+    status = getattr(getattr(manager, "_shutdown_status", None), "name", "")
+    return {"SigtermRequest": "SIGTERM", "SigkillRequest": "SIGKILL"}.get(status)

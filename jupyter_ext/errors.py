@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from gpu_provisioner.errors import LeaseError, ProvisionError
 from gpu_provisioner.errors import ConfigurationError as ProvisionConfigurationError
+from gpu_provisioner.errors import LeaseError, ProvisionError
 from kernel_magics.errors import (
     ConfigurationError,
     DataFolderError,

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from gpu_provisioner import provisioner
+from gpu_provisioner.errors import LeaseError
 from gpu_provisioner.leases import LeaseBook
 from gpu_provisioner.model import Lease
 
@@ -16,7 +20,10 @@ from .encode import array, record
 from .errors import UnknownLease
 
 LOOK_S = 0.25
-"""Pause between two looks at the folder: a few ``stat`` in a thread, and it works on NFS, where inotify does not."""
+"""Pause between two looks at the folder: a few ``stat`` in a thread. Works on NFS, where inotify does not."""
+
+ASK_S = 10.0
+"""Pause between two times that the providers are asked what has become of the live leases."""
 
 Signature = frozenset[tuple[str, int, int, int]]
 
@@ -30,17 +37,15 @@ class LeaseFolder:
     """The leases as handlers and feed need them; everything that touches the disk happens in threads.
 
     Args:
-        release: ends a lease's machine and writes that down.
         on_change: called on the event loop when a lease has come, gone or changed.
     """
 
-    def __init__(
-        self, data_dir: Path, release: Callable[[Lease], object], on_change: Callable[[], None]
-    ) -> None:
+    def __init__(self, data_dir: Path, on_change: Callable[[], None], log: logging.Logger) -> None:
+        self._log = log
+        self._data_dir = data_dir
         self._book = LeaseBook(data_dir)
-        self._folder = data_dir / "leases"
-        self._release = release
         self._on_change = on_change
+        self._asked = -ASK_S
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -57,6 +62,7 @@ class LeaseFolder:
 
     async def listing(self) -> str:
         """``GET leases``."""
+        await asyncio.to_thread(self._ask_providers)
         return record(leases=await asyncio.to_thread(self._all))
 
     def message(self) -> str:
@@ -74,7 +80,19 @@ class LeaseFolder:
         lease = next((one for one in self._book.all() if one.id == lease_id), None)
         if lease is None:
             raise UnknownLease(f"There is no lease {lease_id}; nothing was released.", "trackside leases")
-        self._release(lease)
+        provisioner.release(lease, self._data_dir, by="the user, from JupyterLab")
+
+    def _ask_providers(self) -> None:
+        """Lets the providers say which live leases have been lost; they write it into the lease files."""
+        if time.monotonic() - self._asked < ASK_S:
+            return
+        self._asked = time.monotonic()
+        try:
+            provisioner.refresh(self._book)
+        except LeaseError as error:
+            self._log.warning("Trackside: leases are shown as they were last written down: %s", error.message)
+        except Exception:  # noqa: BLE001  a provider from elsewhere; the leases are shown all the same
+            self._log.exception("Trackside: a provider failed to say what has become of its leases")
 
     async def _look(self) -> None:
         seen: Signature = frozenset()  # so the first look tells of what came before it
@@ -83,12 +101,14 @@ class LeaseFolder:
             if now != seen:
                 seen = now
                 self._on_change()
+            if now:
+                await asyncio.to_thread(self._ask_providers)
             await asyncio.sleep(LOOK_S)
 
     def _signature(self) -> Signature:
         """Of each lease file its name and what changes when it is replaced."""
         found = []
-        with suppress(OSError), os.scandir(self._folder) as entries:
+        with suppress(OSError), os.scandir(self._data_dir / "leases") as entries:
             for entry in entries:
                 if entry.name.endswith(".json"):
                     with suppress(OSError):  # replaced between the two calls: the next look sees it

@@ -21,6 +21,7 @@ MAX_LIMIT = 100_000
 MAX_WIDTH = 10_000
 MAX_NAME = 1_024
 X_KINDS = ("step", "relative", "time")
+SOURCES = ("logged", "inferred", "system", None)
 LEASE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,126}")
 
 
@@ -30,6 +31,7 @@ class WindowQuery:
 
     Attributes:
         start, stop: in the unit of ``x`` (steps, or seconds); ``None`` for the whole series.
+        source: of metrics that have the same name; ``None`` for the first of :data:`SOURCES` that a run has.
     """
 
     runs: tuple[str, ...]
@@ -38,6 +40,7 @@ class WindowQuery:
     start: float | None = None
     stop: float | None = None
     width: int = 1000
+    source: str | None = None
 
     @classmethod
     def from_json(cls, body: object) -> WindowQuery:
@@ -49,6 +52,9 @@ class WindowQuery:
         x = query.get("x", "step")
         if x not in X_KINDS:
             raise BadQuery(f"`x` is one of {', '.join(X_KINDS)}.")
+        source = query.get("source")
+        if source not in SOURCES:
+            raise BadQuery("`source` is one of logged, inferred, system, or null.")
         return cls(
             runs=_runs(query.get("runs")),
             metric=_name(query.get("metric"), "metric"),
@@ -56,6 +62,7 @@ class WindowQuery:
             start=_number(query.get("start"), "start"),
             stop=_number(query.get("stop"), "stop"),
             width=_whole(query.get("width", 1000), "width", MAX_WIDTH),
+            source=source,
         )
 
     def of(self, changed: set[str]) -> tuple[str, ...]:
@@ -75,7 +82,9 @@ class Watch:
         """Raises :class:`BadQuery` with a sentence about what is wrong."""
         watch = _object(message, "A message")
         if watch.get("type") != "watch":
-            raise BadQuery(f"There is no message of the type {str(watch.get('type'))[:80]!r}; there is `watch`.")
+            raise BadQuery(
+                f"There is no message of the type {str(watch.get('type'))[:80]!r}; there is `watch`."
+            )
         number, series = watch.get("id"), watch.get("series")
         if not isinstance(number, int) or isinstance(number, bool):
             raise BadQuery("A watch has a whole number `id`.")

@@ -1,4 +1,4 @@
-"""The indexing process: heard, restarted, never left behind. Real processes, scripts in place of the indexer."""
+"""The indexing process: heard, restarted, never left behind. Real processes play the indexer."""
 
 from __future__ import annotations
 
@@ -46,10 +46,8 @@ def alive(pid: int) -> bool:
 
 
 async def test_a_report_is_heard(child: Callable[[str], IngestChild], reports: list[Report]) -> None:
-    said = (
-        '{"runs": ["a"], "metrics": [["a", "loss"]], "new_metrics": ["a"], "removed": ["b"], "behind_bytes": 7}'
-    )
-    process = child(f"print('{said}')" + STAYS)
+    said = {"runs": ["a"], "metrics": [["a", "loss"]], "new_metrics": ["a"], "removed": ["b"], "behind_bytes": 7}
+    process = child(f"import json; print(json.dumps({said}))" + STAYS)
     process.start()
     await until(lambda: reports)
     expected = Report(frozenset({"a"}), frozenset({("a", "loss")}), frozenset({"a"}), frozenset({"b"}))
@@ -61,7 +59,9 @@ async def test_a_report_is_heard(child: Callable[[str], IngestChild], reports: l
 async def test_a_report_of_many_megabytes_is_heard(
     child: Callable[[str], IngestChild], reports: list[Report]
 ) -> None:
-    process = child("import json; print(json.dumps({'runs': [f'run-{n:09}' for n in range(300_000)]}))" + STAYS)
+    process = child(
+        "import json; print(json.dumps({'runs': [f'run-{n:09}' for n in range(300_000)]}))" + STAYS
+    )
     process.start()
     await until(lambda: reports)
     assert len(reports[0].runs) == 300_000
@@ -71,7 +71,9 @@ async def test_a_report_of_many_megabytes_is_heard(
 async def test_a_line_that_is_no_report_is_passed_over(
     child: Callable[[str], IngestChild], reports: list[Report]
 ) -> None:
-    process = child("print('hello'); print('[1]'); print('{\"metrics\": [1]}'); print('{\"runs\": [\"a\"]}')" + STAYS)
+    process = child(
+        "print('hello'); print('[1]'); print('{\"metrics\": [1]}'); print('{\"runs\": [\"a\"]}')" + STAYS
+    )
     process.start()
     await until(lambda: reports)
     assert [report.runs for report in reports] == [frozenset({"a"})]

@@ -1,0 +1,66 @@
+"""``trackside …``: the command line.
+
+A user's mistake is one sentence and a remedy on stderr and exit status 2; what cannot be done for another
+reason is the same with status 1. Only a mistake of ours shows a traceback.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from gpu_provisioner.errors import BadRequest, LeaseError, ProvisionError
+from gpu_provisioner.errors import ConfigurationError as ProvisionConfigurationError
+from kernel_magics.errors import ConfigurationError, TracksideError, UnknownRun, UsageMistake
+
+from . import cli_doctor, cli_machines, cli_runs
+
+MISTAKES = (
+    UsageMistake,
+    UnknownRun,
+    ConfigurationError,
+    BadRequest,
+    LeaseError,
+    ProvisionConfigurationError,
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; its exit status."""
+    try:
+        arguments = _parser().parse_args(argv)
+        status: int = arguments.act(arguments)
+        sys.stdout.flush()
+    except (TracksideError, ProvisionError) as error:
+        sys.stderr.write(_sentence(error))
+        return 2 if isinstance(error, MISTAKES) else 1
+    except BrokenPipeError:
+        # `trackside ls | head`: the reader has seen enough; Python must not complain about it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    return status
+
+
+def _sentence(error: TracksideError | ProvisionError) -> str:
+    remedy = f"Try: {error.remedy}\n" if error.remedy else ""
+    return f"trackside: {error.message}\n{remedy}"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="trackside", description="Runs on the record, and the machines that kernels hold."
+    )
+    parser.add_argument("--data", metavar="FOLDER", help="the data folder (else $TRACKSIDE_DIR or Jupyter's)")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    cli_runs.add_commands(commands)
+    cli_machines.add_commands(commands)
+    cli_doctor.add_commands(commands)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+"""``trackside leases | release``: the machines that kernels hold."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from gpu_provisioner import provisioner
+from gpu_provisioner.leases import LeaseBook
+from gpu_provisioner.model import Lease
+from kernel_magics import paths
+from kernel_magics.errors import UsageMistake
+
+from .cli_text import moment, shown, table
+from .encode import array, record
+from .errors import UnknownLease
+from .leases import public
+
+
+def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declares the commands of this module."""
+    leases = commands.add_parser("leases", help="the machines that kernels hold or held")
+    leases.add_argument("--json", action="store_true", help="as the REST interface spells them")
+    leases.set_defaults(act=list_leases)
+    give_back = commands.add_parser(
+        "release", help="release a machine; its kernel ends, what it recorded is kept"
+    )
+    give_back.add_argument("lease", metavar="LEASE", help="an id, or the name of a lease that is not over")
+    give_back.set_defaults(act=release_lease)
+
+
+def data_folder(arguments: argparse.Namespace) -> Path:
+    """The data folder that the command is about."""
+    return Path(arguments.data).expanduser().absolute() if arguments.data else paths.data_dir()
+
+
+def list_leases(arguments: argparse.Namespace) -> int:
+    """``trackside leases``."""
+    leases = LeaseBook(data_folder(arguments)).all()
+    if arguments.json:
+        print(record(leases=array(map(public, leases))))
+    elif leases:
+        head = ("ID", "NAME", "STATE", "DEVICE", "MACHINE", "NOTEBOOK", "CREATED", "$/H")
+        print(table(head, map(_row, leases)), end="")
+    else:
+        print("No leases.")
+    return 0
+
+
+def release_lease(arguments: argparse.Namespace) -> int:
+    """``trackside release LEASE``."""
+    data_dir = data_folder(arguments)
+    book = LeaseBook(data_dir)
+    lease = _find(book, arguments.lease)
+    provisioner.release(lease, data_dir, by="the user, by `trackside release`")
+    print(f"{shown(lease.name)} ({lease.id}) is released.")
+    return 0
+
+
+def _find(book: LeaseBook, text: str) -> Lease:
+    named = [lease for lease in book.all() if lease.id == text] or [
+        one for one in book.live() if one.name == text
+    ]
+    if not named:
+        raise UnknownLease(
+            f"No lease here is called {shown(text)}; nothing was released.", "trackside leases"
+        )
+    if len(named) > 1:
+        ids = ", ".join(lease.id for lease in named)
+        raise UsageMistake(f"{shown(text)} means {len(named)} leases: {ids}.", "name one by its id")
+    return named[0]
+
+
+def _row(lease: Lease) -> tuple[str, ...]:
+    price = "" if lease.usd_per_hour is None else f"{lease.usd_per_hour:.2f}"
+    facts = (lease.id, lease.name, str(lease.state), lease.device, lease.machine, lease.notebook or "")
+    return (*facts, moment(lease.created), price)

@@ -1,0 +1,24 @@
+"""The route table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import handlers
+from .feed_socket import FeedSocket
+
+PREFIX = "/trackside/api"
+
+ROUTES: list[tuple[str, type[Any]]] = [
+    (f"{PREFIX}/info", handlers.Info),
+    (f"{PREFIX}/runs", handlers.Runs),
+    (f"{PREFIX}/runs/([^/]+)", handlers.Run),
+    (f"{PREFIX}/runs/([^/]+)/outputs", handlers.Outputs),
+    (f"{PREFIX}/metrics", handlers.Metrics),
+    (f"{PREFIX}/windows", handlers.Windows),
+    (f"{PREFIX}/leases", handlers.Leases),
+    (f"{PREFIX}/leases/([^/]+)", handlers.Lease),
+    (f"{PREFIX}/offers", handlers.Offers),
+    (f"{PREFIX}/feed", FeedSocket),
+    (f"{PREFIX}/.*", handlers.NotHere),
+]

@@ -1,0 +1,70 @@
+"""What the handlers work with, and how it starts and stops."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from kernel_magics import paths
+from kernel_magics.tracking import aftermath
+
+from .answers import API, JOURNAL
+from .deaths import KernelDeaths
+from .feed import Feed
+from .ingest import IngestChild
+from .leases import LeaseFolder
+from .offers import OfferDesk
+from .readers import StoreReaders
+
+
+@dataclass(frozen=True)
+class Services:
+    """The parts, put together for one data folder."""
+
+    version: str
+    data_dir: Path
+    readers: StoreReaders
+    leases: LeaseFolder
+    offers: OfferDesk
+    feed: Feed
+    ingest: IngestChild
+    deaths: KernelDeaths
+
+    @classmethod
+    def for_server(cls, serverapp: Any, log: logging.Logger) -> Services:
+        """The parts for the data folder of the user who runs this server."""
+        data_dir = paths.data_dir()
+        readers = StoreReaders(data_dir)
+        leases = LeaseFolder(data_dir, on_change=lambda: feed.on_leases(), log=log)
+        feed = Feed(readers, leases.message, log)
+        ingest = IngestChild(data_dir, feed.on_report, log)
+        deaths = KernelDeaths(
+            serverapp.kernel_manager, lambda report: aftermath.close_runs(data_dir, report), log
+        )
+        return cls(version("trackside"), data_dir, readers, leases, OfferDesk(data_dir), feed, ingest, deaths)
+
+    def start(self) -> None:
+        """Starts what runs beside the requests, unless that has been done; returns at once."""
+        self.ingest.start()
+        self.leases.start()
+
+    async def stop(self) -> None:
+        """Ends all that was started; can be called again."""
+        await self.deaths.finish()
+        await self.leases.stop()
+        await self.ingest.stop()
+        self.readers.close()
+
+    def info(self, read_only: bool) -> dict[str, Any]:
+        """``GET info``."""
+        return {
+            "version": self.version,
+            "api": API,
+            "journal": JOURNAL,
+            "data_dir": str(self.data_dir),
+            "read_only": read_only,
+            "index": self.ingest.state.to_json(),
+        }
