@@ -18,6 +18,7 @@ from kernel_magics.journal import lock, mounts
 HELD_LIMIT = 8 * 1024 * 1024
 """Bytes of points and outputs kept in memory while the journal cannot be written; what is more is lost."""
 RETRY_S = 0.25
+QUIET_S = 60.0
 BATCH_S = 0.1
 """How long points may wait in memory on a network file system."""
 
@@ -59,6 +60,8 @@ class JournalWriter:
         self._lost_records = 0  # frames that are not points
         self._failed_since = 0.0
         self._retry_at = 0.0
+        self._quiet_until = 0.0
+        self._tell = True
         self._dirty = False
         try:
             paths.make_private_folder(folder)
@@ -159,6 +162,11 @@ class JournalWriter:
         if self._failed_since:
             return
         self._failed_since = time.time()
+        # A disk that is full to the brim fails and recovers by the second: that is said once a minute.
+        self._tell = time.monotonic() >= self._quiet_until
+        if not self._tell:
+            return
+        self._quiet_until = time.monotonic() + QUIET_S
         self._report(
             f"The run's journal cannot be written ({error.strerror}: {self.path}). Your code goes on. What it"
             f" records waits in memory (up to {HELD_LIMIT >> 20} MiB) and is written when that is possible"
@@ -204,8 +212,9 @@ class JournalWriter:
                 done += 1
         except OSError as error:
             self._fail(error)
-        written, self._held = self._held[:done], self._held[done:]
-        self._held_bytes -= sum(len(frame) for frame, _ in written)
+        finally:  # also after an interrupt, or frames would be written twice
+            written, self._held = self._held[:done], self._held[done:]
+            self._held_bytes -= sum(len(frame) for frame, _ in written)
         if self._failed_since and not self._held:
             self._tell_recovery(len(written))
 
@@ -227,7 +236,8 @@ class JournalWriter:
             "lost_records": records,
         }
         self.append(fmt.pack_frame(fmt.Kind.EVENT, fmt.pack_json(event)))
-        self._report(f"The run's journal can be written again. {detail}")
+        if self._tell or lost:
+            self._report(f"The run's journal can be written again. {detail}")
 
 
 def append_after_close(path: Path, frame: bytes) -> None:

@@ -68,7 +68,8 @@ def program_name() -> str:
     """The script's name without its ending, or ``run`` where there is none (a notebook, a prompt)."""
     if "ipykernel" in sys.modules or not sys.argv or not sys.argv[0] or sys.argv[0] in ("-c", "-m"):
         return "run"
-    return Path(sys.argv[0]).stem or "run"
+    script = Path(sys.argv[0])
+    return (script.parent.name if script.stem == "__main__" else script.stem) or "run"
 
 
 def observe(run: Run, settings: CaptureSettings, given: Mapping[str, Any], *, member: bool) -> None:
