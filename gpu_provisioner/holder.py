@@ -244,7 +244,12 @@ class Holder:
         """The agent is gone for good. When it could not say so in the spool, it is said here."""
         if not self._lost_reason:
             self._lost_reason = detail
-            facts: Dict[str, Any] = {"epoch": self.epoch, "returncode": None, "signal": None, "reason": detail}
+            facts: Dict[str, Any] = {
+                "epoch": self.epoch,
+                "returncode": None,
+                "signal": None,
+                "reason": detail,
+            }
             events = [
                 {"type": "kernel-died", **facts},
                 {"type": "agent-died", "reason": detail, "time": None},

@@ -12,10 +12,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ipykernel import kernelapp
 from ipykernel.ipkernel import IPythonKernel
 from ipykernel.kernelapp import IPKernelApp
 from traitlets.config import Config
 
+from gpu_provisioner.agent.iopub import PrivateIOPubThread
 from gpu_provisioner.agent.zeromq import zmq
 
 
@@ -50,6 +52,8 @@ class KernelApp(IPKernelApp):
     kernel_class = Kernel
 
     def init_iopub(self, context: Any) -> None:
+        PrivateIOPubThread.address = f"ipc://{self.ip}-forks"
+        kernelapp.IOPubThread = PrivateIOPubThread
         super().init_iopub(context)
         # A flag of the socket, so it works although the socket is bound already; a high-water mark would not.
         self.iopub_thread.socket.setsockopt(zmq.XPUB_NODROP, 1)

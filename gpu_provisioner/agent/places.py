@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, Dict, Mapping, Optional
 SOCKET_PATH_LIMIT = 107
 """Bytes of a Unix socket's path, less the final NUL (``sun_path`` in unix(7))."""
 
-_LONGEST_SOCKET_NAME = len("/k00000000-0")
+_LONGEST_SOCKET_NAME = len("/k00000000-forks")
 _LEASE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,80}")
 
 

@@ -1,0 +1,228 @@
+"""Stands in for the notebook: provisions, posts through a Holder, collects what comes home."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from gpu_provisioner import wire
+from gpu_provisioner.gpus import parse
+from gpu_provisioner.holder import Holder
+from gpu_provisioner.model import Lease
+from gpu_provisioner.providers.base import Target
+from gpu_provisioner.provisioner import provision
+from gpu_provisioner.wire import Record
+
+MARK = "TRACKSIDE_TEST_MARK"
+
+
+def wait_for(condition: Callable[[], Any], what: str, timeout: float = 30.0) -> Any:
+    """Poll until ``condition()`` is true, and return what it returned."""
+    deadline = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {timeout:.0f} s: {what}")
+        time.sleep(0.02)
+
+
+def marked_processes(mark: str) -> list[psutil.Process]:
+    """Living processes, besides this one, that inherited the test's mark."""
+    found = []
+    for process in psutil.process_iter():
+        if process.pid == os.getpid():
+            continue
+        try:
+            environ = Path(f"/proc/{process.pid}/environ").read_bytes()
+            if f"{MARK}={mark}".encode() in environ and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except (OSError, psutil.Error):
+            continue
+    return found
+
+
+@dataclass
+class Place:
+    """The folders of one test."""
+
+    root: Path
+    mark: str
+
+    @property
+    def data(self) -> Path:
+        return self.root / "data"
+
+    @property
+    def cache(self) -> Path:
+        return self.root / "cache" / "trackside"
+
+    @property
+    def agents(self) -> Path:
+        return self.cache / "agents"
+
+    @property
+    def runtime(self) -> Path:
+        return self.root / "run" / "trackside"
+
+    def processes(self) -> list[psutil.Process]:
+        return marked_processes(self.mark)
+
+
+@dataclass
+class Cell:
+    """What one request brought back."""
+
+    reply: dict[str, Any] | None = None
+    outputs: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    buffers: list[bytes] = field(default_factory=list)
+    idle: bool = False
+
+    @property
+    def text(self) -> str:
+        return "".join(content["text"] for kind, content in self.outputs if kind == "stream")
+
+
+class Front:
+    """A front-end in place of the bridge: posts through a Holder, collects what comes home."""
+
+    def __init__(self, lease: Lease, data_dir: Path) -> None:
+        self.changed = threading.Condition()
+        self.cells: dict[str, Cell] = {}
+        self.events: list[dict[str, Any]] = []
+        self.states: list[str] = []
+        self.questions: list[dict[str, Any]] = []
+        self.ends: list[int] = []
+        self.holder = Holder(lease, data_dir, on_records=self._on_records, on_state=self._on_state)
+
+    def _on_state(self, state: str) -> None:
+        with self.changed:
+            self.states.append(state)
+            self.changed.notify_all()
+
+    def _on_records(self, records: list[Record]) -> None:
+        with self.changed:
+            for end, channel, parts in records:
+                self.ends.append(end)
+                if channel == wire.EVENT:
+                    self.events.append(json.loads(parts[0]))
+                else:
+                    self._on_message(channel, parts)
+            self.changed.notify_all()
+
+    def _on_message(self, channel: int, parts: list[bytes]) -> None:
+        header, parent, content = json.loads(parts[0]), json.loads(parts[1]), json.loads(parts[3])
+        cell = self.cells.setdefault(parent.get("msg_id", ""), Cell())
+        if channel in (wire.SHELL, wire.CONTROL):
+            cell.reply = content
+            cell.buffers = parts[4:]
+        elif channel == wire.STDIN:
+            self.questions.append(content)
+        elif header["msg_type"] == "status":
+            cell.idle = cell.idle or content["execution_state"] == "idle"
+        elif header["msg_type"] != "execute_input":
+            cell.outputs.append((header["msg_type"], content))
+
+    def send(
+        self, channel: int, kind: str, content: dict[str, Any], metadata: dict[str, Any] | None = None
+    ) -> str:
+        header = {
+            "msg_id": uuid.uuid4().hex,
+            "msg_type": kind,
+            "session": "test",
+            "username": "test",
+            "date": "2026-01-01T00:00:00+00:00",
+            "version": "5.3",
+        }
+        self.holder.post(channel, [wire.to_json(part) for part in (header, {}, metadata or {}, content)])
+        return str(header["msg_id"])
+
+    def begin(self, code: str, count: int = 1) -> str:
+        content = {
+            "code": code,
+            "silent": False,
+            "store_history": True,
+            "user_expressions": {},
+            "allow_stdin": True,
+            "stop_on_error": True,
+        }
+        return self.send(wire.SHELL, "execute_request", content, {"trackside": {"execution_count": count}})
+
+    def finish(self, msg_id: str, timeout: float = 60.0) -> Cell:
+        def done() -> bool:
+            cell = self.cells.get(msg_id)
+            return cell is not None and cell.reply is not None and cell.idle
+
+        self.wait(done, "reply and idle", timeout)
+        return self.cells[msg_id]
+
+    def execute(self, code: str, count: int = 1, timeout: float = 60.0) -> Cell:
+        return self.finish(self.begin(code, count), timeout)
+
+    def wait(self, condition: Callable[[], Any], what: str, timeout: float = 30.0) -> None:
+        with self.changed:
+            assert self.changed.wait_for(condition, timeout), f"not within {timeout:.0f} s: {what}"
+
+    def wait_event(self, kind: str, timeout: float = 30.0) -> dict[str, Any]:
+        """The first event of that kind."""
+        self.wait(lambda: any(event["type"] == kind for event in self.events), f"event {kind}", timeout)
+        return next(event for event in self.events if event["type"] == kind)
+
+    def carrier(self) -> psutil.Process | None:
+        """The living carrier: a child of ours that runs the bare stub."""
+        for child in psutil.Process().children():
+            try:
+                if child.status() != psutil.STATUS_ZOMBIE and "-S" in child.cmdline():
+                    return child
+            except psutil.Error:
+                continue
+        return None
+
+    def kill_carrier(self) -> None:
+        carrier: psutil.Process = wait_for(self.carrier, "a carrier runs")
+        carrier.send_signal(signal.SIGKILL)
+
+
+class Lab:
+    """Provisions on this machine, with or without options of the target."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.fronts: list[Front] = []
+        self.progress: list[tuple[str, str]] = []
+
+    def provision(self, **options: Any) -> Lease:
+        return provision(
+            [parse("cpu")],
+            targets=[Target("local", "local", options)],
+            data_dir=self.place.data,
+            on_progress=lambda stage, text: self.progress.append((stage, text)),
+        )
+
+    def front(self, lease: Lease, start: bool = True) -> Front:
+        front = Front(lease, self.place.data)
+        self.fronts.append(front)
+        if start:
+            front.holder.start(60)
+        return front
+
+    def kernel(self, **options: Any) -> Front:
+        """A kernel that is ready, and a front-end that holds it."""
+        return self.front(self.provision(**options))
+
+    def agent_facts(self, front: Front) -> dict[str, Any]:
+        facts: dict[str, Any] = json.loads(
+            (self.place.agents / front.holder.lease.id / "agent.json").read_text()
+        )
+        return facts
