@@ -23,6 +23,7 @@ from kernel_magics.bridge.pending import Pending
 from kernel_magics.bridge.questions import Questions
 from kernel_magics.bridge.relay import Record, Relay
 from kernel_magics.bridge.remote import Line, RemoteKernel, Subshells
+from kernel_magics.bridge.turns import Turns
 from kernel_magics.errors import KernelLost
 
 _RESTART_LIMIT_S = 60.0
@@ -62,9 +63,10 @@ class Bridge:
         self.holder = make_holder(self._on_records, self._on_state)
         self.remote = RemoteKernel(kernel, self._pending, self.holder)
         self._subshells = Subshells(self.remote)
-        self._comms = RemoteComms(kernel, self.remote, self._subshells)
         self._interrupts = Interrupts(lambda: self.holder.command("interrupt"))
-        self._cells = CellRunner(kernel, self.remote, self._subshells, self._interrupts)
+        self._turns = Turns(self._interrupts)
+        self._comms = RemoteComms(kernel, self.remote, self._subshells, self._turns)
+        self._cells = CellRunner(kernel, self.remote, self._subshells, self._turns)
         self._cells.hint.machine = self._cells.notices.machine = machine
         self._outbox = Outbox(kernel, paced)
         self._relay = Relay(self._outbox, self._pending, self._comms, self._cells.hint, self._on_event)
@@ -117,7 +119,7 @@ class Bridge:
 
     def _install(self) -> None:
         shell, control = self._kernel.shell_handlers, self._kernel.control_handlers
-        questions = Questions(self._kernel, self.remote, self._subshells)
+        questions = Questions(self._kernel, self.remote, self._subshells, self._turns)
         self._cells.run_here = shell["execute_request"]
         ours: Dict[str, Any] = {
             "execute_request": self._cells.execute_request,

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import Future
 from typing import Any, Callable, Dict, Mapping, Optional
 
 from gpu_provisioner.wire import SHELL
 from kernel_magics.bridge.ipykernel_names import LocalKernel
-from kernel_magics.bridge.pending import Wants
+from kernel_magics.bridge.pending import Reply, Wants
 from kernel_magics.bridge.remote import Message, RemoteKernel, Subshells
+from kernel_magics.bridge.turns import Turns
 
-_IDLE_LIMIT_S = 1.0
-"""How long a comm's handler waits for the remote ``idle``. Some comms never get one: ipykernel 7.4
-dispatches those that arrive during an async cell without publishing any status."""
+_IDLE_LIMIT_S = 5.0
+"""How long a comm's handler waits for the remote ``idle``, so that a slow callback slows the slider down.
+Some comms never get one: ipykernel 7.4 publishes no status for those that arrive during an async cell."""
 
 _WIDGET_TARGETS = frozenset({"jupyter.widget", "jupyter.widget.control"})
 """While bridged, a front-end that opens one of these means the widgets of the cells it runs: remote ones."""
@@ -40,10 +42,11 @@ class RemoteComm:
 class RemoteComms:
     """The comms of the remote kernel, and the handlers of comm messages."""
 
-    def __init__(self, kernel: LocalKernel, remote: RemoteKernel, subshells: Subshells) -> None:
+    def __init__(self, kernel: LocalKernel, remote: RemoteKernel, subshells: Subshells, turns: Turns) -> None:
         self._kernel = kernel
         self._remote = remote
         self._subshells = subshells
+        self._turns = turns
         self._manager = kernel.comm_manager
 
     # -- what the remote kernel says (in the Link's reading thread)
@@ -95,21 +98,38 @@ class RemoteComms:
             for comm_id, comm in list(self._manager.comms.items())
             if not self._is_remote(comm_id) and wanted in (None, comm.target_name)
         }
-        subshell = await self._subshells.remote_id(message)
-        answer = await self._remote.answer_within(_COMM_INFO_LIMIT_S, SHELL, message, subshell=subshell)
+        with self._turns.wait():
+            subshell = await self._subshells.remote_id(message)
+            answer = await self._remote.answer_within(_COMM_INFO_LIMIT_S, SHELL, message, subshell=subshell)
         if answer is not None:
             comms.update(answer.content.get("comms", {}))
         self._kernel.reply(stream, "comm_info_reply", {"status": "ok", "comms": comms}, message, ident)
 
     async def _forward(self, message: Message) -> None:
+        if self._turns.cell_runs:
+            await self._post(message)
+        elif self._turns.is_taken:
+            # ipykernel publishes no status beside a waiting handler, and the front-end waits for one.
+            self._kernel.publish("status", {"execution_state": "busy"}, message)
+            await self._wait_for_idle(await self._post(message), message)
+            self._kernel.publish("status", {"execution_state": "idle"}, message)
+        else:
+            with self._turns.wait() as watch:
+                posted = await self._post(message)
+                watch.sent = True
+                await self._wait_for_idle(posted, message)
+
+    async def _post(self, message: Message) -> Future[Reply]:
         subshell = await self._subshells.remote_id(message)
-        future = self._remote.forward(SHELL, message, subshell=subshell, wants=_IDLE)
+        return self._remote.forward(SHELL, message, subshell=subshell, wants=_IDLE)
+
+    async def _wait_for_idle(self, posted: Future[Reply], message: Message) -> None:
         if not self._remote.is_up:
             return
         try:
-            await asyncio.wait_for(asyncio.wrap_future(future), _IDLE_LIMIT_S)
+            await asyncio.wait_for(asyncio.wrap_future(posted), _IDLE_LIMIT_S)
         except asyncio.TimeoutError:
-            pass
+            self._remote.forget(message)
 
     def _opens_there(self, target_name: Any) -> bool:
         return target_name in _WIDGET_TARGETS or target_name not in self._manager.targets

@@ -10,12 +10,12 @@ from IPython.core.inputtransformer2 import TransformerManager
 
 from gpu_provisioner.wire import SHELL
 from kernel_magics.bridge.cells import Place, place
-from kernel_magics.bridge.interrupts import Interrupts
 from kernel_magics.bridge.ipykernel_names import LocalKernel
 from kernel_magics.bridge.namehint import NameHint
 from kernel_magics.bridge.notices import Notices
 from kernel_magics.bridge.pending import Wants
 from kernel_magics.bridge.remote import RemoteKernel, Subshells
+from kernel_magics.bridge.turns import Turns
 from kernel_magics.bridge.userinput import UserInput
 from kernel_magics.errors import KernelLost, TracksideError, UsageMistake
 
@@ -54,13 +54,11 @@ class Request:
 class CellRunner:
     """Runs cells on the remote kernel, or here where they belong here."""
 
-    def __init__(
-        self, kernel: LocalKernel, remote: RemoteKernel, subshells: Subshells, interrupts: Interrupts
-    ) -> None:
+    def __init__(self, kernel: LocalKernel, remote: RemoteKernel, subshells: Subshells, turns: Turns) -> None:
         self._kernel = kernel
         self._remote = remote
         self._subshells = subshells
-        self._interrupts = interrupts
+        self._turns = turns
         self._user_input = UserInput(kernel, remote)
         self.run_here: Optional[Handler] = None
         self.facts: Optional[FactsOfHome] = None
@@ -73,39 +71,44 @@ class CellRunner:
         where = place(request.code, self._kernel.shell)
         if where is Place.HERE:
             assert self.run_here is not None
-            await self.run_here(stream, ident, message)
+            with self._turns.cell():
+                await self.run_here(stream, ident, message)
         elif where is Place.MIXED:
-            self._publish_input(request)
-            self._end_with_error(request, _mixed_cell())
+            self._refuse(request, _mixed_cell())
         else:
             await self._run_there(request)
 
     async def _run_there(self, request: Request) -> None:
-        with self._interrupts.passed_on() as watch:
+        number = self._number(request)
+        with self._turns.cell(), self._turns.wait() as watch:
             async with self._user_input.of(request.message, request.ident) as ask_user:
                 subshell = await self._subshells.remote_id(request.message)
-                metadata = await self._metadata(request)
-                wants = Wants(idle=True, ask_user=ask_user)
+                facts = await self.facts(request.message) if self.facts is not None else {}
                 future = self._remote.forward(
-                    SHELL, request.message, subshell=subshell, metadata=metadata, wants=wants
+                    SHELL,
+                    request.message,
+                    subshell=subshell,
+                    metadata={"trackside": {**facts, "execution_count": number}},
+                    wants=Wants(idle=True, ask_user=ask_user),
                 )
                 watch.sent = True
-                self._remember_input(request)
+                self._remember_input(request, number)
                 with self.notices.during(request.message):
                     reply = await asyncio.wrap_future(future)
         if reply.lost is not None:
-            self._end_with_error(request, KernelLost(reply.lost))
-            return
-        content = self.hint.add_to(reply.content)
-        if content.get("execution_count") is not None:
-            self._kernel.shell.execution_count = content["execution_count"] + 1
-        self._answer(request, content, reply.metadata)
+            self._end_with_error(request, number, KernelLost(reply.lost))
+        else:
+            self._answer(request, self.hint.add_to(reply.content), reply.metadata)
 
-    async def _metadata(self, request: Request) -> Dict[str, Any]:
-        facts = await self.facts(request.message) if self.facts is not None else {}
-        return {"trackside": {**facts, "execution_count": self._kernel.shell.execution_count}}
+    def _number(self, request: Request) -> int:
+        """The cell's number. Taken at once: a cell on a subshell may begin before this one ends."""
+        shell = self._kernel.shell
+        number = int(shell.execution_count)
+        if request.counts:
+            shell.execution_count = number + 1
+        return number
 
-    def _remember_input(self, request: Request) -> None:
+    def _remember_input(self, request: Request, number: int) -> None:
         """The cell's source at its number in the local ``In``, so that ``In[7]`` is cell 7 on both sides."""
         if not request.counts:
             return
@@ -113,16 +116,18 @@ class CellRunner:
             python = TransformerManager().transform_cell(request.code)
         except SyntaxError:
             python = request.code
-        shell = self._kernel.shell
-        shell.history_manager.store_inputs(shell.execution_count, python, request.code)
+        self._kernel.shell.history_manager.store_inputs(number, python, request.code)
 
-    def _publish_input(self, request: Request) -> None:
+    def _refuse(self, request: Request, error: TracksideError) -> None:
+        """The cell is not run at all."""
+        number = self._number(request)
         if not request.silent:
-            content = {"code": request.code, "execution_count": self._kernel.shell.execution_count}
+            content = {"code": request.code, "execution_count": number}
             self._kernel.publish("execute_input", content, request.message)
-            self._remember_input(request)
+        self._remember_input(request, number)
+        self._end_with_error(request, number, error)
 
-    def _end_with_error(self, request: Request, error: TracksideError) -> None:
+    def _end_with_error(self, request: Request, number: int, error: TracksideError) -> None:
         """The cell ends with an error of ours instead of an answer from there."""
         shown = {
             "ename": type(error).__name__,
@@ -131,14 +136,10 @@ class CellRunner:
         }
         if not request.silent:
             self._kernel.publish("error", shown, request.message)
-        shell = self._kernel.shell
-        count = shell.execution_count
-        if request.counts:
-            shell.execution_count += 1
         content = {
             **shown,
             "status": "error",
-            "execution_count": count,
+            "execution_count": number,
             "user_expressions": {},
             "payload": [],
         }

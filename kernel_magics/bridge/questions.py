@@ -13,6 +13,7 @@ from typing import Any, Callable, Dict, Mapping, Optional
 from gpu_provisioner.wire import CONTROL, SHELL
 from kernel_magics.bridge.ipykernel_names import LocalKernel
 from kernel_magics.bridge.remote import Message, RemoteKernel, Subshells
+from kernel_magics.bridge.turns import Turns
 
 _SHELL_LIMIT_S = 10.0
 _USAGE_LIMIT_S = 2.0
@@ -24,17 +25,19 @@ Handler = Callable[[Any, Any, Dict[str, Any]], Any]
 class Questions:
     """Handlers of requests that change nothing."""
 
-    def __init__(self, kernel: LocalKernel, remote: RemoteKernel, subshells: Subshells) -> None:
+    def __init__(self, kernel: LocalKernel, remote: RemoteKernel, subshells: Subshells, turns: Turns) -> None:
         self._kernel = kernel
         self._remote = remote
         self._subshells = subshells
+        self._turns = turns
 
     def on_shell(self, name: str, fallback: Handler) -> Handler:
         """The handler of ``<name>_request`` on the shell channel; ``fallback`` is ipykernel's own."""
 
         async def handle(stream: Any, ident: Any, message: Dict[str, Any]) -> None:
-            subshell = await self._subshells.remote_id(message)
-            answer = await self._remote.answer_within(_SHELL_LIMIT_S, SHELL, message, subshell=subshell)
+            with self._turns.wait():
+                subshell = await self._subshells.remote_id(message)
+                answer = await self._remote.answer_within(_SHELL_LIMIT_S, SHELL, message, subshell=subshell)
             if answer is None:
                 await _call(fallback, stream, ident, message)
                 return

@@ -84,6 +84,10 @@ class RemoteKernel:
         request = {"header": self._session.msg_header(msg_type), "content": dict(content or {})}
         return self.forward(channel, request)
 
+    def forget(self, request: Message) -> None:
+        """Nobody waits for this request any more."""
+        self._pending.forget(request["header"]["msg_id"])
+
     async def answer_within(
         self, limit_s: float, channel: int, request: Message, **more: Any
     ) -> Optional[Reply]:
@@ -94,7 +98,7 @@ class RemoteKernel:
         try:
             reply = await asyncio.wait_for(asyncio.wrap_future(future), limit_s)
         except asyncio.TimeoutError:
-            self._pending.forget(request["header"]["msg_id"])
+            self.forget(request)
             return None
         return None if reply.lost else reply
 

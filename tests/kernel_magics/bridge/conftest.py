@@ -23,7 +23,9 @@ def home(tmp_path: Path) -> Iterator[dict[str, str]]:
 
 def own_environment(root: Path) -> dict[str, str]:
     """Environment variables that put every folder we write to under ``root``."""
-    kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "VIRTUAL_ENV") if name in os.environ}
+    kept = {
+        name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "VIRTUAL_ENV") if name in os.environ
+    }
     for name in ("home", "work", "config"):
         (root / name).mkdir()
     return {
