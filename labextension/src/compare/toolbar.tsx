@@ -1,8 +1,7 @@
 /** What stands above a comparison: x axis, y axis, zoom. */
-import { HTMLSelect, ReactWidget, ToolbarButton } from '@jupyterlab/ui-components';
-import type { Toolbar } from '@jupyterlab/ui-components';
+import { HTMLSelect, ReactWidget, Toolbar, ToolbarButton } from '@jupyterlab/ui-components';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { Widget } from '@lumino/widgets';
+import type { Widget } from '@lumino/widgets';
 import * as React from 'react';
 
 import type { YScale } from '../charts/geometry';
@@ -18,37 +17,25 @@ export function fillToolbar(
   model: CompareModel,
   trans: TranslationBundle
 ): void {
-  toolbar.addItem('axes', ReactWidget.create(<Axes model={model} trans={trans} />));
-  toolbar.addItem('spacer', spacer());
-  toolbar.addItem('hint', hint(trans));
+  const axes = ReactWidget.create(<Axes model={model} trans={trans} />);
+  axes.addClass('jp-trackside-axes');
+  toolbar.addItem('axes', axes);
+  toolbar.addItem('spacer', Toolbar.createSpacerItem());
   toolbar.addItem(
     'reset',
     new ToolbarButton({
       label: trans.__('Reset zoom'),
-      tooltip: trans.__('Show everything (double-click in a chart)'),
+      tooltip: trans.__('Show everything. Drag in a chart or Ctrl + wheel to zoom, double-click to reset.'),
       onClick: () => view.axis.zoomTo(null)
     })
   );
-}
-
-function spacer(): Widget {
-  const widget = new Widget();
-  widget.addClass('jp-trackside-spacer');
-  return widget;
-}
-
-function hint(trans: TranslationBundle): Widget {
-  const widget = new Widget();
-  widget.addClass('jp-trackside-toolbarHint');
-  widget.node.textContent = trans.__('Drag in a chart to zoom · Ctrl + wheel · double-click resets');
-  return widget;
 }
 
 function Axes({ model, trans }: { model: CompareModel; trans: TranslationBundle }): React.JSX.Element {
   useUpdatesOf(model.changed);
   const { x, y } = model.state;
   return (
-    <div className="jp-trackside-axes">
+    <>
       <label>
         <span>{trans.__('X axis')}</span>
         <HTMLSelect
@@ -76,6 +63,6 @@ function Axes({ model, trans }: { model: CompareModel; trans: TranslationBundle 
           <option value="log">{trans.__('Logarithmic')}</option>
         </HTMLSelect>
       </label>
-    </div>
+    </>
   );
 }

@@ -5,6 +5,9 @@ import type { Api } from '../wire/api';
 import type { Feed } from '../wire/feed';
 import type { FeedMessage, Lease } from '../wire/protocol';
 
+/** A machine that vanished is news for six hours; nothing can be done with it. */
+const LOST_SHOWN_S = 6 * 3600;
+
 export class LeaseBook {
   constructor(
     private readonly api: Api,
@@ -17,7 +20,7 @@ export class LeaseBook {
     return this._changed;
   }
 
-  /** Leases that are not released, newest first. */
+  /** Leases that are not released, newest first; lost ones while they are news. */
   get live(): readonly Lease[] {
     return this._live;
   }
@@ -56,7 +59,11 @@ export class LeaseBook {
   }
 
   private set(leases: readonly Lease[]): void {
-    this._live = leases.filter(lease => lease.state !== 'released').sort((a, b) => b.created - a.created);
+    const recently = Date.now() / 1000 - LOST_SHOWN_S;
+    this._live = leases
+      .filter(lease => lease.state !== 'released')
+      .filter(lease => lease.state !== 'lost' || (lease.released ?? lease.created) > recently)
+      .sort((a, b) => b.created - a.created);
     this._changed.emit();
   }
 

@@ -1,8 +1,8 @@
 /**
  * Colours of runs. Pure functions.
  *
- * Eight colours that stay apart with normal vision, protanopia and deuteranopia (started from Okabe and
- * Ito's "Color Universal Design" and moved apart by search; `test/palette.test.ts` checks distances, and 3:1 contrast), times three dashes:
+ * Eight colours that stay apart with normal vision, protanopia and deuteranopia (after Okabe and Ito's
+ * "Color Universal Design"; `test/palette.test.ts` measures the distances, and 3:1 contrast with the background), times three dashes:
  * 24 styles before two of a comparison look alike.
  */
 
@@ -14,11 +14,11 @@ export interface LineStyle {
 }
 
 export const LIGHT: readonly string[] = [
-  '#0064f4', '#d7730b', '#0b9046', '#e66699', '#4e2e09', '#6f87cf', '#42306f', '#4f4f4f'
+  '#1668dc', '#e8710a', '#0a8f50', '#d6559e', '#7a4510', '#2a9ab8', '#5a2ca0', '#5f6368'
 ]; // prettier-ignore
 
 export const DARK: readonly string[] = [
-  '#2174ff', '#ff8318', '#34c380', '#db69ae', '#fded14', '#aec4fa', '#a48bf2', '#d6d6d6'
+  '#4c9bff', '#ff8a2b', '#34c380', '#f07cc0', '#fde24f', '#8ee3f5', '#8558e8', '#a8a8a8'
 ]; // prettier-ignore
 
 const DASHES: readonly Dash[] = ['solid', 'dashed', 'dotted'];

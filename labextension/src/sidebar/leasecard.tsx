@@ -26,7 +26,7 @@ function stateLabel(state: LeaseState, trans: TranslationBundle): string {
     case 'ready':
       return trans.__('ready');
     case 'lost':
-      return trans.__('not reachable');
+      return trans.__('lost');
     case 'released':
       return trans.__('released');
   }
@@ -63,13 +63,16 @@ export function LeaseCard(props: LeaseCardProps): React.JSX.Element {
             {trans.__('Attach')}
           </button>
         )}
-        <button
-          className="jp-mod-styled jp-mod-warn jp-trackside-small"
-          onClick={() => void commands.execute(CommandIDs.release, { lease: lease.id })}
-        >
-          {trans.__('Release')}
-        </button>
+        {lease.state !== 'lost' && (
+          <button
+            className="jp-mod-styled jp-mod-warn jp-trackside-small"
+            onClick={() => void commands.execute(CommandIDs.release, { lease: lease.id })}
+          >
+            {trans.__('Release')}
+          </button>
+        )}
       </div>
+      {lease.state === 'lost' && lease.detail && <div className="jp-trackside-leaseWhy">{lease.detail}</div>}
     </li>
   );
 }

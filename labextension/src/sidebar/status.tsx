@@ -24,5 +24,9 @@ export function statusLabel(status: RunStatus, trans: TranslationBundle): string
 
 export function StatusIcon({ status }: { status: RunStatus }): React.JSX.Element {
   const icon = statusIcons[status] ?? statusIcons.unknown;
-  return <icon.react tag="span" className="jp-trackside-status" data-status={status} aria-hidden="true" />;
+  return (
+    <span className="jp-trackside-status" data-status={status} aria-hidden="true">
+      <icon.react tag={null} />
+    </span>
+  );
 }

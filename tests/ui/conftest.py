@@ -1,0 +1,287 @@
+"""A real JupyterLab with the panel, and a real Chromium to look at it with.
+
+Run these tests in a pytest process without pytest-jupyter's server plugin: Playwright's synchronous interface and
+its event loop do not go together.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Optional
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, sync_playwright
+
+BUILT = Path(__file__).parents[2] / "jupyter_ext" / "labextension"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SIDEBAR = "trackside-sidebar"
+
+
+def wait_until(true: Callable[[], Any], what: str, timeout_s: float = 30) -> Any:
+    """The first truthy answer of ``true``; asks every 50 ms."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        answer = true()
+        if answer:
+            return answer
+        time.sleep(0.05)
+    raise AssertionError(f"{what}: not within {timeout_s} s")
+
+
+@dataclass
+class Lab:
+    """A running JupyterLab and the folders it works in."""
+
+    url: str
+    token: str
+    folder: Path
+    env: dict[str, str] = field(repr=False)
+
+    @property
+    def data_dir(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def notebooks(self) -> Path:
+        return self.folder / "notebooks"
+
+    def python(self, script: str) -> str:
+        """Runs a script to its end in a process of its own, as a training script would; its output."""
+        done = subprocess.run(
+            [sys.executable, "-c", script], env=self.env, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    @contextlib.contextmanager
+    def process(self, script: str) -> Iterator[subprocess.Popen[str]]:
+        """A script that goes on, fed line by line; ended with the block."""
+        child = subprocess.Popen(
+            [sys.executable, "-c", script],
+            env=self.env,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            yield child
+        finally:
+            with contextlib.suppress(OSError):
+                child.stdin and child.stdin.close()
+            try:
+                child.wait(20)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _prepare(folder: Path, server_extension: bool) -> None:
+    for name in ("notebooks", "extensions", "config", "settings/@jupyterlab/apputils-extension"):
+        (folder / name).mkdir(parents=True)
+    news = folder / "settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
+    news.write_text(json.dumps({"fetchNews": "false", "checkForUpdates": False}))
+    (folder / "extensions" / "trackside").symlink_to(BUILT)
+    extensions = {"ServerApp": {"jpserver_extensions": {"jupyter_ext": server_extension}}}
+    (folder / "config" / "jupyter_server_config.json").write_text(json.dumps(extensions))
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    folders = {
+        "TRACKSIDE_DIR": "data",
+        "TRACKSIDE_CONFIG": "trackside.toml",
+        "XDG_CACHE_HOME": "cache",
+        "JUPYTER_CONFIG_DIR": "config",
+        "JUPYTER_DATA_DIR": "jupyter-data",
+        "JUPYTER_RUNTIME_DIR": "runtime",
+        "IPYTHONDIR": "ipython",
+        "JUPYTERLAB_SETTINGS_DIR": "settings",
+        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+    }
+    return {**os.environ, **{name: str(folder / path) for name, path in folders.items()}}
+
+
+@contextlib.contextmanager
+def running_lab(folder: Path, server_extension: bool = True) -> Iterator[Lab]:
+    """JupyterLab on a free port, with the panel as it was built and folders of its own."""
+    if not (BUILT / "package.json").exists():
+        raise RuntimeError("The panel is not built. Type: cd labextension && npm ci && npm run build:prod")
+    _prepare(folder, server_extension)
+    port, token, env = _free_port(), secrets.token_hex(16), _environment(folder)
+    log = folder / "server.log"
+    with log.open("wb") as out:
+        server = subprocess.Popen(
+            [
+                *[sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"],
+                "--ServerApp.ip=127.0.0.1",
+                f"--ServerApp.port={port}",
+                "--ServerApp.port_retries=0",
+                f"--IdentityProvider.token={token}",
+                f"--ServerApp.root_dir={folder / 'notebooks'}",
+                f"--LabApp.extra_labextensions_path={folder / 'extensions'}",
+                "--LabApp.expose_app_in_browser=True",
+            ],
+            env=env,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            lab = Lab(f"http://127.0.0.1:{port}", token, folder, env)
+            wait_until(lambda: _answers(lab, server, log), "JupyterLab", 60)
+            yield lab
+        finally:
+            server.terminate()
+            try:
+                server.wait(20)
+            except subprocess.TimeoutExpired:
+                server.kill()
+                server.wait()
+
+
+def _answers(lab: Lab, server: subprocess.Popen[bytes], log: Path) -> bool:
+    assert server.poll() is None, log.read_text()[-3000:]
+    request = urllib.request.Request(f"{lab.url}/api/status", headers={"Authorization": f"token {lab.token}"})
+    with contextlib.suppress(OSError, urllib.error.URLError):
+        urllib.request.urlopen(request, timeout=2).read()
+        return True
+    return False
+
+
+class LabPage:
+    """JupyterLab in the browser, driven as a person would; also remembers every complaint of the page."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.complaints: list[str] = []
+        self.expected: list[str] = []
+        page.on("pageerror", lambda error: self.complaints.append(f"page error: {error}"))
+        page.on("console", self._on_console)
+
+    def _on_console(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.complaints.append(f"console: {message.text} ({message.location.get('url', '')})")
+
+    def unexpected(self) -> list[str]:
+        return [text for text in self.complaints if not any(known in text for known in self.expected)]
+
+    def open(self, lab: Lab, reset: bool = True) -> LabPage:
+        query = f"?token={lab.token}" + ("&reset" if reset else "")
+        self.page.goto(f"{lab.url}/lab{query}", wait_until="domcontentloaded")
+        self.page.wait_for_selector("#jupyterlab-splash", state="detached", timeout=60_000)
+        self.page.wait_for_function("() => window.jupyterapp && window.jupyterapp.restored", timeout=60_000)
+        self.page.evaluate("async () => { await window.jupyterapp.restored }")
+        return self
+
+    def command(self, name: str, args: Optional[dict[str, Any]] = None) -> None:
+        self.page.evaluate("async ([c, a]) => { await jupyterapp.commands.execute(c, a) }", [name, args or {}])
+
+    def sidebar(self) -> Locator:
+        """The panel in the left sidebar, opened."""
+        tab = self.page.locator(f'.jp-SideBar li.lm-TabBar-tab[data-id="{SIDEBAR}"]')
+        tab.wait_for()
+        if "lm-mod-current" not in (tab.get_attribute("class") or ""):
+            tab.click()
+        panel = self.page.locator(f"#{SIDEBAR}")
+        panel.wait_for(state="visible")
+        return panel
+
+    def row(self, name: str) -> Locator:
+        """The row of the run of this name."""
+        exact = self.page.locator(".jp-trackside-runName").get_by_text(name, exact=True)
+        return self.page.locator(f"#{SIDEBAR} [data-run-id]").filter(has=exact)
+
+    def compare(self, *names: str) -> Locator:
+        """Ticks the runs and opens the comparison."""
+        for name in names:
+            self.row(name).click()
+        self.page.get_by_role("button", name="Compare", exact=True).click()
+        view = self.page.locator(".jp-trackside-compare:visible")
+        view.wait_for()
+        return view
+
+    def chart(self, metric: str, lines: int) -> Locator:
+        """The chart of a metric, once it is drawn with this many lines."""
+        chart = self.page.locator(f'.jp-trackside-compare:visible [data-metric="{metric}"][data-lines="{lines}"]')
+        chart.scroll_into_view_if_needed()
+        chart.locator("canvas").first.wait_for()
+        return chart
+
+    def drawn(self, chart: Locator) -> dict[str, dict[str, list[float]]]:
+        """What the chart draws, by run name, from the drawing library's own data (see ``ChartProbe``)."""
+        lines = chart.evaluate("node => node.trackside.drawn()")
+        return {line["name"]: line for line in lines}
+
+    def theme(self, name: str) -> None:
+        self.command("apputils:change-theme", {"theme": name})
+        self.page.wait_for_function("name => document.body.dataset.jpThemeName === name", arg=name)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    chromium = os.environ.get("TRACKSIDE_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("No Chromium on PATH: apt-get install chromium, or set TRACKSIDE_CHROMIUM")
+    with sync_playwright() as playwright:
+        instance = playwright.chromium.launch(executable_path=chromium, headless=True, args=FLAGS)
+        yield instance
+        instance.close()
+
+
+@pytest.fixture
+def lab_page(browser: Browser) -> Iterator[LabPage]:
+    """A fresh page; the test fails when the page complained of anything that the test did not expect."""
+    context = browser.new_context(viewport={"width": 1400, "height": 900})
+    driver = LabPage(context.new_page())
+    try:
+        yield driver
+    finally:
+        context.close()
+    assert driver.unexpected() == []
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """One JupyterLab for the tests of a file, in folders of its own."""
+    with running_lab(tmp_path_factory.mktemp("lab")) as running:
+        yield running
+
+
+@pytest.fixture
+def fresh_lab(tmp_path: Path) -> Iterator[Lab]:
+    """A JupyterLab for one test, with nothing recorded yet."""
+    with running_lab(tmp_path / "lab") as running:
+        yield running
+
+
+@pytest.fixture
+def lab_without_server(tmp_path: Path) -> Iterator[Lab]:
+    """JupyterLab with the panel but without the server extension."""
+    with running_lab(tmp_path / "lab", server_extension=False) as running:
+        yield running
