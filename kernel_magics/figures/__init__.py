@@ -1,0 +1,28 @@
+"""Figures of recorded runs: the comparison as Bokeh charts, as a table, as a page, as a picture.
+
+::
+
+    comparison_table(store, run_ids)            text and html; differences marked
+    compare_figures(store, run_ids, x="step")   one Bokeh figure per metric, all runs in each
+    write_html(store, run_ids, path)            one page that works offline
+    write_png(page, path)                       that page as a picture, by a headless browser
+
+Bokeh is imported when a chart is made, not before.
+"""
+
+from __future__ import annotations
+
+from kernel_magics.figures.charts import compare_figures
+from kernel_magics.figures.page import comparison_page, write_html
+from kernel_magics.figures.picture import write_png
+from kernel_magics.figures.table import ComparisonTable, comparison_table, run_labels
+
+__all__ = [
+    "ComparisonTable",
+    "compare_figures",
+    "comparison_page",
+    "comparison_table",
+    "run_labels",
+    "write_html",
+    "write_png",
+]

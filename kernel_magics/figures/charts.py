@@ -1,0 +1,224 @@
+"""Charts of runs: one Bokeh figure per metric, all runs in each, on one x axis and under one crosshair.
+
+Nothing is sampled away. Where a chart has fewer pixels than points, each bucket of the store's window is
+drawn as its line from minimum to maximum, and a line through the last values joins them; the tooltip says how
+many points stand behind. What is not finite has marks on the chart's edge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kernel_magics.model import MetricInfo, MetricSource
+
+from .palette import LineStyle, line_styles
+from .table import run_labels
+
+if TYPE_CHECKING:
+    from kernel_magics.store import Store, Window
+
+AXIS_LABELS = {"step": "step", "relative": "time since the run's start", "time": "time"}
+FEW = 80
+"""A line of fewer points shows each of them."""
+HEIGHT = 280
+_LIGHT_TEXT = "#3c4149"
+_SOURCE_ORDER = (MetricSource.LOGGED, MetricSource.INFERRED, MetricSource.SYSTEM)
+
+
+def compare_figures(
+    store: Store,
+    run_ids: Sequence[str],
+    x: str = "step",
+    *,
+    width: int = 1000,
+    legend: bool = True,
+) -> list[Any]:
+    """One ``bokeh.plotting.figure`` per metric with all runs that have it.
+
+    Figures share their x range and the crosshair. ``figure.name`` is the metric's name.
+
+    Args:
+        x: ``step``, ``relative`` or ``time``.
+        width: resolution in pixels.
+        legend: whether each figure names the runs.
+
+    Raises:
+        UnknownRun: there is no such run.
+        UsageMistake: no such x.
+    """
+    from bokeh.models import DataRange1d, Span
+
+    labels = dict(zip(run_ids, run_labels([store.run(run_id) for run_id in run_ids]), strict=True))
+    styles = line_styles(run_ids)
+    x_range = DataRange1d(range_padding=0.01)
+    crosshair = Span(dimension="height", line_color="#8a919c", line_width=1, line_dash="dotted")
+    figures = []
+    for metric in metrics_in_order(store, run_ids):
+        windows = store.window(run_ids, metric.name, x, width=width, source=str(metric.source))
+        figure = _figure(metric, x, x_range, crosshair)
+        for window in windows:
+            _draw(figure, window, styles[window.run], labels[window.run])
+        _add_hover(figure, x, len(windows))
+        if legend:
+            _add_legend(figure)
+        figures.append(figure)
+    return figures
+
+
+def metrics_in_order(store: Store, run_ids: Sequence[str]) -> list[MetricInfo]:
+    """The metrics of all these runs: logged ones first, each in the order in which it was first seen."""
+    found: dict[tuple[str, MetricSource], MetricInfo] = {}
+    for infos in store.metrics(run_ids).values():
+        for info in infos:
+            found.setdefault((info.name, info.source), info)
+    return sorted(found.values(), key=lambda info: _SOURCE_ORDER.index(info.source))
+
+
+def _figure(metric: MetricInfo, x: str, x_range: Any, crosshair: Any) -> Any:
+    from bokeh.models import CrosshairTool, DataRange1d, Range1d
+    from bokeh.plotting import figure
+
+    chart = figure(
+        name=metric.name,
+        title=_title(metric),
+        height=HEIGHT,
+        sizing_mode="stretch_width",
+        x_range=x_range,
+        y_range=DataRange1d(range_padding=0.06),
+        x_axis_type="datetime" if x == "time" else "auto",
+        x_axis_label=AXIS_LABELS.get(x, x),
+        tools="xpan,box_zoom,xwheel_zoom,reset,save",
+        active_drag="box_zoom",
+        toolbar_location="above",
+        background_fill_color=None,
+        border_fill_color=None,
+        outline_line_color=None,
+    )
+    chart.extra_y_ranges = {"edge": Range1d(0, 1)}
+    chart.add_tools(CrosshairTool(overlay=crosshair))
+    chart.toolbar.logo = None
+    chart.toolbar.autohide = True
+    chart.title.text_font_size = "13px"
+    chart.title.text_font_style = "bold"
+    chart.min_border_right = 22
+    _style_axes(chart, x)
+    return chart
+
+
+def _title(metric: MetricInfo) -> str:
+    unit = f" [{metric.unit}]" if metric.unit else ""
+    source = "" if metric.source == MetricSource.LOGGED else f"  ({metric.source})"
+    better = {"lower": "  ↓ better", "higher": "  ↑ better"}.get(metric.better or "", "")
+    return f"{metric.name}{unit}{source}{better}"
+
+
+def _style_axes(chart: Any, x: str) -> None:
+    from bokeh.models import CustomJSTickFormatter
+
+    chart.title.text_color = _LIGHT_TEXT
+    for axis in (*chart.xaxis, *chart.yaxis):
+        axis.axis_line_color = None
+        axis.major_tick_line_color = None
+        axis.minor_tick_line_color = None
+        axis.major_label_text_color = _LIGHT_TEXT
+        axis.axis_label_text_color = _LIGHT_TEXT
+        axis.major_label_text_font_size = "11px"
+        axis.axis_label_text_font_size = "11px"
+        axis.axis_label_text_font_style = "normal"
+    for grid in chart.grid:
+        grid.grid_line_color = "#8a919c"
+        grid.grid_line_alpha = 0.18
+    if x == "relative":
+        chart.xaxis[0].formatter = CustomJSTickFormatter(code=_CLOCK)
+    elif x == "step":
+        chart.xaxis[0].formatter = CustomJSTickFormatter(code="return tick.toLocaleString('en-US')")
+
+
+_CLOCK = """
+const s = Math.abs(tick), sign = tick < 0 ? '-' : '', two = v => String(Math.floor(v)).padStart(2, '0')
+if (s < 120) return sign + Number(s.toFixed(3)) + ' s'
+if (s < 3600) return sign + Math.floor(s / 60) + ':' + two(s % 60)
+return sign + Math.floor(s / 3600) + ':' + two(s / 60 % 60) + ':' + two(s % 60)
+"""
+
+
+def _draw(chart: Any, window: Window, style: LineStyle, label: str) -> None:
+    from bokeh.models import ColumnDataSource
+
+    scale = 1000.0 if window.x_kind == "time" else 1.0  # Bokeh's times are milliseconds
+    data = {name: getattr(window, name) for name in ("min", "max", "last", "count")}
+    source = ColumnDataSource({"x": window.x * scale, **data})
+    both = [style.light, style.dark]  # for the page that knows which it needs
+    looks = {"color": style.light, "name": label, "source": source, "tags": both}
+    if not window.raw:
+        chart.segment(x0="x", x1="x", y0="min", y1="max", line_width=1.2, line_alpha=0.55, **looks)
+    chart.line("x", "last", line_width=1.8, line_dash=style.dash, line_join="round", **looks)
+    alone = _alone(window)
+    if window.raw and len(window) <= FEW:
+        chart.scatter("x", "last", size=5, **looks)
+    elif alone.any():
+        lone = {"x": window.x[alone] * scale, "last": window.last[alone]}
+        chart.scatter("x", "last", size=3, **{**looks, "source": ColumnDataSource(lone)})
+    _mark_odd(chart, window, scale, looks)
+
+
+def _alone(window: Window) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Buckets without a finite neighbour on either side: no line would show them."""
+    there = np.concatenate([[False], np.isfinite(window.last), [False]])
+    return there[1:-1] & ~there[:-2] & ~there[2:]
+
+
+def _mark_odd(chart: Any, window: Window, scale: float, looks: dict[str, Any]) -> None:
+    """NaN and infinities stand on the chart's edge: crosses below, triangles above and below."""
+    from bokeh.models import ColumnDataSource
+
+    kinds = (("nan", "x", 0.03), ("posinf", "triangle", 0.97), ("neginf", "inverted_triangle", 0.03))
+    for name, marker, height in kinds:
+        counts = getattr(window, name)
+        places = counts > 0
+        if places.any():
+            data = {"x": window.x[places] * scale, "y": np.full(places.sum(), height), name: counts[places]}
+            marks = {**looks, "source": ColumnDataSource(data)}
+            chart.scatter("x", "y", marker=marker, size=7, y_range_name="edge", fill_alpha=0.7, **marks)
+
+
+def _add_hover(chart: Any, x: str, runs: int) -> None:
+    from bokeh.models import HoverTool, Line
+
+    lines = [renderer for renderer in chart.renderers if isinstance(renderer.glyph, Line)]
+    if not lines:
+        return
+    place = {"step": "@x{0,0}", "relative": "@x{0,0.000} s", "time": "@x{%F %T}"}[x]
+    tooltips = [
+        ("run", "$name"),
+        (x, place),
+        ("last", "@last{0.000000a}"),
+        ("min … max", "@min{0.000000a} … @max{0.000000a}"),
+        ("stands for", "@count{0,0} points"),
+    ]
+    formatters = {"@x": "datetime"} if x == "time" else {}
+    mode = "vline" if runs <= 6 else "mouse"
+    chart.add_tools(HoverTool(renderers=lines, tooltips=tooltips, formatters=formatters, mode=mode))
+
+
+def _add_legend(chart: Any) -> None:
+    from bokeh.models import Legend, LegendItem, Line
+
+    items: dict[str, list[Any]] = {}
+    for renderer in chart.renderers:
+        items.setdefault(renderer.name, []).append(renderer)
+    shown = [
+        LegendItem(
+            label={"value": name}, renderers=sorted(found, key=lambda one: not isinstance(one.glyph, Line))
+        )
+        for name, found in items.items()
+    ]
+    legend = Legend(items=shown, orientation="horizontal", click_policy="hide", ncols=6)
+    legend.border_line_color = legend.background_fill_color = None
+    legend.label_text_color = _LIGHT_TEXT
+    legend.label_text_font_size = "11px"
+    legend.padding = legend.margin = 2
+    chart.add_layout(legend, "below")

@@ -1,0 +1,115 @@
+"""The comparison as one HTML file: charts, tables and outputs, nothing loaded from anywhere."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kernel_magics.errors import DataFolderError
+from kernel_magics.model import RunInfo
+
+from . import words
+from .charts import compare_figures
+from .outputs import cells_html
+from .page_style import SCRIPT, STYLE
+from .palette import LineStyle, line_styles
+from .table import comparison_table, run_labels
+
+if TYPE_CHECKING:
+    from kernel_magics.store import Store
+
+
+def write_html(store: Store, run_ids: Sequence[str], path: str | os.PathLike[str], x: str = "step") -> Path:
+    """Writes the comparison of some runs as a page that works offline; answers its path.
+
+    Raises:
+        UnknownRun: there is no such run.
+        DataFolderError: the file cannot be written.
+    """
+    target = Path(path)
+    page = comparison_page(store, run_ids, x)
+    try:
+        target.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise DataFolderError(
+            f"The page was not written: {error.strerror} ({target}).", "name another file"
+        ) from error
+    return target
+
+
+def comparison_page(store: Store, run_ids: Sequence[str], x: str = "step", *, brief: bool = False) -> str:
+    """The page as text.
+
+    Args:
+        brief: without the outputs of the cells (for a notebook, which has them already).
+    """
+    from bokeh.embed import components
+    from bokeh.resources import Resources
+
+    runs = [store.run(run_id) for run_id in run_ids]
+    labels, styles = run_labels(runs), line_styles(run_ids)
+    figures = compare_figures(store, run_ids, x, legend=False)
+    script, divs = components(tuple(figures)) if figures else ("", ())
+    charts = "".join(
+        f'<div class="chart" data-metric="{escape(str(figure.name))}">{div}</div>'
+        for figure, div in zip(figures, divs, strict=True)
+    )
+    body = [
+        _head(runs),
+        _legend(runs, labels, styles),
+        f'<section class="charts">{charts or "<p class=quiet>No metric was logged.</p>"}</section>',
+        f'<section class="scroll"><h2>Side by side</h2>{comparison_table(store, run_ids).html}</section>',
+        "" if brief else _outputs(store, runs, labels, styles),
+    ]
+    resources = Resources(mode="inline", components=["bokeh"]).render() if figures else ""
+    title = escape(_title(runs))
+    return (
+        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+        '<meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark">'
+        f"<style>{STYLE}</style>{resources}</head><body{' class=brief' if brief else ''}>"
+        f"<main>{''.join(body)}</main>{script}<script>{SCRIPT}</script></body></html>\n"
+    )
+
+
+def _title(runs: Sequence[RunInfo]) -> str:
+    projects = list(dict.fromkeys(run.project for run in runs if run.project))
+    many = f"{len(runs)} runs" if len(runs) != 1 else "1 run"
+    return f"{' + '.join(projects)} · {many}" if projects else many
+
+
+def _head(runs: Sequence[RunInfo]) -> str:
+    started = [run.created for run in runs if run.created]
+    when = words.moment(min(started)) if started else ""
+    return f'<header><h1>{escape(_title(runs))}</h1><p class="quiet">Trackside · {escape(when)}</p></header>'
+
+
+def _legend(runs: Sequence[RunInfo], labels: Sequence[str], styles: dict[str, LineStyle]) -> str:
+    cards = []
+    for run, label in zip(runs, labels, strict=True):
+        took = words.run_duration(run)
+        about = " · ".join(part for part in (str(run.status), took) if part)
+        cards.append(
+            f'<li title="{escape(run.id)}">{_chip(run.id, styles[run.id])}<b>{escape(label)}</b>'
+            f'<span class="state {run.status}">{escape(about)}</span></li>'
+        )
+    return f'<ul class="legend">{"".join(cards)}</ul>'
+
+
+def _chip(run_id: str, style: LineStyle) -> str:
+    return (
+        f'<i class="chip {style.dash}" style="--light:{style.light};--dark:{style.dark}"'
+        f' data-run="{escape(run_id)}"></i>'
+    )
+
+
+def _outputs(
+    store: Store, runs: Sequence[RunInfo], labels: Sequence[str], styles: dict[str, LineStyle]
+) -> str:
+    columns = []
+    for run, label in zip(runs, labels, strict=True):
+        cells = cells_html(store.outputs(run.id))
+        columns.append(f"<article><h3>{_chip(run.id, styles[run.id])}{escape(label)}</h3>{cells}</article>")
+    return f'<section><h2>Outputs</h2><div class="outputs">{"".join(columns)}</div></section>'

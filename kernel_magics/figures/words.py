@@ -1,0 +1,82 @@
+"""Values in words: numbers, durations, moments; never more digits than anybody reads."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from kernel_magics.model import RunInfo, RunStatus
+
+LONGEST = 60
+"""Characters of a value in a table."""
+
+
+def number(value: float) -> str:
+    """Four significant digits, thin where it can be: ``0.0312``, ``1.204e-05``, ``12,000``."""
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "∞" if value > 0 else "−∞"
+    if value == int(value) and abs(value) < 1e15:
+        return f"{int(value):,}"
+    return f"{value:.4g}"
+
+
+def value(item: Any) -> str:
+    """A value of a config or a summary on one line; ``""`` for what is not there."""
+    if isinstance(item, bool) or item is None:
+        text = {True: "yes", False: "no", None: "none"}[item]
+    elif isinstance(item, float):
+        text = number(item)
+    elif isinstance(item, str):
+        text = item
+    else:
+        text = json.dumps(item, ensure_ascii=False)
+    return flat_text(text)
+
+
+def flat_text(text: str) -> str:
+    """``text`` on one line, without control characters, of at most :data:`LONGEST` characters."""
+    safe = "".join(letter if letter.isprintable() else " " for letter in text)
+    return safe if len(safe) <= LONGEST else safe[: LONGEST - 1] + "…"
+
+
+def duration(seconds: float | None) -> str:
+    """``4.2 s``, ``3 min 05 s``, ``2 h 07 min``, ``3 d 04 h``; ``""`` when it is not known."""
+    if seconds is None or seconds < 0 or not math.isfinite(seconds):
+        return ""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    for size, name, next_size, next_name in (
+        (86400, "d", 3600, "h"),
+        (3600, "h", 60, "min"),
+        (60, "min", 1, "s"),
+    ):
+        if seconds >= size:
+            return f"{int(seconds // size)} {name} {int(seconds % size // next_size):02} {next_name}"
+    return ""
+
+
+def run_duration(run: RunInfo, now: float | None = None) -> str:
+    """How long a run took, or has been running."""
+    end = run.finished
+    if end is None and run.status == RunStatus.RUNNING:
+        end = time.time() if now is None else now
+    return duration(None if end is None or not run.created else end - run.created)
+
+
+def moment(seconds: float) -> str:
+    """Local time, to the minute."""
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds)) if seconds else ""
+
+
+def flatten(mapping: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as dotted keys."""
+    flat: dict[str, Any] = {}
+    for key, item in mapping.items():
+        if isinstance(item, Mapping) and item:
+            flat.update(flatten(item, f"{prefix}{key}."))
+        else:
+            flat[f"{prefix}{key}"] = item
+    return flat
