@@ -1,0 +1,198 @@
+"""Recording: time and bytes of ``log()``, ``init()`` and ``finish()``, each beside its budget and a yardstick.
+
+The budgets are those of the design's table of peers. The yardstick of ``log()`` is the bare minimum that keeps
+a value: pack it, checksum it, write it, in the same process, turn by turn with the measured calls.
+
+    python tests/benchmarks/bench_log.py [--quick] [--json FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(quick: bool) -> list[dict[str, Any]]:
+    """All measurements. Each is ``{name, value, unit, budget, within, …}``; needs a few seconds (``quick``: one)."""
+    with tempfile.TemporaryDirectory(prefix="trackside-bench-") as folder:
+        os.environ["TRACKSIDE_DIR"] = folder
+        results = [*_start(quick), *_latency(quick), *_throughput(quick), *_finish(quick)]
+        os.environ.pop("TRACKSIDE_DIR")
+    return results
+
+
+def _result(name: str, value: float, unit: str, budget: float, **more: Any) -> dict[str, Any]:
+    """One measurement; a budget with the unit ``points/s`` is a least, any other a most."""
+    within = value >= budget if unit == "points/s" else value <= budget
+    return {"name": name, "value": round(value, 3), "unit": unit, "budget": budget, "within": within, **more}
+
+
+def _latency(quick: bool) -> list[dict[str, Any]]:
+    """One float a call: percentiles of ours and of a bare pack and write, in turns of 1,000 calls."""
+    import kernel_magics as km
+
+    tracked = km.init(project="bench", capture={"packages": False, "diff": False})
+    bare_file = Path(tempfile.mkdtemp()) / "bare"
+    descriptor = os.open(bare_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    pack, checksum, write, now = (
+        struct.Struct("<2sIBIqdd").pack,
+        struct.Struct("<I").pack,
+        os.write,
+        time.time,
+    )
+
+    def bare(index: int) -> None:
+        body = pack(b"\xd6\x9c", 28, 7, 0, index, now(), 0.5)
+        write(descriptor, body + checksum(zlib.crc32(body)))
+
+    def ours(index: int) -> None:
+        tracked.log({"loss": 0.5}, step=index)
+
+    tracked.log({"loss": 0.5})
+    time.sleep(0.5)  # facts are collected in a thread meanwhile; measured apart, as `during facts`
+    ours_ns: list[int] = []
+    bare_ns: list[int] = []
+    for _ in range(20 if quick else 100):
+        _timed(ours, 1000, ours_ns)
+        _timed(bare, 1000, bare_ns)
+    tracked.finish()
+    os.close(descriptor)
+    bare_file.unlink()
+    bare_file.parent.rmdir()
+    at = {name: (_percentile(ours_ns, name), _percentile(bare_ns, name)) for name in (50, 99, 99.9)}
+    return [
+        _result("log of 1 scalar, p50", at[50][0], "µs", 3.0, yardstick=at[50][1]),
+        _result("log of 1 scalar, p99", at[99][0], "µs", 10.0, yardstick=at[99][1]),
+        _result("log of 1 scalar, p50, times a bare pack + write", at[50][0] / at[50][1], "×", 3.0),
+        {"name": "log of 1 scalar, p99.9", "value": at[99.9][0], "unit": "µs", "yardstick": at[99.9][1]},
+    ]
+
+
+def _timed(call: Callable[[int], None], count: int, into: list[int]) -> None:
+    clock = time.perf_counter_ns
+    for index in range(count):
+        began = clock()
+        call(index)
+        into.append(clock() - began)
+
+
+def _percentile(nanoseconds: list[int], percent: float) -> float:
+    """In µs."""
+    ordered = sorted(nanoseconds)
+    return round(ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))] / 1000, 3)
+
+
+def _throughput(quick: bool) -> list[dict[str, Any]]:
+    """Points a second that are in the journal and read back from it, and their bytes."""
+    import kernel_magics as km
+    from kernel_magics import paths
+    from kernel_magics.journal.format import Kind
+    from kernel_magics.journal.reader import read_journal
+
+    results = []
+    for width, points, least, most_bytes in (
+        (1, 200_000, 3e5, 40),
+        (20, 2_000_000, 3e6, 11),
+        (5000, 5_000_000, 5e6, None),
+    ):
+        calls = max(10, points // width // (10 if quick else 1))
+        tracked = km.init(project="bench", capture={"packages": False, "diff": False})
+        data = {f"m{index}": 0.5 for index in range(width)}
+        tracked.log(data)
+        began = time.perf_counter()
+        for _ in range(calls):
+            tracked.log(data)
+        seconds = time.perf_counter() - began
+        tracked.finish()
+        (path,) = (paths.runs_dir(paths.data_dir()) / tracked.id).glob("*.journal")
+        frames = [frame for frame in read_journal(path)[0] if frame.kind == Kind.POINTS]
+        ours = [frame for frame in frames if frame.end - frame.offset == 31 + 8 * width]
+        assert len(ours) == calls + 1, "points were lost"
+        results.append(_result(f"points/s, {width} a call", calls * width / seconds, "points/s", least))
+        if most_bytes is not None:
+            size = sum(frame.end - frame.offset for frame in ours) / len(ours) / width
+            results.append(_result(f"journal, {width} a call", size, "B/point", most_bytes))
+        path.unlink()
+    return results
+
+
+def _finish(quick: bool) -> list[dict[str, Any]]:
+    """``finish()`` after 10,000 calls: the median of several runs."""
+    import kernel_magics as km
+
+    taken = []
+    for _ in range(3 if quick else 7):
+        tracked = km.init(project="bench")
+        for index in range(10_000):
+            tracked.log({"loss": 0.5}, step=index)
+        began = time.perf_counter()
+        tracked.finish()
+        taken.append((time.perf_counter() - began) * 1000)
+    return [
+        _result(
+            "finish of 10k points", sorted(taken)[len(taken) // 2], "ms", 50.0, worst=round(max(taken), 3)
+        )
+    ]
+
+
+START = """
+import resource, sys, time
+def peak(): return int(open("/proc/self/statm").read().split()[1]) * 4096 / 2**20
+before = peak()
+began = time.perf_counter()
+import kernel_magics as km
+imported = time.perf_counter()
+run = km.init(project="bench")
+begun = time.perf_counter()
+run.log({"loss": 0.5})
+first = time.perf_counter()
+time.sleep(2.5)   # facts, and some samples of the machine
+print(begun - began, imported - began, first - begun, peak() - before)
+run.finish()
+"""
+
+
+def _start(quick: bool) -> list[dict[str, Any]]:
+    """Import and init in a fresh interpreter (median), and the memory the process gained 2.5 s later."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    rows = []
+    for _ in range(3 if quick else 7):
+        done = subprocess.run(
+            [sys.executable, "-c", START], capture_output=True, text=True, check=True, env=environment
+        )
+        rows.append([float(word) for word in done.stdout.split()])
+    seconds, imported, first, memory = (sorted(column)[len(rows) // 2] for column in zip(*rows, strict=True))
+    return [
+        _result("import + init", seconds * 1000, "ms", 80.0, import_ms=round(imported * 1000, 2)),
+        _result("memory added", memory, "MiB", 15.0),
+        {"name": "first log after init", "value": round(first * 1e6, 1), "unit": "µs"},
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    sys.path.insert(0, str(ROOT))
+    results = run(options.quick)
+    text = json.dumps(results, indent=1, ensure_ascii=False)
+    if options.json:
+        options.json.write_text(text + "\n", encoding="utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
