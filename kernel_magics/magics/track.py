@@ -34,6 +34,7 @@ def track(line: str, cell: str) -> None:
     # from scripts that a notebook was converted to, and from code that calls run_cell_magic().
     from IPython import get_ipython
 
+    __tracebackhide__ = True  # IPython leaves such frames out
     shell = get_ipython()
     tracker = getattr(shell, _TRACKER, None)
     if tracker is None:

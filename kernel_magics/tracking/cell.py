@@ -123,7 +123,8 @@ class CellTracker:
                 running.cell = self._open(info, key, parse_options(line))
         except TracksideError as error:
             self._refusal.refuse(error)
-        except Exception as error:  # noqa: BLE001 - an exception here would print into the cell; it is told once
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not keep the cell from running
+            print(f"Trackside: this cell runs, but is not recorded as it should be ({error!r}).", file=sys.stderr)
             self._trouble(error)
 
     def _before_silent(self) -> None:
@@ -256,6 +257,8 @@ class CellTracker:
         cell.end(error, display_failed=self._host.display_failed(), execution_count=execution_count)
         if nested or not self._host.waits_for_idle:
             cell.close()
+        if nested:  # what comes now under this request is of the cell around it
+            self._cells = OrderedDict((key, other) for key, other in self._cells.items() if other is not cell)
 
     def _trouble(self, error: BaseException) -> None:
         """Tracking itself failed: say it once per kind, beside the cell and on the record."""

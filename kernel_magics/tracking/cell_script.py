@@ -30,7 +30,8 @@ def run_body(shell: Any, tracker: CellTracker, line: str, body: str) -> None:
         for number, node in enumerate(tree.body):
             last = number == len(tree.body) - 1 and isinstance(node, ast.Expr)
             unit: ast.AST = ast.Interactive([node]) if last else ast.Module([node], [])
-            code = shell.compile(unit, _FILENAME, "single" if last else "exec")
+            with shell.compile.extra_flags(ast.PyCF_ALLOW_TOP_LEVEL_AWAIT):
+                code = shell.compile(unit, _FILENAME, "single" if last else "exec")
             if code.co_flags & inspect.CO_COROUTINE:
                 _await(shell, eval(code, shell.user_ns))
             else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import struct
 import sys
 import time
@@ -260,9 +261,29 @@ def environment_of(home: Path, **more: str) -> dict[str, str]:
         "IPYTHONDIR": str(home / "ipython"),
         "JUPYTER_DATA_DIR": str(home / "jupyter"),
         "MPLCONFIGDIR": str(home / "mpl"),
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": str(ROOT if PYTHON == sys.executable else payload(home)),
         **more,
     }
+
+
+def payload(home: Path) -> Path:
+    """What travels to a GPU machine, for an interpreter the whole of Trackside does not support."""
+    target = home / "payload"
+    if not target.exists():
+        source = ROOT / "kernel_magics"
+        for part in ("journal", "tracking"):
+            shutil.copytree(source / part, target / "kernel_magics" / part)
+        for name in (
+            "__init__.py",
+            "errors.py",
+            "model.py",
+            "paths.py",
+            "magics/__init__.py",
+            "magics/track.py",
+        ):
+            (target / "kernel_magics" / name).parent.mkdir(exist_ok=True)
+            shutil.copy(source / name, target / "kernel_magics" / name)
+    return target
 
 
 @pytest.fixture
