@@ -27,6 +27,7 @@ from gpu_provisioner.wire import Record
 
 _CHECKPOINT_BYTES = 16 << 20
 _RELEASE_LIMIT_S = 30.0
+_DELIVERY_LIMIT_S = 2.0
 
 log = logging.getLogger("trackside.holder")
 
@@ -144,7 +145,11 @@ class Holder:
         self._link.post(wire.encode_record(wire.EVENT, [wire.to_json({"type": type, **more})]), self.epoch)
 
     def detach(self) -> None:
-        """Let go of the line and the lease; the kernel works on. May be called again."""
+        """Let go of the line and the lease; the kernel works on. May be called again.
+
+        What was posted before is delivered first, if the line is up.
+        """
+        self._link.wait_received(_DELIVERY_LIMIT_S)
         self._link.close()
         with self._changed:
             if self._lock.closed:
@@ -210,28 +215,38 @@ class Holder:
         if not records:
             return
         passed: List[Record] = []
+        events: List[Dict[str, Any]] = []
         for record in records:
             if record[1] == wire.FILE:
                 self._apply(record)
                 continue
             passed.append(record)
             if record[1] == wire.EVENT:
-                self._on_event(wire.from_json(record[2][0]))
+                events.append(wire.from_json(record[2][0]))
+        for event in events:
+            self._follow_epoch(event)
         if passed:
             self._guarded(self._on_records, passed)
+        for event in events:
+            self._follow_lease(event)
         if self._behind is None and self._reader.position - self._journal.applied > _CHECKPOINT_BYTES:
             self._checkpoint()
 
-    def _on_event(self, event: Dict[str, Any]) -> None:
+    def _follow_epoch(self, event: Mapping[str, Any]) -> None:
+        """What is posted from now on is for the kernel that comes after the one that has died."""
+        if event.get("type") == "kernel-started":
+            self.epoch = int(event["epoch"])
+        elif event.get("type") == "kernel-died":
+            self.epoch = int(event["epoch"]) + 1
+
+    def _follow_lease(self, event: Mapping[str, Any]) -> None:
+        """Whoever waits in :meth:`start` goes on only after the records have been passed on."""
         kind = event.get("type")
         with self._changed:
             if kind == "kernel-started":
-                self.epoch = int(event["epoch"])
                 self._started = True
-            elif kind == "kernel-died":
-                self.epoch = int(event["epoch"]) + 1
-                if not self._started:
-                    self._failure = f"The kernel ended before it was ready: {event.get('reason')}."
+            elif kind == "kernel-died" and not self._started:
+                self._failure = f"The kernel ended before it was ready: {event.get('reason')}."
             elif kind == "agent-died":
                 self._lost_reason = str(event.get("reason"))
             elif kind == "stopping":
@@ -263,6 +278,7 @@ class Holder:
         try:
             callback(argument)
         except Exception:
+            # Another's callback must not end the line; the traceback is in the log.
             log.exception("a callback of the holder failed")
 
     # ------------------------------------------------------------------ files

@@ -99,9 +99,10 @@ class Link:
             self._ack_now = True
             self._changed.notify()
 
-    def is_all_received(self) -> bool:
-        """Whether the agent has confirmed every message posted so far."""
+    def wait_received(self, timeout: float) -> bool:
+        """Wait until the agent has confirmed every message posted; not at all while the line is down."""
         with self._changed:
+            self._changed.wait_for(lambda: not self._pending or not self._ready, timeout)
             return not self._pending
 
     def close(self, timeout: float = 5.0) -> None:
@@ -190,6 +191,8 @@ class Link:
         elif tag == wire.RECEIPT:
             with self._changed:
                 self._pending.pop(wire.decode_offset(body), None)
+                if not self._pending:
+                    self._changed.notify_all()
         elif tag == wire.WELCOME:
             self._welcomed(wire.from_json(body))
             return True

@@ -1,8 +1,8 @@
 """ipykernel's iopub thread, without the TCP port it opens for forked processes.
 
-ipykernel lets a forked child print through a PULL socket on a random port of 127.0.0.1. On a shared machine any
-user may connect to that; a socket file in a private folder does the same job. The two methods are those of
-``ipykernel.iostream.IOPubThread``, alike in ipykernel 6.29 to 7.4.
+ipykernel lets a forked child print through a PULL socket on a random port of 127.0.0.1. On a shared machine
+any user may connect to that; a socket file in a private folder does the same job. The two methods are those
+of ``ipykernel.iostream.IOPubThread``, alike in ipykernel 6.29 to 7.4.
 """
 
 from __future__ import annotations

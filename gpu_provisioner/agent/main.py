@@ -14,6 +14,8 @@ import os
 import shutil
 import signal
 import sys
+import time
+import traceback
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
@@ -21,40 +23,59 @@ from gpu_provisioner.agent.places import private_folder, read_json, runtime_fold
 from gpu_provisioner.agent.process import AgentConfig, KernelProcess
 from gpu_provisioner.agent.supervisor import supervise
 
+_TAKE_OVER_S = 10.0
+
 
 def main(arguments: List[str]) -> None:
     """``main([folder, ready file descriptor, "launch" or "salvage"])``, in a session of its own.
 
     One JSON line goes to the descriptor: ``{"socket": path}``, or ``{"error": sentence, "remedy": …}``.
     """
-    folder, ready, mode = Path(arguments[0]), int(arguments[1]), arguments[2]
+    folder, ready, salvage = Path(arguments[0]), int(arguments[1]), arguments[2] == "salvage"
     if os.fork():
+        os._exit(0)
+    if not _take_over(folder, patience_s=_TAKE_OVER_S if salvage else 0.0):
+        _say(ready, {"socket": None})
         os._exit(0)
     reader, writer = os.pipe()
     agent = os.fork()
     if agent:
         os.close(writer)
         os.close(ready)
-        runtime = runtime_folder(folder.name, os.environ)
-        os._exit(supervise(agent, reader, folder, runtime))
+        os._exit(supervise(agent, reader, folder, runtime_folder(folder.name, os.environ)))
     os.close(reader)
     status = 1
     try:
-        status = run_agent(folder, ready, writer, salvage=mode == "salvage")
+        status = run_agent(folder, ready, writer, salvage)
+    except BaseException:  # noqa: BLE001 - the supervisor reads the status; the traceback goes to the log
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)
 
 
+def _take_over(folder: Path, patience_s: float) -> bool:
+    """Lock the folder for this agent and its supervisor; False when others have it.
+
+    The lock is taken before they part, so it is free only when both have ended: when an agent was killed,
+    only after its supervisor has ended the kernel and written down why.
+    """
+    lock = os.open(folder / "agent.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(0.02)
+        else:
+            return (folder / "config.json").exists()
+
+
 def run_agent(folder: Path, ready: int, supervisor: int, salvage: bool) -> int:
     """Be the agent of ``folder`` until it is stopped. Returns the exit status."""
-    lock = os.open(folder / "agent.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        _say(ready, {"socket": None})
-        return 0
     config = AgentConfig.from_json(read_json(folder / "config.json") or {"lease": folder.name})
     missing = _what_is_missing()
     if missing:

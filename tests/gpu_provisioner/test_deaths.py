@@ -1,0 +1,192 @@
+"""Kernels and agents that die: it is said how, what there was is kept, and nothing stays behind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+
+import psutil
+import pytest
+
+from gpu_provisioner import wire
+from gpu_provisioner.agent.death import explain
+from gpu_provisioner.errors import BootstrapError
+from gpu_provisioner.leases import LeaseBook
+from gpu_provisioner.model import LeaseState
+from gpu_provisioner.provisioner import refresh, release
+from tests.gpu_provisioner.front import Front, Lab, Place, wait_for
+
+RUN = """
+import os, pathlib
+run = pathlib.Path(os.environ['TRACKSIDE_DIR']) / 'runs' / 'r1'
+run.mkdir(parents=True)
+journal = (run / 'w1.journal').open('wb', buffering=0)
+"""
+
+
+def begin(front: Front, code: str) -> str:
+    """Begin a cell and wait until it has said 'up'."""
+    cell = front.begin(f"print('up', flush=True)\n{code}")
+    front.wait(lambda: cell in front.cells and "up" in front.cells[cell].text, "the cell runs")
+    return cell
+
+
+def test_a_kernel_killed_by_the_system_is_named_and_followed_by_a_fresh_one(lab: Lab) -> None:
+    front = lab.kernel()
+    begin(front, "import time; time.sleep(600)")
+    os.kill(lab.agent_facts(front)["kernel"], signal.SIGKILL)
+    died = front.wait_event("kernel-died")
+    assert (died["epoch"], died["returncode"], died["signal"]) == (1, -9, 9)
+    assert died["reason"] == "killed by signal 9 (SIGKILL): kill -9 or out of memory"
+    front.wait(
+        lambda: front.events[-1] == {**front.events[-1], "type": "kernel-started", "epoch": 2}, "epoch 2"
+    )
+    assert "alive" in front.execute("print('alive')").text
+    assert front.states.count("down") == 0
+
+
+def test_a_segmentation_fault_is_called_one(lab: Lab) -> None:
+    front = lab.kernel()
+    front.begin("import ctypes; ctypes.string_at(0)")
+    died = front.wait_event("kernel-died")
+    assert died["signal"] == signal.SIGSEGV
+    assert died["reason"].startswith("killed by signal 11 (SIGSEGV): a segmentation fault")
+    assert "alive" in front.execute("print('alive')", timeout=30).text
+
+
+def test_a_kernel_that_exits_by_itself_says_with_what_code(lab: Lab) -> None:
+    front = lab.kernel()
+    front.begin("import os; os._exit(3)")
+    died = front.wait_event("kernel-died")
+    assert (died["returncode"], died["signal"]) == (3, None)
+    assert died["reason"].startswith("it ended by itself with exit code 3")
+
+
+def test_everything_said_and_logged_before_a_kernels_death_is_home(lab: Lab, place: Place) -> None:
+    front = lab.kernel()
+    cell = front.begin(
+        RUN + "journal.write(b'p' * 5_000_000)\n"
+        "print('last words', flush=True)\n"
+        "from ipykernel.kernelapp import IPKernelApp\n"
+        "import time, signal; time.sleep(0.3); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    front.wait_event("kernel-died")
+    assert "last words" in front.cells[cell].text
+    assert (place.data / "runs" / "r1" / "w1.journal").stat().st_size == 5_000_000
+
+
+def test_a_dead_kernels_children_end_with_it(lab: Lab, place: Place) -> None:
+    front = lab.kernel()
+    cell = front.execute("import subprocess; print(subprocess.Popen(['sleep', '600']).pid)")
+    os.kill(lab.agent_facts(front)["kernel"], signal.SIGKILL)
+    front.wait_event("kernel-died")
+    wait_for(lambda: not psutil.pid_exists(int(cell.text)), "the child has ended")
+
+
+def test_a_kernel_that_cannot_start_says_why_instead_of_being_started_for_ever(
+    lab: Lab, place: Place
+) -> None:
+    startup = place.root / "ipython" / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    (startup / "00.py").write_text("import os; os._exit(7)")
+    lease = lab.provision()
+    front = lab.front(lease, start=False)
+    with pytest.raises(BootstrapError, match="exit code 7"):
+        front.holder.start(60)
+    front.wait(lambda: [event["type"] for event in front.events].count("kernel-died") == 2, "two tries")
+    assert "not tried again" in front.wait_event("notice")["text"]
+    (startup / "00.py").unlink()
+    front.holder.command("restart", by="test")
+    front.wait_event("kernel-started")
+    assert "mended" in front.execute("print('mended')").text
+
+
+def test_a_killed_agent_takes_its_kernel_along_and_the_holder_is_told(lab: Lab, place: Place) -> None:
+    front = lab.kernel()
+    cell = begin(front, RUN + "journal.write(b'q' * 3_000_000)\nimport time\nprint('kept')\ntime.sleep(600)")
+    front.wait(lambda: "kept" in front.cells[cell].text, "its output")
+    facts = lab.agent_facts(front)
+    os.kill(facts["pid"], signal.SIGKILL)
+    died = front.wait_event("agent-died")
+    assert "killed by signal 9" in died["reason"]
+    assert front.wait_event("kernel-died")["epoch"] == 1
+    front.wait(lambda: front.holder.state == "gone", "the holder gives up")
+    assert (place.data / "runs" / "r1" / "w1.journal").read_bytes() == b"q" * 3_000_000
+    lease = LeaseBook(place.data).load(front.holder.lease.id)
+    assert lease.state == LeaseState.LOST and "killed by signal 9" in lease.detail
+    wait_for(lambda: not place.processes(), "no process is left")
+    assert list(place.agents.iterdir()) == []
+
+
+def test_what_a_killed_agent_had_not_sent_comes_home_all_the_same(lab: Lab, place: Place) -> None:
+    front = lab.kernel()
+    cell = front.begin("import time; time.sleep(0.7); print('said to nobody')")
+    front.wait(lambda: front.cells, "it has begun")
+    front.holder.detach()
+    spool = place.agents / front.holder.lease.id / "spool"
+    wait_for(lambda: any(b"said to nobody\\n" in path.read_bytes() for path in spool.iterdir()), "it is said")
+    os.kill(lab.agent_facts(front)["pid"], signal.SIGKILL)
+    wait_for(lambda: not place.processes(), "agent and kernel have ended")
+    heir = lab.front(front.holder.lease, start=False)
+    with pytest.raises(BootstrapError, match="killed by signal 9"):
+        heir.holder.start(60)
+    assert "said to nobody" in heir.cells[cell].text
+    heir.wait(lambda: heir.holder.state == "gone", "the holder gives up")
+
+
+def test_a_stubborn_kernel_does_not_outlive_its_killed_agent(lab: Lab, place: Place) -> None:
+    front = lab.kernel()
+    begin(front, "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\nwhile True: pass")
+    facts = lab.agent_facts(front)
+    os.kill(facts["pid"], signal.SIGKILL)
+    wait_for(lambda: not psutil.pid_exists(facts["kernel"]), "the kernel has ended")
+
+
+def test_an_agent_whose_folder_was_deleted_goes_on_and_says_so(lab: Lab, place: Place) -> None:
+    front = lab.kernel()
+    shutil.rmtree(place.agents / front.holder.lease.id)
+    assert "was deleted" in front.wait_event("notice")["text"]
+    assert "alive" in front.execute("print('alive')").text
+    front.kill_carrier()
+    assert "still" in front.execute("print('still')").text
+
+
+def test_an_agent_that_vanished_with_its_folder_is_gone(lab: Lab, place: Place) -> None:
+    front = lab.kernel()
+    facts = lab.agent_facts(front)
+    supervisor = psutil.Process(facts["pid"]).ppid()
+    for pid in (supervisor, facts["pid"], facts["kernel"]):
+        os.kill(pid, signal.SIGKILL)
+    shutil.rmtree(place.agents / front.holder.lease.id)
+    front.wait(lambda: front.holder.state == "gone", "the holder gives up")
+    assert front.wait_event("kernel-died")["epoch"] == 1
+    assert "no agent" in front.wait_event("agent-died")["reason"]
+    assert LeaseBook(place.data).load(front.holder.lease.id).state == LeaseState.LOST
+
+
+def test_a_lost_lease_is_found_by_whoever_looks(lab: Lab, place: Place) -> None:
+    lease = lab.provision()
+    facts = wire.from_json((place.agents / lease.id / "agent.json").read_bytes())
+    os.kill(facts["pid"], signal.SIGKILL)
+    wait_for(lambda: not place.processes(), "agent and kernel have ended")
+    book = LeaseBook(place.data)
+    [found] = refresh(book)
+    assert found.state == LeaseState.LOST
+    assert "died or vanished" in found.detail
+    release(lease, place.data, "the test")
+
+
+def test_a_terminated_agent_ends_its_kernel_in_order(lab: Lab, place: Place) -> None:
+    front = lab.kernel()
+    os.kill(lab.agent_facts(front)["pid"], signal.SIGTERM)
+    assert front.wait_event("stopping")["by"] == "SIGTERM"
+    front.wait(lambda: front.holder.state == "released", "the holder learns of it")
+    wait_for(lambda: not place.processes(), "no process is left")
+
+
+def test_reasons_are_plain_words() -> None:
+    assert explain(-9, "out of memory, …") == "killed by signal 9 (SIGKILL): out of memory, …"
+    assert explain(-15) == "killed by signal 15 (SIGTERM): somebody asked it to end"
+    assert explain(1) == "it ended by itself with exit code 1"
+    assert "nobody saw" in explain(None)
