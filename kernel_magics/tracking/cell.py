@@ -164,9 +164,9 @@ class CellTracker:
             }
         )
         self._compare_source(cell, facts.get("cell_id") or f"{options.project}/{options.name}", source)
+        self._say_limits()
         self._host.cell_begins()
         self._bind(run)
-        self._say_limits()
         return cell
 
     def _remember(self, request: str, cell: TrackedCell) -> None:

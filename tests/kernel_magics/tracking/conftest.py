@@ -287,6 +287,18 @@ def payload(home: Path) -> Path:
 
 
 @pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """The environment of a process with folders of its own in ``tmp_path``."""
+    return environment_of(tmp_path)
+
+
+@pytest.fixture
+def runs_in() -> Callable[[Path], list[RecordedRun]]:
+    """See :func:`recorded_runs`."""
+    return recorded_runs
+
+
+@pytest.fixture
 def notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Notebook]:
     """A kernel of the test's own."""
     monkeypatch.setattr(KernelManager, "format_kernel_cmd", _formatted)
