@@ -13,16 +13,25 @@ Bokeh is imported when a chart is made, not before.
 from __future__ import annotations
 
 from kernel_magics.figures.charts import compare_figures
+from kernel_magics.figures.choice import Choice, choose_runs
+from kernel_magics.figures.comparison import Comparison, compare
+from kernel_magics.figures.listing import RunsListing, runs_listing
 from kernel_magics.figures.page import comparison_page, write_html
 from kernel_magics.figures.picture import write_png
 from kernel_magics.figures.table import ComparisonTable, comparison_table, run_labels
 
 __all__ = [
+    "Choice",
+    "Comparison",
     "ComparisonTable",
+    "RunsListing",
+    "choose_runs",
+    "compare",
     "compare_figures",
     "comparison_page",
     "comparison_table",
     "run_labels",
+    "runs_listing",
     "write_html",
     "write_png",
 ]

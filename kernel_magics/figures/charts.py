@@ -61,7 +61,7 @@ def compare_figures(
         figure = _figure(metric, x, x_range, crosshair)
         for window in windows:
             _draw(figure, window, styles[window.run], labels[window.run])
-        _add_hover(figure, x, len(windows))
+        _add_hover(figure, x)
         if legend:
             _add_legend(figure)
         figures.append(figure)
@@ -151,18 +151,21 @@ def _draw(chart: Any, window: Window, style: LineStyle, label: str) -> None:
     scale = 1000.0 if window.x_kind == "time" else 1.0  # Bokeh's times are milliseconds
     data = {name: getattr(window, name) for name in ("min", "max", "last", "count")}
     source = ColumnDataSource({"x": window.x * scale, **data})
-    both = [style.light, style.dark]  # for the page that knows which it needs
-    looks = {"color": style.light, "name": label, "source": source, "tags": both}
+    looks = {"color": style.light, "name": label}
+    drawn = []
     if not window.raw:
-        chart.segment(x0="x", x1="x", y0="min", y1="max", line_width=1.2, line_alpha=0.55, **looks)
-    chart.line("x", "last", line_width=1.8, line_dash=style.dash, line_join="round", **looks)
+        bars = {"x0": "x", "x1": "x", "y0": "min", "y1": "max", "line_width": 1.2, "line_alpha": 0.55}
+        drawn.append(chart.segment(source=source, **bars, **looks))
+    line = {"line_width": 1.8, "line_dash": style.dash, "line_join": "round"}
+    drawn.append(chart.line("x", "last", source=source, **line, **looks))
     alone = _alone(window)
     if window.raw and len(window) <= FEW:
-        chart.scatter("x", "last", size=5, **looks)
+        drawn.append(chart.scatter("x", "last", size=5, source=source, **looks))
     elif alone.any():
-        lone = {"x": window.x[alone] * scale, "last": window.last[alone]}
-        chart.scatter("x", "last", size=3, **{**looks, "source": ColumnDataSource(lone)})
-    _mark_odd(chart, window, scale, looks)
+        lone = ColumnDataSource({"x": window.x[alone] * scale, "last": window.last[alone]})
+        drawn.append(chart.scatter("x", "last", size=3, source=lone, **looks))
+    for renderer in [*drawn, *_mark_odd(chart, window, scale, looks)]:
+        renderer.tags = [style.light, style.dark]  # for the page, which knows the reader's scheme
 
 
 def _alone(window: Window) -> np.ndarray[Any, np.dtype[np.bool_]]:
@@ -171,37 +174,37 @@ def _alone(window: Window) -> np.ndarray[Any, np.dtype[np.bool_]]:
     return there[1:-1] & ~there[:-2] & ~there[2:]
 
 
-def _mark_odd(chart: Any, window: Window, scale: float, looks: dict[str, Any]) -> None:
+def _mark_odd(chart: Any, window: Window, scale: float, looks: dict[str, Any]) -> list[Any]:
     """NaN and infinities stand on the chart's edge: crosses below, triangles above and below."""
     from bokeh.models import ColumnDataSource
 
+    drawn = []
     kinds = (("nan", "x", 0.03), ("posinf", "triangle", 0.97), ("neginf", "inverted_triangle", 0.03))
     for name, marker, height in kinds:
-        counts = getattr(window, name)
-        places = counts > 0
+        places = getattr(window, name) > 0
         if places.any():
-            data = {"x": window.x[places] * scale, "y": np.full(places.sum(), height), name: counts[places]}
-            marks = {**looks, "source": ColumnDataSource(data)}
-            chart.scatter("x", "y", marker=marker, size=7, y_range_name="edge", fill_alpha=0.7, **marks)
+            source = ColumnDataSource({"x": window.x[places] * scale, "y": np.full(places.sum(), height)})
+            marks = {"marker": marker, "size": 7, "y_range_name": "edge", "fill_alpha": 0.7, **looks}
+            drawn.append(chart.scatter("x", "y", source=source, **marks))
+    return drawn
 
 
-def _add_hover(chart: Any, x: str, runs: int) -> None:
+def _add_hover(chart: Any, x: str) -> None:
     from bokeh.models import HoverTool, Line
 
     lines = [renderer for renderer in chart.renderers if isinstance(renderer.glyph, Line)]
     if not lines:
         return
-    place = {"step": "@x{0,0}", "relative": "@x{0,0.000} s", "time": "@x{%F %T}"}[x]
-    tooltips = [
-        ("run", "$name"),
-        (x, place),
-        ("last", "@last{0.000000a}"),
-        ("min … max", "@min{0.000000a} … @max{0.000000a}"),
-        ("stands for", "@count{0,0} points"),
-    ]
+    place = {"step": "step @x{0,0}", "relative": "@x{0,0.000} s", "time": "@x{%F %T}"}[x]
+    digits = "{0.[00000]a}"
+    stands = f"{place} · @count{{0,0}} points: @min{digits} … @max{digits}"
+    tooltip = (
+        f'<div style="white-space:nowrap;font-size:11px"><b>$name</b> &nbsp;<b>@last{digits}</b>'
+        f' <span style="color:#66707c">{stands}</span></div>'
+    )
     formatters = {"@x": "datetime"} if x == "time" else {}
-    mode = "vline" if runs <= 6 else "mouse"
-    chart.add_tools(HoverTool(renderers=lines, tooltips=tooltips, formatters=formatters, mode=mode))
+    hover = HoverTool(renderers=lines, tooltips=tooltip, formatters=formatters, mode="vline")
+    chart.add_tools(hover)
 
 
 def _add_legend(chart: Any) -> None:

@@ -40,11 +40,14 @@ def write_html(store: Store, run_ids: Sequence[str], path: str | os.PathLike[str
     return target
 
 
-def comparison_page(store: Store, run_ids: Sequence[str], x: str = "step", *, brief: bool = False) -> str:
+def comparison_page(
+    store: Store, run_ids: Sequence[str], x: str = "step", *, brief: bool = False, note: str = ""
+) -> str:
     """The page as text.
 
     Args:
         brief: without the outputs of the cells (for a notebook, which has them already).
+        note: a sentence below the title.
     """
     from bokeh.embed import components
     from bokeh.resources import Resources
@@ -58,7 +61,7 @@ def comparison_page(store: Store, run_ids: Sequence[str], x: str = "step", *, br
         for figure, div in zip(figures, divs, strict=True)
     )
     body = [
-        _head(runs),
+        _head(runs, note),
         _legend(runs, labels, styles),
         f'<section class="charts">{charts or "<p class=quiet>No metric was logged.</p>"}</section>',
         f'<section class="scroll"><h2>Side by side</h2>{comparison_table(store, run_ids).html}</section>',
@@ -80,10 +83,10 @@ def _title(runs: Sequence[RunInfo]) -> str:
     return f"{' + '.join(projects)} · {many}" if projects else many
 
 
-def _head(runs: Sequence[RunInfo]) -> str:
+def _head(runs: Sequence[RunInfo], note: str) -> str:
     started = [run.created for run in runs if run.created]
-    when = words.moment(min(started)) if started else ""
-    return f'<header><h1>{escape(_title(runs))}</h1><p class="quiet">Trackside · {escape(when)}</p></header>'
+    when = f"Trackside · {words.moment(min(started))}" if started else "Trackside"
+    return f'<header><h1>{escape(_title(runs))}</h1><p class="quiet">{escape(note or when)}</p></header>'
 
 
 def _legend(runs: Sequence[RunInfo], labels: Sequence[str], styles: dict[str, LineStyle]) -> str:

@@ -133,6 +133,11 @@ def _text(labels: Sequence[str], rows: Sequence[Row]) -> str:
         shown = row.section if row.section != section else ""
         section = row.section
         lines.append([shown, f"{MARK if row.differs else ' '} {row.name}", *row.cells])
+    return columns_of_text(lines)
+
+
+def columns_of_text(lines: Sequence[Sequence[str]]) -> str:
+    """Lines of cells with their columns aligned, two spaces apart."""
     widths = [max(_columns(line[place]) for line in lines) for place in range(len(lines[0]))]
     padded = [
         "  ".join(cell + " " * (width - _columns(cell)) for cell, width in zip(line, widths, strict=True))

@@ -1,0 +1,78 @@
+"""``%runs`` and ``%compare``: what is on the record, without leaving the notebook.
+
+Each magic parses, calls, shows. The logic is in :mod:`kernel_magics.figures` and works without IPython.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from IPython.core.magic import Magics, line_magic, magics_class
+from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
+from IPython.display import display
+
+from kernel_magics.errors import UsageMistake
+from kernel_magics.figures import choose_runs, compare, runs_listing
+from kernel_magics.store import open_store
+
+LIMIT = 20
+_NAMES = ("runs", "compare")
+
+
+@magics_class
+class RunMagics(Magics):
+    """Lists and compares runs of the data folder."""
+
+    @magic_arguments()
+    @argument("project", nargs="?", help="only runs of this project")
+    @argument("--limit", type=int, default=LIMIT, help=f"at most so many, newest first (default: {LIMIT})")
+    @argument("--all", action="store_true", help="all of them")
+    @line_magic
+    def runs(self, line: str) -> None:
+        """List the runs on the record, newest first."""
+        arguments = parse_argstring(self.runs, line)
+        if arguments.limit < 1:
+            raise UsageMistake("--limit is at least 1. Nothing was listed.", remedy="%runs --limit 20")
+        with open_store() as store:
+            store.refresh()
+            found = store.runs(project=arguments.project)
+            shown = found if arguments.all else found[: arguments.limit]
+            display(runs_listing(store, shown, _note(len(shown), len(found), arguments.project)))
+
+    @magic_arguments()
+    @argument("run", nargs="*", help="id, beginning or end of an id, or name")
+    @argument("--project", help="only runs of this project")
+    @argument("--last", type=int, help="so many of the newest (default: 5)")
+    @argument("--x", choices=("step", "relative", "time"), default="step", help="the charts' x axis")
+    @line_magic
+    def compare(self, line: str) -> None:
+        """Show runs side by side: a chart per metric, settings with their differences, what they came to.
+
+        Without a RUN: the last runs of the newest run's group, or of its project.
+        """
+        arguments = parse_argstring(self.compare, line)
+        with open_store() as store:
+            store.refresh()
+            choice = choose_runs(store, arguments.run, arguments.project, arguments.last)
+            display(compare(store, choice.run_ids, arguments.x, choice.reason))
+
+
+def _note(shown: int, found: int, project: str | None) -> str:
+    where = f" in project {project!r}" if project else ""
+    if not found:
+        return f"There are no runs{where} yet. %%track in the first line of a cell makes one."
+    if shown < found:
+        return f"{shown} of {found:,} runs{where}; %runs --all lists them all."
+    return ""
+
+
+def register(ip: Any) -> None:
+    """Offer the magics in an IPython shell; again is the same as once."""
+    ip.register_magics(RunMagics)
+
+
+def unregister(ip: Any) -> None:
+    """The inverse of :func:`register`."""
+    for name in _NAMES:
+        ip.magics_manager.magics["line"].pop(name, None)
+    ip.magics_manager.registry.pop(RunMagics.__name__, None)
