@@ -139,7 +139,9 @@ def test_cells_run_on_a_subshell_too(bridged: Notebook, flag: Path) -> None:
     )
     bridged.pump(lambda: running.done and beside.done, timeout=40)
     assert beside.text() == "False\n"
-    first, second = (cell.of_type("execute_input")[0]["content"]["execution_count"] for cell in (running, beside))
+    first, second = (
+        cell.of_type("execute_input")[0]["content"]["execution_count"] for cell in (running, beside)
+    )
     assert second == first + 1
     assert bridged.ask("list_subshell_request", {}, "control")["subshell_id"] == [subshell]
     assert bridged.ask("delete_subshell_request", {"subshell_id": subshell}, "control")["status"] == "ok"

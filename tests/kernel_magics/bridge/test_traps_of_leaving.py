@@ -152,7 +152,7 @@ def test_restart_and_run_all_rents_once(bridged: Notebook) -> None:
     assert len(live_leases(bridged)) == 1
     pid = remote_pid(bridged)
     another = bridged.must("%gpu_provision cpu --new", timeout=120)
-    assert "'cpu' goes on and is still yours" in another.text()
+    assert "is still yours: %gpu_release cpu" in another.text()
     assert len(live_leases(bridged)) == 2
     assert remote_pid(bridged) != pid
     assert "Released 'cpu'" in bridged.must("%gpu_release cpu").text()
@@ -183,9 +183,12 @@ def test_the_first_output_after_attaching_is_there(bridged: Notebook, open_noteb
 # -- the remote side ends
 
 
-def test_a_dead_kernel_ends_the_cell_with_what_happened(bridged: Notebook) -> None:
-    cell = bridged.run("print('before', flush=True)\nimport os; os.kill(os.getpid(), 9)")
-    assert cell.text() == "before\n"
+def test_a_dead_kernel_ends_the_cell_with_what_happened(bridged: Notebook, flag: Path) -> None:
+    wait = f"import os, time\nwhile not os.path.exists({str(flag)!r}): time.sleep(0.02)\n"
+    cell = start_of(bridged, f"print('begun', flush=True)\n{wait}os.kill(os.getpid(), 9)")
+    flag.touch()
+    bridged.pump(lambda: cell.done)
+    assert cell.text() == "begun\n"
     assert cell.reply["content"]["ename"] == "KernelLost"
     assert "signal 9 (SIGKILL)" in cell.error and "is kept" in cell.error
     assert "Traceback" not in cell.error
