@@ -5,13 +5,10 @@ Stays at home: a GPU machine is told what it has to know with each cell.
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
-
-import tomllib
 
 from kernel_magics import paths
 from kernel_magics.errors import ConfigurationError
@@ -64,6 +61,8 @@ def _read(path: Path) -> str | None:
 
 
 def _parse(text: str, path: Path) -> dict[str, Any]:
+    import tomllib  # only where there is a file: init() is quick
+
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -76,6 +75,8 @@ def _parse(text: str, path: Path) -> dict[str, Any]:
 def _unknown(
     path: Path, text: str, key: str, known: Any, what: str, section: str | None = None
 ) -> ConfigurationError:
+    import difflib
+
     near = difflib.get_close_matches(key, known, n=1)
     hint = f"did you mean `{near[0]}`?" if near else f"known are: {', '.join(known)}."
     line = _line_of(text, key, section)

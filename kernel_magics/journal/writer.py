@@ -112,6 +112,10 @@ class JournalWriter:
             return self._keep(frame, points)
         return True
 
+    def lose(self, points: int) -> None:
+        """Count points as lost that were never given to :meth:`append`; reported with the others."""
+        self._lost_points += points
+
     def flush(self) -> None:
         """Write what waits in memory, if it is time to try."""
         if self._held and time.monotonic() >= self._retry_at:

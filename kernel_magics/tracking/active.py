@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Callable, Iterable, List, Mapping, Optional, Tuple, Type, Union
+from typing import Any, Callable, Iterable, List, Mapping, Optional, Set, Tuple, Type, Union
 
 from kernel_magics import paths
 from kernel_magics.errors import UsageMistake
@@ -77,20 +77,22 @@ def init(  # noqa: PLR0913 - the public signature, wandb-shaped
     settings = surroundings.capture_settings(home.capture if capture is None else capture)
     data = paths.data_dir() if data_dir is None else Path(data_dir).expanduser().absolute()
     head = _head(project, name, tags, group)
-    previous = None if nested else active_run()
-    if previous is not None:
-        previous.finish()
-        notice(f"The run {previous.name} was still active; it is finished now, because a new one begins.")
+    previous = active_run()
+    if previous is not None and previous.member and not nested:
+        previous.config.update(wanted)
+        return previous
     joined = _joined_id(data)
     if joined is not None:
         head = RunHead(joined, head.name, head.project, head.group, head.tags, head.created)
     run = Run(Scribe(head, data, member=joined is not None))
+    if previous is not None and not nested:
+        previous.finish()
+        notice(f"The run {previous.name} was still active; it is finished now, because a new one begins.")
     run.config.update(wanted)
-    if joined is None:
-        os.environ[RUN_VARIABLE] = run.id
-        run.on_finish(_leave_environment)
     surroundings.observe(run, settings, {**home.facts, **(facts or {})}, member=joined is not None)
     _runs.append(run)
+    _tell_children()
+    run.on_finish(lambda: leave(run))
     _hook_exit()
     return run
 
@@ -99,6 +101,7 @@ def leave(run: Run) -> None:
     """``run`` is not active any more, and goes on being recorded; the one beneath it is active again."""
     if run in _runs:
         _runs.remove(run)
+    _tell_children()
 
 
 def log(data: Mapping[str, Any], step: Optional[int] = None) -> None:
@@ -144,16 +147,26 @@ def _config(config: Any) -> Mapping[str, Any]:
 def _joined_id(data: Path) -> Optional[str]:
     """The run of the process that started this one, if it records into the same data folder."""
     run_id = os.environ.get(RUN_VARIABLE, "")
+    if any(run.id == run_id for run in _runs):
+        return None  # a run of this very process
     if is_run_id(run_id) and (paths.runs_dir(data) / run_id).is_dir():
         return run_id
     return None
 
 
-def _leave_environment() -> None:
-    os.environ.pop(RUN_VARIABLE, None)
+def _tell_children() -> None:
+    """Put the active run into the environment of subprocesses to come; take ours out when there is none."""
+    run = active_run()
+    if run is not None:
+        os.environ[RUN_VARIABLE] = run.id
+    elif os.environ.get(RUN_VARIABLE) in _told:
+        del os.environ[RUN_VARIABLE]
+    if run is not None and not run.member:
+        _told.add(run.id)
 
 
 _told_no_run = False
+_told: Set[str] = set()  # runs of this process that subprocesses were told of
 
 
 def _no_run(what: str) -> None:

@@ -11,7 +11,7 @@ class Task:
     """Something to do every so often.
 
     Args:
-        action: does it; gets no argument, must not raise.
+        action: does it; gets no argument. One that raises is not done again.
         interval: seconds until the next time, asked after each.
     """
 
@@ -28,9 +28,12 @@ class Background:
     because no thread can be started any more while the interpreter shuts down.
     """
 
-    def __init__(self, tasks: List[Task], last: Callable[[], None]) -> None:
+    def __init__(
+        self, tasks: List[Task], last: Callable[[], None], report: Callable[[Exception], None]
+    ) -> None:
         self._tasks = tasks
         self._last = last
+        self._report = report
         self._stopping = threading.Event()
         self._thread: Optional[threading.Thread] = None
 
@@ -51,13 +54,20 @@ class Background:
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
+    def _do(self, task: Task) -> None:
+        try:
+            task.action()
+            task.due = time.monotonic() + task.interval()
+        except Exception as error:  # noqa: BLE001 - the other tasks, and closing the journal, must go on
+            self._tasks.remove(task)
+            self._report(error)
+
     def _run(self) -> None:
         while True:
             now = time.monotonic()
-            for task in self._tasks:
+            for task in list(self._tasks):
                 if now >= task.due:
-                    task.action()
-                    task.due = time.monotonic() + task.interval()
+                    self._do(task)
             soonest = min((task.due for task in self._tasks), default=now + 3600)
             if self._stopping.wait(max(0.0, soonest - time.monotonic())):
                 break

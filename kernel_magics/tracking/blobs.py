@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 from typing import BinaryIO, Iterator, Tuple, Union
@@ -20,7 +19,9 @@ def put_bytes(blobs: Path, data: Readable) -> str:
     Raises:
         OSError: it cannot be written; nothing stays behind.
     """
-    digest = hashlib.sha256(data).hexdigest()
+    from hashlib import sha256  # brings OpenSSL into memory: only where something is stored
+
+    digest = sha256(data).hexdigest()
     if not (blobs / digest).exists():
         paths.make_private_folder(blobs)
         with _Incoming(blobs) as incoming:
@@ -35,8 +36,10 @@ def put_file(blobs: Path, path: Path) -> Tuple[str, int]:
     Raises:
         OSError: it cannot be read or written; nothing stays behind.
     """
+    from hashlib import sha256
+
     paths.make_private_folder(blobs)
-    digest, size = hashlib.sha256(), 0
+    digest, size = sha256(), 0
     with path.open("rb") as source, _Incoming(blobs) as incoming:
         for chunk in iter(lambda: source.read(_CHUNK), b""):
             digest.update(chunk)

@@ -59,7 +59,8 @@ class Intake:
         except ValueError as error:
             self._scribe.tell_once("width", f"log(): {error}; that call was not recorded.", "value-refused")
             return
-        if layout is None:
+        if layout is None:  # the disk fails and memory is full
+            self._scribe.lose(len(names))
             return
         with self._scribe.lock:
             number = self._step(step, layout)

@@ -65,6 +65,11 @@ class Run:
         return str(self._changes.get("project", self._scribe.head.project))
 
     @property
+    def member(self) -> bool:
+        """Whether another process made the run and this one only adds to it."""
+        return self._scribe.member
+
+    @property
     def finished(self) -> bool:
         """Whether :meth:`finish` was called in this process."""
         return self._scribe.closed

@@ -138,6 +138,12 @@ class Scribe:
         with self.lock:
             return self.table.layout(names, source, units) if self._ready() else None
 
+    def lose(self, points: int) -> None:
+        """Count points that could not even be held."""
+        with self.lock:
+            if self._writer is not None:
+                self._writer.lose(points)
+
     def write(self, kind: fmt.Kind, content: Mapping[str, Any]) -> bool:
         """Append a JSON frame: ``content`` with known secrets masked and made of what JSON can say."""
         return self.write_payload(kind, fmt.pack_json(clean(content)))
@@ -182,7 +188,7 @@ class Scribe:
     def start(self, tasks: List[Task]) -> None:
         """Start the thread that syncs, retries and does ``tasks``."""
         own = [Task(self._flush, self._flush_interval), Task(self._sync, lambda: SYNC_S)]
-        background = Background([*own, *tasks], self._close_writer)
+        background = Background([*own, *tasks], self._close_writer, self._report_task)
         try:
             background.start()
         except RuntimeError as error:
@@ -255,6 +261,9 @@ class Scribe:
 
     def _report(self, message: str) -> None:
         notice(message)
+
+    def _report_task(self, error: Exception) -> None:
+        self.tell_once("task", f"A part of the run's telemetry has stopped: {error!r}.", "telemetry-stopped")
 
     def _leave_to_parent(self) -> None:
         """In a forked child: the journal, the lock and the thread are the parent's."""

@@ -1,7 +1,7 @@
-"""Recording: time and bytes of ``log()``, ``init()`` and ``finish()``, each beside its budget and a yardstick.
+"""Recording: time and bytes of ``log()``, ``init()``, ``finish()``, each beside its budget and a yardstick.
 
-The budgets are those of the design's table of peers. The yardstick of ``log()`` is the bare minimum that keeps
-a value: pack it, checksum it, write it, in the same process, turn by turn with the measured calls.
+The yardstick of ``log()`` is the least that keeps a value: pack it, checksum it, write it; in the same
+process, turn by turn with the measured calls.
 
     python tests/benchmarks/bench_log.py [--quick] [--json FILE]
 """
@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def run(quick: bool) -> list[dict[str, Any]]:
-    """All measurements. Each is ``{name, value, unit, budget, within, …}``; needs a few seconds (``quick``: one)."""
+    """All measurements, each ``{name, value, unit, budget, within, …}``."""
     with tempfile.TemporaryDirectory(prefix="trackside-bench-") as folder:
         os.environ["TRACKSIDE_DIR"] = folder
         results = [*_start(quick), *_latency(quick), *_throughput(quick), *_finish(quick)]

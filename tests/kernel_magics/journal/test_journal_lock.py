@@ -27,11 +27,17 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "w.lock"
 
 
+ASK = """
+import sys
+from pathlib import Path
+from kernel_magics.journal import lock
+print(lock.is_held(Path(sys.argv[1])))
+"""
+
+
 def asked_from_outside(path: Path) -> str:
-    code = f"from pathlib import Path; from kernel_magics.journal import lock; print(lock.is_held(Path({str(path)!r})))"
-    return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    ).stdout.strip()
+    asked = [sys.executable, "-c", ASK, str(path)]
+    return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def test_the_lock_is_seen_from_outside_and_inside_until_it_is_released(path: Path) -> None:

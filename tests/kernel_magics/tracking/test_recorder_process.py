@@ -1,4 +1,4 @@
-"""What is recorded survives the process, however it ends; forks, subprocesses and other Pythons record too."""
+"""What is recorded survives the process, however it ends; forks, subprocesses, other Pythons record too."""
 
 from __future__ import annotations
 
@@ -162,6 +162,25 @@ def test_init_in_a_subprocess_joins_the_run(records: Records) -> None:
     assert [event["error"]["ename"] for event in member.all(Kind.EVENT)] == ["ValueError"]
     assert [finish["status"] for finish in main.all(Kind.FINISH)] == ["finished"]
     assert "TRACKSIDE_RUN" not in os.environ
+
+
+def test_init_in_a_forked_child_is_the_run_it_inherited(records: Records) -> None:
+    done = script("""
+import os, kernel_magics as km
+run = km.init()
+child = os.fork()
+if child == 0:
+    again = km.init(config={"k": 1})
+    assert again is run and again.member
+    again.log({"x": 1.0})
+    os._exit(0)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+""")
+    assert done.returncode == 0, done.stderr
+    main, member = records(only_run())
+    assert member.points("x") == [(0, 1.0)]
+    assert member.merged(Kind.CONFIG) == {"k": 1}
+    assert [finish["status"] for finish in main.all(Kind.FINISH)] == ["finished"]
 
 
 def test_a_subprocess_with_another_data_folder_begins_a_run_of_its_own(tmp_path: Path) -> None:

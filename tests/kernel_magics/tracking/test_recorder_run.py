@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import stat
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -129,12 +130,50 @@ def test_a_nested_run_leaves_the_one_beneath_it_open() -> None:
     outer = km.init(name="outer")
     inner = km.init(name="inner", nested=True)
     assert km.active_run() is inner
+    assert inner.id != outer.id
+    assert not inner.member
+    assert os.environ["TRACKSIDE_RUN"] == inner.id
     inner.finish()
     assert km.active_run() is outer
+    assert os.environ["TRACKSIDE_RUN"] == outer.id
     active.leave(outer)
     assert km.active_run() is None
+    assert "TRACKSIDE_RUN" not in os.environ
     assert not outer.finished
     outer.finish()
+
+
+def test_a_run_that_cannot_begin_does_not_end_the_one_before(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with km.init() as run:
+        with pytest.raises(DataFolderError):
+            km.init(data_dir=tmp_path / "file")
+        assert km.active_run() is run
+        assert not run.finished
+
+
+def test_a_background_task_that_fails_stops_and_nothing_else_does(records: Records) -> None:
+    failed: list[int] = []
+    told = threading.Event()
+
+    def fail() -> None:
+        failed.append(1)
+        raise RuntimeError("no")
+
+    def report(error: Exception) -> None:
+        errors.append(error)
+        told.set()
+
+    from kernel_magics.tracking.background import Background, Task
+
+    done: list[str] = []
+    errors: list[Exception] = []
+    background = Background([Task(fail, lambda: 0.0)], lambda: done.append("last"), report)
+    background.start()
+    assert told.wait(20.0)
+    assert background.stop(20.0)
+    assert (len(failed), [str(error) for error in errors]) == (1, ["no"])
+    assert done == ["last"]
 
 
 def test_init_in_a_tracked_cell_is_that_cells_run(monkeypatch: pytest.MonkeyPatch) -> None:
