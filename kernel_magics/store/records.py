@@ -43,10 +43,10 @@ def read_events(sql: sqlite3.Connection, data_dir: Path, run_id: str) -> list[Js
     events = [content for _kind, content in _contents(sql, data_dir, run_id, (Kind.EVENT,))]
     events.sort(key=lambda event: _seconds(event.get("time")) or 0.0)
     rows = sql.execute(
-        "SELECT detail FROM run JOIN journal j ON j.run = run.id JOIN damage d ON d.journal = j.id"
+        "SELECT d.detail FROM run JOIN journal j ON j.run = run.id JOIN damage d ON d.journal = j.id"
         " WHERE run.run_id=?1 UNION ALL"
-        " SELECT refused FROM run JOIN journal j ON j.run = run.id"
-        " WHERE run.run_id=?1 AND refused IS NOT NULL",
+        " SELECT j.refused FROM run JOIN journal j ON j.run = run.id"
+        " WHERE run.run_id=?1 AND j.refused IS NOT NULL",
         (run_id,),
     )
     damage = [

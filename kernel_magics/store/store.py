@@ -259,26 +259,31 @@ class Store:
         """``act()``; when the index turns out to be damaged, once more with one built anew."""
         try:
             return act()
-        except (sqlite3.DatabaseError, IndexDamage, json.JSONDecodeError):
+        except _DAMAGE:
             self._index.close()
         try:
             return act()  # the index may have been replaced under the connection
-        except (sqlite3.DatabaseError, IndexDamage, json.JSONDecodeError) as error:
-            if "full" in str(error) or "readonly" in str(error):
-                raise _not_writable(error) from error
+        except _DAMAGE as error:
+            _raise_if_of_the_disk(error)
             self._index.close()
             self.rebuild()
         try:
             return act()
-        except (sqlite3.DatabaseError, IndexDamage) as error:
-            raise _not_writable(error) from error
+        except _DAMAGE as error:
+            _raise_if_of_the_disk(error)
+            raise  # a fresh index answers the same: the fault is ours
 
 
-def _not_writable(error: Exception) -> DataFolderError:
-    return DataFolderError(
-        f"The index cannot be used: {error}. What was recorded is safe in the journals.",
-        remedy="free some disk space, or set XDG_CACHE_HOME to a folder that you may write",
-    )
+_DAMAGE = (sqlite3.DatabaseError, IndexDamage, json.JSONDecodeError)
+_OF_THE_DISK = ("full", "readonly", "unable to open", "disk i/o", "locked")
+
+
+def _raise_if_of_the_disk(error: Exception) -> None:
+    if any(word in str(error).lower() for word in _OF_THE_DISK):
+        raise DataFolderError(
+            f"The index cannot be used: {error}. What was recorded is safe in the journals.",
+            remedy="free some disk space, or set XDG_CACHE_HOME to a folder that you may write",
+        ) from error
 
 
 def _by_time(parts: list[Points]) -> Points:

@@ -184,7 +184,12 @@ points = st.lists(
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(rows=points, times=st.integers(1, 120), width=st.integers(1, 40), cut=st.tuples(st.floats(0, 1), st.floats(0, 1)))
+@given(
+    rows=points,
+    times=st.integers(1, 120),
+    width=st.integers(1, 40),
+    cut=st.tuples(st.floats(0, 1), st.floats(0, 1)),
+)
 def test_any_series_at_any_zoom(rows, times, width, cut, new_journal, data_dir):
     run_id = f"20261122-000000-{os.urandom(4).hex()}"
     steps, clock, values = (np.array(column * times) for column in zip(*rows, strict=True))

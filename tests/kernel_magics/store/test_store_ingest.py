@@ -1,0 +1,395 @@
+"""Journals into the index: nothing twice, nothing lost, whatever happens to the writer, the reader or the disk."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kernel_magics.model import RunStatus
+from kernel_magics.store import open_store
+from kernel_magics.store.frames import parse
+from kernel_magics.store.schema import index_path
+
+RUN = "20261122-141503-aaaaaa"
+
+
+def index_files(data_dir: Path) -> Path:
+    return index_path(data_dir)
+
+
+def test_a_run_is_what_its_journal_says(journal, reopen):
+    journal.json(2, python="3.11", packages={f"p{n}": "1.0" for n in range(100)}, notebook="a.ipynb")
+    journal.json(3, lr=0.1, model={"layers": [64, 10]})
+    journal.json(3, **{"lr": 0.2, "old": 1})
+    journal.json(3, **{"old": None, "$deleted": ["old"]})
+    journal.json(4, best=0.93)
+    journal.log({"loss": 0.5, "acc": 0.1}, 0)
+    journal.log({"loss": 0.25, "acc": float("nan")}, 7)
+    journal.json(13, name="renamed", tags=["a", "b"])
+    journal.finish(
+        "failed",
+        2000.0,
+        detail="ValueError: no",
+        error={"ename": "ValueError", "evalue": "no", "traceback": ["t"]},
+    )
+    run = reopen().run(RUN)
+    assert (run.name, run.project, run.tags) == ("renamed", "p", ("a", "b"))
+    assert run.config == {"lr": 0.2, "model": {"layers": [64, 10]}}
+    assert run.summary["best"] == 0.93 and run.summary["loss"] == 0.25 and np.isnan(run.summary["acc"])
+    assert run.facts["packages"]["p99"] == "1.0"
+    assert (run.status, run.status_detail, run.finished) == (RunStatus.FAILED, "ValueError: no", 2000.0)
+    assert run.error == {"ename": "ValueError", "evalue": "no", "traceback": ["t"]}
+
+
+def test_a_listing_carries_the_short_facts_only(journal, reopen):
+    journal.json(2, host="gpu-box", notebook="a.ipynb", diff="x" * 10_000)
+    (run,) = reopen().runs()
+    assert run.facts == {"host": "gpu-box", "notebook": "a.ipynb"}
+    assert reopen().run(RUN).facts["diff"] == "x" * 10_000
+
+
+def test_runs_come_newest_first_by_project_and_limit(new_journal, reopen):
+    for number in range(6):
+        run_id = f"20261122-14150{number}-aaaaaa"
+        new_journal(run_id, created=1000.0 + number, project="odd" if number % 2 else "even").finish()
+    store = reopen()
+    assert [run.created for run in store.runs()] == [1005.0, 1004.0, 1003.0, 1002.0, 1001.0, 1000.0]
+    assert [run.created for run in store.runs(project="odd", limit=2)] == [1005.0, 1003.0]
+    wanted = ["20261122-141500-aaaaaa", "20261122-141504-aaaaaa", "20261122-999999-zzzzzz"]
+    assert [run.created for run in store.runs(ids=wanted)] == [1004.0, 1000.0]
+
+
+def test_the_summary_of_a_metric_knows_last_extremes_and_best(journal, reopen):
+    journal.metric("loss", better="lower", unit="nats")
+    for step, value in [(0, 3.0), (1, 1.0), (2, float("inf")), (3, 1.0), (4, 2.0)]:
+        journal.log({"loss": value}, step)
+    (summary,) = reopen().metric_summaries([RUN])[RUN]
+    assert (summary.last, summary.last_step, summary.count) == (2.0, 4, 5)
+    assert (summary.min, summary.min_step, summary.max, summary.max_step) == (1.0, 1, 3.0, 0)
+    assert (summary.best, summary.best_step, summary.unit) == (1.0, 1, "nats")
+
+
+def test_refresh_reads_on_and_says_what_has_changed(journal, reopen):
+    journal.log({"loss": 1.0}, 0)
+    store = reopen()
+    assert not store.refresh()
+    journal.log({"loss": 2.0}, 1)
+    changes = store.refresh()
+    assert (changes.runs, changes.metrics, changes.new_metrics) == ({RUN}, {(RUN, "loss")}, set())
+    journal.log({"acc": 0.5}, 1)
+    assert store.refresh().new_metrics == {RUN}
+    assert store.series(RUN, "loss").value.tolist() == [1.0, 2.0]
+
+
+def test_the_order_of_logging_survives_layouts_that_take_turns(journal, reopen):
+    expected = []
+    for step in range(500):
+        journal.log({"loss": float(step)}, step)
+        journal.log({"loss": float(-step), "acc": 1.0}, step)
+        expected += [float(step), float(-step)]
+    store = reopen()
+    assert store.series(RUN, "loss").value.tolist() == expected
+    assert len(store.series(RUN, "acc")) == 500
+
+
+def test_points_that_come_one_by_one_make_the_same_index_as_all_at_once(journal, reopen):
+    random = np.random.default_rng(0)
+    values = random.normal(size=9_000)
+    store = reopen()
+    for start in range(0, 9_000, 700):
+        part = slice(start, start + 700)
+        journal.log_many("loss", np.arange(9_000)[part], np.arange(9_000)[part] * 0.5, values[part])
+        store.refresh()
+    np.testing.assert_array_equal(store.series(RUN, "loss").value, values)
+    before = [store.window([RUN], "loss", axis, width=300)[0].to_json() for axis in ("step", "time")]
+    store.rebuild()
+    assert before == [store.window([RUN], "loss", axis, width=300)[0].to_json() for axis in ("step", "time")]
+
+
+def test_a_flipped_byte_costs_one_frame_and_is_reported(journal, reopen):
+    places = [journal.log({"loss": float(step)}, step) for step in range(300)]
+    data = bytearray(journal.path.read_bytes())
+    data[places[123] + 20] ^= 0x10
+    journal.path.write_bytes(data)
+    store = reopen()
+    assert store.series(RUN, "loss").step.tolist() == [step for step in range(300) if step != 123]
+    (event,) = store.events(RUN)
+    assert event["name"] == "journal-damaged" and "39 damaged bytes" in event["detail"]
+
+
+def test_points_whose_layout_was_damaged_are_reported_as_skipped(journal, reopen):
+    journal.layout(["loss"])
+    size = journal.path.stat().st_size
+    data = bytearray(journal.path.read_bytes())
+    data[size - 6] ^= 0xFF  # in the layout frame
+    journal.path.write_bytes(data)
+    for step in range(3):
+        journal.append(journal.points(0, step, 0.0, [1.0]))
+    details = [event["detail"] for event in reopen().events(RUN)]
+    assert any("3 points whose layout is not known" in detail for detail in details)
+
+
+@pytest.mark.parametrize("cut", [1, 5, 8, 20, 38])
+def test_a_torn_tail_waits_until_the_rest_of_its_frame_comes(cut, journal, reopen):
+    journal.log({"loss": 1.0}, 0)
+    frame = journal.points(0, 1, 0.0, [2.0])
+    store = reopen()
+    journal.append(frame[:cut])
+    store.refresh()
+    assert store.series(RUN, "loss").value.tolist() == [1.0]
+    assert not store.refresh(), "an unchanged torn tail is no news"
+    journal.append(frame[cut:])
+    store.refresh()
+    assert store.series(RUN, "loss").value.tolist() == [1.0, 2.0]
+    assert store.events(RUN) == []
+
+
+def test_a_journal_of_a_newer_version_is_left_alone_and_named(new_journal, reopen):
+    new_journal("20261122-000000-aaaaaa").log({"loss": 1.0}, 0)
+    newer = new_journal("20261122-000001-bbbbbb")
+    import struct
+    import zlib
+
+    header = b"\x89TSJ\r\n\x1a\n" + struct.pack("<HH", 9, 0)
+    newer.path.write_bytes(header + struct.pack("<I", zlib.crc32(header)))
+    store = reopen()
+    assert len(store.runs()) == 2
+    (event,) = store.events("20261122-000001-bbbbbb")
+    assert "9" in event["detail"] and "1" in event["detail"]
+    assert not store.refresh()
+
+
+def test_files_that_are_no_journals_do_no_harm(journal, reopen, data_dir):
+    (data_dir / "runs" / "not a run id").mkdir()
+    (data_dir / "runs" / RUN / "empty.journal").touch()
+    (data_dir / "runs" / RUN / "text.journal").write_text("hello, this is a text")
+    (data_dir / "runs" / "a-file-there").touch()
+    journal.log({"loss": 1.0}, 0)
+    store = reopen()
+    assert [run.id for run in store.runs()] == [RUN]
+    assert store.series(RUN, "loss").value.tolist() == [1.0]
+    assert any("not a Trackside journal" in event["detail"] for event in store.events(RUN))
+
+
+def test_unknown_kinds_and_keys_are_skipped(journal, reopen):
+    journal.append(journal.frame(99, b"from the future"))
+    journal.json(12, time=5.0, status="finished", colour="green")
+    journal.append(journal.frame(3, b"not json"))
+    journal.log({"loss": 1.0}, 0)
+    store = reopen()
+    assert store.run(RUN).status == RunStatus.FINISHED
+    assert store.series(RUN, "loss").value.tolist() == [1.0]
+    assert "config frame" in store.events(RUN)[0]["detail"]
+
+
+def test_a_deleted_run_leaves_the_index(new_journal, reopen, data_dir):
+    kept, gone = "20261122-000000-aaaaaa", "20261122-000001-bbbbbb"
+    for run_id in (kept, gone):
+        new_journal(run_id).log_many("loss", range(5000), range(5000), range(5000))
+    store = reopen()
+    shutil.rmtree(data_dir / "runs" / gone)
+    assert store.refresh().removed == {gone}
+    assert [run.id for run in store.runs()] == [kept]
+    new_journal(gone).log({"loss": 3.0}, 0)
+    store.refresh()
+    assert store.series(gone, "loss").value.tolist() == [3.0]
+
+
+def test_a_journal_that_was_replaced_is_read_anew(new_journal, reopen):
+    new_journal().log_many("loss", range(5000), range(5000), range(5000))
+    store = reopen()
+    new_journal().log({"loss": 7.0}, 0)
+    store.refresh()
+    assert store.series(RUN, "loss").value.tolist() == [7.0]
+
+
+def test_five_thousand_metrics_in_one_call(journal, reopen):
+    names = [f"m{number}" for number in range(5000)]
+    for step in range(3):
+        journal.log({name: float(step * place) for place, name in enumerate(names)}, step)
+    store = reopen()
+    store.refresh()
+    assert store.series(RUN, "m4999").value.tolist() == [0.0, 4999.0, 9998.0]
+    assert len(store.metrics([RUN])[RUN]) == 5000
+
+
+def test_frames_are_found_alike_wherever_a_read_is_cut(journal):
+    for step in range(40):
+        journal.log({"loss": float(step)}, step)
+        journal.log({"a": 1.0, "b": 2.0}, step)
+    data = journal.path.read_bytes()[16:]
+    whole = parse(data, 16)
+    for cut in range(1, len(data), 61):
+        head = parse(data[:cut], 16, at_end=False)
+        assert head.skipped == []
+        rest = parse(data[head.end - 16 :], head.end)
+        steps = [
+            np.concatenate(
+                [block.step for part in (head, rest) for block in part.points if block.layout == layout]
+            )
+            for layout in (0, 1)
+        ]
+        assert all((one == np.arange(40)).all() for one in steps)
+        assert len(head.frames) + len(rest.frames) == len(whole.frames)
+
+
+KILLED_INGESTER = """
+import sys, os
+from pathlib import Path
+from kernel_magics.store import ingest
+from kernel_magics.store.index import Index
+ingest.BATCH = ingest.HEAD = 20_000
+real, count = ingest.RunState.save, [0]
+def dying(*arguments):
+    count[0] += 1
+    real(*arguments)
+    if count[0] > int(sys.argv[2]):
+        os.kill(os.getpid(), 9)  # all is written, nothing is committed
+ingest.RunState.save = dying
+Index(Path(sys.argv[1])).catch_up()
+"""
+
+
+def test_an_ingester_that_is_killed_again_and_again_counts_nothing_twice(journal, reopen, data_dir):
+    values = np.random.default_rng(5).normal(size=12_000)
+    journal.log_many("loss", range(12_000), range(12_000), values)
+    killed = 0
+    for reads in (1, 3, 2, 5, 4, 7):
+        command = [sys.executable, "-c", KILLED_INGESTER, str(data_dir), str(reads)]
+        killed += subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    assert killed >= 5
+    store = reopen()
+    np.testing.assert_array_equal(store.series(RUN, "loss").value, values)
+
+
+def answers(store) -> dict:
+    runs = [run.to_json() for run in store.runs()]
+    ids = [run["id"] for run in runs]
+    metrics = store.metrics(ids)
+    return {
+        "runs": runs,
+        "facts": [store.run(run_id).to_json() for run_id in ids],
+        "metrics": metrics,
+        "summaries": repr(store.metric_summaries(ids)),
+        "windows": [
+            window.to_json()
+            for axis in ("step", "relative", "time")
+            for window in store.window(ids, "loss", axis, width=200)
+        ],
+        "outputs": [store.outputs(run_id) for run_id in ids],
+        "events": [store.events(run_id) for run_id in ids],
+    }
+
+
+@pytest.fixture
+def rich(new_journal):
+    random = np.random.default_rng(11)
+    for number in range(3):
+        for writer in range(1 + number % 2):
+            one = new_journal(
+                f"20261122-00000{number}-aaaaaa", f"w{writer}", created=1000.0 + number + writer
+            )
+            one.json(3, lr=number, writer=writer)
+            one.log_many(
+                "loss", np.arange(20_000), 1000 + np.arange(20_000) * 0.1, random.normal(size=20_000)
+            )
+            one.log({"loss": 1.0, "acc": 2.0}, 20_001)
+            one.json(8, key="c", cell_id="x", execution_count=1, source="1", started=1.0)
+            one.output("c", "stream", name="stdout", text="hello\n")
+            one.json(10, time=3.0, name="alert", level="info", detail="d")
+            one.finish(time=2000.0 + writer)
+
+
+def damage_nothing(path: Path) -> None:
+    pass
+
+
+def damage_delete(path: Path) -> None:
+    for file in path.parent.glob(f"{path.stem}*"):
+        file.unlink()
+
+
+def damage_truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:5000])
+
+
+def damage_garbage(path: Path) -> None:
+    path.write_bytes(b"this is no database" * 1000)
+
+
+def damage_blobs(path: Path) -> None:
+    import sqlite3
+
+    sql = sqlite3.connect(path)
+    for table, column in (("chunk", "data"), ("chunk", "by_step"), ("node", "buckets"), ("tail", "data")):
+        rows = sql.execute(f"SELECT id, {column} FROM {table}").fetchall()
+        for row, blob in rows:
+            flipped = bytearray(blob)
+            flipped[len(blob) // 2] ^= 1
+            sql.execute(f"UPDATE {table} SET {column}=? WHERE id=?", (bytes(flipped), row))
+    sql.commit()
+    sql.close()
+
+
+def damage_schema(path: Path) -> None:
+    import sqlite3
+
+    sql = sqlite3.connect(path)
+    sql.execute("UPDATE meta SET value=0 WHERE key='schema'")
+    sql.commit()
+    sql.close()
+
+
+DAMAGES = [damage_nothing, damage_delete, damage_truncate, damage_garbage, damage_blobs, damage_schema]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_an_index_that_is_lost_or_damaged_is_built_anew_with_the_same_answers(damage, rich, reopen, data_dir):
+    store = reopen()
+    expected = answers(store)
+    store.close()
+    damage(index_files(data_dir))
+    assert answers(reopen()) == expected
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damage_under_an_open_store_heals_too(damage, rich, reopen, data_dir):
+    store = reopen()
+    expected = answers(store)
+    damage(index_files(data_dir))
+    store.refresh()
+    assert answers(store) == expected
+
+
+def test_a_long_backlog_is_not_waited_for_but_what_is_asked_is_complete(
+    new_journal, reopen, data_dir, monkeypatch
+):
+    from kernel_magics.store import ingest, store
+
+    monkeypatch.setattr(ingest, "BATCH", 100_000)
+    monkeypatch.setattr(store, "OPENING_S", 0.0)
+    for number in range(4):
+        new_journal(f"20261122-00000{number}-aaaaaa").log_many("loss", range(5000), range(5000), range(5000))
+    opened = reopen()
+    assert opened.behind_bytes() > 0
+    assert len(opened.series("20261122-000002-aaaaaa", "loss")) == 5000
+    opened.refresh()
+    assert opened.behind_bytes() == 0 and len(opened.runs()) == 4
+
+
+def test_a_data_folder_that_is_not_there_yet_is_an_empty_store(data_dir):
+    with open_store(data_dir) as store:
+        assert store.runs() == []
+    with open_store(data_dir, ingest=False) as store:
+        assert store.runs() == [] and not store.refresh()
+
+
+def test_the_index_belongs_to_its_owner_only(journal, reopen, data_dir):
+    reopen()
+    assert index_files(data_dir).stat().st_mode & 0o077 == 0
