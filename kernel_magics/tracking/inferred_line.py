@@ -42,9 +42,9 @@ _NUMBER = (
 _AFTER = r"(?P<unit>\s?%|\s?(?:s|sec|secs|seconds)(?![\w/]))?(?=$|[\s()\[\]{}!*↑↓]|\.(?:\s|$))"
 _NAME = r"[A-Za-z_][\w.@/'%\-]*"
 _PAIR = re.compile(
-    rf"\s*(?P<name>{_NAME}(?:[ ]{_NAME})*)(?P<sep>\s*:\s*|\s*=(?!=)\s*)(?P<number>{_NUMBER}){_AFTER}"
+    rf"[\s()\[\]]*(?P<name>{_NAME}(?:[ ]{_NAME})*)(?P<sep>\s*:\s*|\s*=(?!=)\s*)(?P<number>{_NUMBER}){_AFTER}"
 )
-_BARE = re.compile(rf"\s*(?P<name>{_NAME}(?:[ ]{_NAME})?)(?P<sep>\s+)(?P<number>{_NUMBER}){_AFTER}")
+_BARE = re.compile(rf"[\s()\[\]]*(?P<name>{_NAME}(?:[ ]{_NAME})?)(?P<sep>\s+)(?P<number>{_NUMBER}){_AFTER}")
 _TIGHT = re.compile(rf"(?:^|(?<=[\s(\[{{]))(?P<name>{_NAME})(?P<sep>=)(?P<number>{_NUMBER}){_AFTER}")
 _SEPARATORS = re.compile(r"[;|\t]|,(?!\d{3}(?!\d))| [-–—] |\s{2,}|->|=>|→")
 
@@ -75,7 +75,7 @@ _PATH = re.compile(
     r"(?<![\w.])(?:\w+://|~?/|\.{1,2}/|[A-Za-z]:\\)\S*|\S*/\S*/\S*|[^\s/]*\.[A-Za-z]\w{0,6}(?=[\s,;:)\]'\"]|$)\S*"
 )
 _CALLED = re.compile(r"[A-Za-z_][\w.]*\(")
-_LABEL = re.compile(r"\s*(?P<label>[A-Za-z][\w ]*?)\s*:\s+(?=[A-Za-z])")
+_LABEL = re.compile(r"\s*(?P<label>[A-Za-z][\w ]*?)\s*:\s+(?=[A-Za-z])(?!(?:nan|inf)(?:inity)?\b)", re.I)
 _NOT_OUTPUT = re.compile(
     r'^\s*(?:File "|Traceback|-+>? ?\d+ |Collecting |Requirement already|Successfully |Downloading )'
     r"|Warning:|Error:|[│┃║]|\bversions?\b\s*\d"
