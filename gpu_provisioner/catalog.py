@@ -137,4 +137,5 @@ def _no_offer(requests: Sequence[GpuRequest], surveys: Sequence[Survey]) -> NoOf
     seen = ". ".join(dict.fromkeys(lines))
     message = f"No {wanted} is free on any target, and nothing was rented. {seen}.".replace("..", ".")
     typed = " --or ".join(request.text for request in requests)
-    return NoOffer(message, f"%gpu_provision {typed} --or cpu")
+    asked_for_cpu = any(request.is_cpu for request in requests)
+    return NoOffer(message, None if asked_for_cpu else f"%gpu_provision {typed} --or cpu")

@@ -13,7 +13,7 @@ from gpu_provisioner.errors import BadRequest
 from gpu_provisioner.model import Gpu, GpuRequest
 
 MODELS: Dict[str, Tuple[float, Tuple[str, ...]]] = {
-    "t4": (16, ("tesla-t4",)),
+    "t4": (16, ()),
     "v100-16gb": (16, ("v100-sxm2-16gb", "v100-pcie-16gb", "v100s-pcie-16gb")),
     "v100-32gb": (32, ("v100-sxm2-32gb", "v100-pcie-32gb", "v100-sxm3-32gb", "v100s-pcie-32gb")),
     "p100": (16, ("p100-pcie-16gb", "p100-sxm2-16gb")),
@@ -136,8 +136,12 @@ def _split_count(raw: str) -> Tuple[str, int]:
     name, colon, count = raw.partition(":")
     if colon:
         return name, _count(count, raw)
+    names = {*_ALIASES, *FAMILIES}
     first = _COUNT_FIRST.fullmatch(raw.lower())
-    if first and (_INTEGER.fullmatch(first.group(1)) or normalise(first.group(2)) in {*_ALIASES, *FAMILIES}):
+    if normalise(raw) in names or first is None:
+        # "rtx 4090" has an x as well.
+        return raw, 1
+    if _INTEGER.fullmatch(first.group(1)) or normalise(first.group(2)) in names:
         return first.group(2), _count(first.group(1), raw)
     return raw, 1
 

@@ -11,6 +11,7 @@ import socket
 import sys
 import time
 import traceback
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
@@ -283,6 +284,7 @@ class Agent:
 
     def _keep_house(self) -> None:
         if self._keeper.keep_house():
+            write_private(self._folder / "config.json", json.dumps(asdict(self._config)).encode())
             self._write_facts()
             self._keeper.notice(
                 f"The agent's folder {self._folder} was deleted while its kernel runs. The kernel "

@@ -26,7 +26,7 @@ _STOP_LIMIT_S = 20.0
 class LocalProvider:
     """Leases parts of this machine. They cost nothing, so no price is shown unless the target names one."""
 
-    OPTIONS: Mapping[str, type] = {"python": str, "env": dict, "usd_per_gpu_hour": float}
+    OPTIONS: Mapping[str, type] = {"python": str, "env": dict, "usd_per_gpu_hour": float, "price_list": str}
 
     def __init__(self, target: Target, live_leases: LiveLeases) -> None:
         self._target = target
@@ -95,6 +95,9 @@ class LocalProvider:
         if facts is not None:
             _end_agent(folder, int(facts["pid"]))
         shutil.rmtree(lease.handle["runtime"], ignore_errors=True)
+        if lease.state in (LeaseState.PLANNED, LeaseState.STARTING):
+            # Nobody has ever held it: there is nothing in the folder that anybody could miss.
+            shutil.rmtree(folder, ignore_errors=True)
 
     def find(self, tag: str) -> List[Lease]:
         """Leases of this machine have their lease files here too; none is ever found without one."""
@@ -116,13 +119,14 @@ class LocalProvider:
             detail += f"{gpus[0].name}, {gpus[0].memory_gib:.0f} GiB, free"
         else:
             detail = f"{os.cpu_count()} processor cores"
-        price = price_of(device, len(gpus), self._target.options.get("usd_per_gpu_hour")) if gpus else None
+        price = price_of(device, self._target.options)
         return Offer(
             provider=self._target.provider,
             target=self._target.name,
             device=device,
             gpus=gpus,
-            usd_per_hour=price,
+            usd_per_hour=price.usd_per_gpu_hour * len(gpus) if price else None,
+            price_as_of=price.as_of if price else None,
             detail=detail,
         )
 

@@ -1,0 +1,127 @@
+"""All targets are asked at once; a slow or broken one hides no other. Providers come from real dist-infos."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gpu_provisioner.catalog import Catalog
+from gpu_provisioner.config import load_configuration
+from gpu_provisioner.errors import NoOffer, ProviderError
+from gpu_provisioner.gpus import parse
+from gpu_provisioner.providers import provider_class, provider_names
+from gpu_provisioner.providers.base import Target
+
+MODULE = """
+import threading
+from gpu_provisioner.errors import ProviderError
+from gpu_provisioner.model import Gpu, Offer
+
+gate = threading.Event()
+asked = threading.Barrier(3, timeout=20)
+
+class Shop:
+    OPTIONS = {"usd": float, "mood": str}
+    def __init__(self, target, live_leases): self.target = target
+    def offers(self, request):
+        mood = self.target.options.get("mood")
+        if mood == "closed": raise ProviderError("the queue is closed")
+        if mood == "broken": raise RuntimeError("bug")
+        if mood == "slow": gate.wait(30)
+        if mood == "together": asked.wait()
+        if mood == "empty" or request.model != "a100": return []
+        gpu = Gpu(0, "NVIDIA A100-SXM4-80GB", "GPU-" + self.target.name, 80.0, "a100-80gb")
+        return [Offer("shop", self.target.name, "a100-80gb", (gpu,), self.target.options.get("usd"), detail="one")]
+    def inventory(self): return "four a100-80gb, all busy"
+"""
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A distribution ``trackside-shop`` with a provider of its own, installed as pip would leave it."""
+    (tmp_path / "trackside_shop.py").write_text(MODULE)
+    info = tmp_path / "trackside_shop-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: trackside-shop\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        "[trackside.providers]\nshop = trackside_shop:Shop\nbroken = trackside_shop_missing:Shop\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield
+    import sys
+
+    module = sys.modules.pop("trackside_shop", None)
+    if module is not None:
+        module.gate.set()
+
+
+def target(name: str, **options: object) -> Target:
+    return Target(name, "shop", options)
+
+
+def catalog(*targets: Target, limit_s: float = 10.0) -> Catalog:
+    return Catalog(targets, lambda: (), limit_s)
+
+
+def test_providers_are_found_by_their_entry_points(shop: None, tmp_path: Path) -> None:
+    assert {"local", "shop"} <= set(provider_names())
+    assert provider_class("shop").__name__ == "Shop"
+    with pytest.raises(ProviderError, match="cannot be imported"):
+        provider_class("broken")
+    with pytest.raises(ProviderError, match="No provider 'gone' is installed"):
+        provider_class("gone")
+    file = tmp_path / "trackside.toml"
+    file.write_text("[targets.a]\nprovider = 'shop'\nusd = 2\n")
+    assert [each.name for each in load_configuration(file).targets] == ["local", "a"]
+
+
+def test_the_cheapest_known_price_comes_first_and_an_unknown_one_last(shop: None) -> None:
+    found = catalog(target("unknown"), target("dear", usd=3.0), target("cheap", usd=1.0)).survey(
+        parse("a100")
+    )
+    assert [offer.target for offer in found.offers] == ["cheap", "dear", "unknown"]
+
+
+def test_all_targets_are_asked_at_the_same_time(shop: None) -> None:
+    found = catalog(*(target(name, mood="together") for name in "abc")).survey(parse("a100"))
+    assert len(found.offers) == 3
+
+
+def test_a_slow_and_a_broken_target_are_named_and_hide_no_other(shop: None) -> None:
+    moods = [target(mood, mood=mood) for mood in ("slow", "closed", "broken")]
+    found = catalog(*moods, target("fine", usd=2.0), limit_s=1.0).survey(parse("a100"))
+    assert [offer.target for offer in found.offers] == ["fine"]
+    assert {problem.target: problem.message for problem in found.problems} == {
+        "slow": "did not answer within 1 s",
+        "closed": "the queue is closed",
+        "broken": "RuntimeError: bug",
+    }
+
+
+def test_nothing_is_chosen_that_was_not_asked_for(shop: None) -> None:
+    with pytest.raises(NoOffer) as none:
+        catalog(target("fine"), target("closed", mood="closed")).choose([parse("h100"), parse("l4")])
+    assert none.value.message == (
+        "No h100 or l4 is free on any target, and nothing was rented. "
+        "fine: four a100-80gb, all busy. closed: the queue is closed."
+    )
+    assert none.value.remedy == "%gpu_provision h100 --or l4 --or cpu"
+
+
+def test_requests_are_tried_in_the_order_they_were_given(shop: None) -> None:
+    told: list[str] = []
+    offer = catalog(target("fine")).choose(
+        [parse("h100"), parse("a100")], lambda stage, text: told.append(text)
+    )
+    assert offer.device == "a100-80gb"
+    assert told == ["No h100 is to be had; a100-80gb on fine: one."]
+
+
+def test_asking_leaves_no_thread_that_keeps_the_interpreter_alive(shop: None) -> None:
+    before = set(threading.enumerate())
+    catalog(target("slow", mood="slow"), limit_s=0.1).survey(parse("a100"))
+    left = set(threading.enumerate()) - before
+    assert left and all(thread.daemon for thread in left)

@@ -1,0 +1,73 @@
+"""The bytes between Link and agent survive being cut anywhere."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gpu_provisioner import wire
+
+RECORDS = st.lists(st.tuples(st.integers(0, 255), st.lists(st.binary(max_size=300), max_size=8)), max_size=12)
+
+
+def pieces(data: bytes, cuts: list[int]) -> list[bytes]:
+    at = sorted({0, len(data), *(cut % (len(data) + 1) for cut in cuts)})
+    return [data[start:end] for start, end in zip(at, at[1:], strict=False)]
+
+
+@given(records=RECORDS, cuts=st.lists(st.integers(0, 10_000), max_size=20), offset=st.integers(0, 2**60))
+def test_records_are_the_same_however_they_arrive(
+    records: list[tuple[int, list[bytes]]], cuts: list[int], offset: int
+) -> None:
+    data = b"".join(wire.encode_record(channel, parts) for channel, parts in records)
+    reader = wire.RecordReader(offset)
+    read = [record for piece in pieces(data, cuts) for record in reader.feed(piece)]
+    assert [(channel, parts) for _, channel, parts in read] == records
+    assert reader.position == offset + len(data)
+    ends = [end for end, _, _ in read]
+    assert ends == sorted(ends) and (not ends or ends[-1] == offset + len(data))
+
+
+@given(
+    frames=st.lists(st.tuples(st.sampled_from([b"D", b"W", b"U"]), st.binary(max_size=500)), max_size=12),
+    cuts=st.lists(st.integers(0, 10_000), max_size=20),
+)
+def test_frames_are_the_same_however_they_arrive(frames: list[tuple[bytes, bytes]], cuts: list[int]) -> None:
+    data = b"".join(wire.encode_frame(tag, body) for tag, body in frames)
+    reader = wire.FrameReader()
+    assert [frame for piece in pieces(data, cuts) for frame in reader.feed(piece)] == frames
+
+
+def test_a_message_carries_its_number_its_epoch_and_one_record() -> None:
+    record = wire.encode_record(wire.SHELL, [b"a", b"", b"c"])
+    [(tag, body)] = wire.FrameReader().feed(wire.encode_message(2**40, 3, record))
+    assert tag == wire.MESSAGE
+    assert wire.decode_message(body) == (2**40, 3, wire.SHELL, [b"a", b"", b"c"])
+
+
+@pytest.mark.parametrize("body", [b"", b"short", bytes(12), bytes(12) + b"\x01\x00\x01\x00\x00\x00\x09x"])
+def test_a_message_that_is_not_one_is_an_error(body: bytes) -> None:
+    with pytest.raises(wire.WireError):
+        wire.decode_message(body)
+
+
+@pytest.mark.parametrize(
+    ("path", "fine"),
+    [
+        ("runs/20261122-141503-k3f9qz/w1.journal", True),
+        (f"blobs/{'0' * 64}", True),
+        ("runs/../x.journal", False),
+        ("runs/a/../b.journal", False),
+        ("runs/a/b/c.journal", False),
+        ("/runs/a/b.journal", False),
+        ("runs/a/b.lock", False),
+        ("runs/a/.journal", False),
+        ("blobs/../leases/x.json", False),
+        (f"blobs/{'0' * 63}", False),
+        ("leases/x.json", False),
+        ("runs/a/b.journal\n", False),
+    ],
+)
+def test_only_journals_and_blobs_may_travel(path: str, fine: bool) -> None:
+    assert (wire.FILE_PATH.fullmatch(path) is not None) is fine
