@@ -51,10 +51,10 @@ class Ingester:
         """
         journals = self._without_replaced(self.growth.journals(run_ids))
         much = sum(journal.behind for journal in journals) > BATCH
-        for limit in (HEAD, BATCH) if much else (BATCH,):
+        for once in (True, False) if much else (False,):
             work = [journal for journal in journals if self.growth.is_open(journal)]
             while work and (deadline is None or time.monotonic() < deadline):
-                self._transaction(work, limit, once=limit == HEAD)
+                self._transaction(work, once)
         if len(self._states) > KEPT_STATES:
             self._states.clear()
         return sum(journal.behind for journal in journals if self.growth.is_open(journal))
@@ -95,9 +95,10 @@ class Ingester:
                 self._sql.execute("ROLLBACK")
             raise
 
-    def _transaction(self, work: list[Journal], limit: int, once: bool) -> None:
+    def _transaction(self, work: list[Journal], once: bool) -> None:
         """Reads from the first journals of ``work`` and takes those that are done off it."""
         room, touched = BATCH, dict[str, RunState]()
+        limit = HEAD if once else BATCH
         offsets: dict[Key, int] = {}
         with self._commit() as number:
             while work and room > 0:

@@ -1,4 +1,4 @@
-"""Journals into the index: nothing twice, nothing lost, whatever happens to the writer, the reader or the disk."""
+"""Journals into the index: nothing twice, nothing lost, whatever happens to writer, reader or disk."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def index_files(data_dir: Path) -> Path:
 def test_a_run_is_what_its_journal_says(journal, reopen):
     journal.json(2, python="3.11", packages={f"p{n}": "1.0" for n in range(100)}, notebook="a.ipynb")
     journal.json(3, lr=0.1, model={"layers": [64, 10]})
-    journal.json(3, **{"lr": 0.2, "old": 1})
+    journal.json(3, lr=0.2, old=1)
     journal.json(3, **{"old": None, "$deleted": ["old"]})
     journal.json(4, best=0.93)
     journal.log({"loss": 0.5, "acc": 0.1}, 0)
