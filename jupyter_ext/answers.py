@@ -120,7 +120,13 @@ def _windows(store: Store, query: WindowQuery, runs: Collection[str]) -> Iterato
 
 def _join(entries: dict[tuple[str, str], dict[str, Any]], run_id: str, info: MetricInfo) -> None:
     key = (info.name, str(info.source))
-    fresh: dict[str, Any] = {"name": info.name, "source": str(info.source), "unit": None, "better": None, "runs": []}
+    fresh: dict[str, Any] = {
+        "name": info.name,
+        "source": str(info.source),
+        "unit": None,
+        "better": None,
+        "runs": [],
+    }
     entry = entries.setdefault(key, fresh)
     entry["unit"] = entry["unit"] or info.unit
     entry["better"] = entry["better"] or info.better

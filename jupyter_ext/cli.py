@@ -16,6 +16,7 @@ from gpu_provisioner.errors import ConfigurationError as ProvisionConfigurationE
 from kernel_magics.errors import ConfigurationError, TracksideError, UnknownRun, UsageMistake
 
 from . import cli_doctor, cli_machines, cli_runs
+from .errors import UnknownLease
 
 MISTAKES = (
     UsageMistake,
@@ -23,6 +24,7 @@ MISTAKES = (
     ConfigurationError,
     BadRequest,
     LeaseError,
+    UnknownLease,
     ProvisionConfigurationError,
 )
 

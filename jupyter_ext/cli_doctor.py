@@ -17,11 +17,11 @@ from gpu_provisioner.leases import LeaseBook
 from kernel_magics import paths
 from kernel_magics.config import capture_settings
 from kernel_magics.errors import TracksideError
+from kernel_magics.figures import words
 from kernel_magics.store import open_store
 
 from . import offers
 from .cli_machines import data_folder
-from .cli_text import shown
 
 PACKAGES = (
     "trackside",
@@ -75,7 +75,7 @@ def check_configuration(_arguments: argparse.Namespace) -> int:
         print(f"There is no {path}; the defaults hold.")
     else:
         print(f"{path} is in order.")
-    print("Targets: " + ", ".join(shown(target.name) for target in targets))
+    print("Targets: " + ", ".join(words.flat_text(target.name) for target in targets))
     return 0
 
 
@@ -139,7 +139,7 @@ def _labextension() -> Finding:
 
 def _configuration() -> Finding:
     capture_settings()
-    names = ", ".join(shown(target.name) for target in offers.targets())
+    names = ", ".join(words.flat_text(target.name) for target in offers.targets())
     place = paths.config_path()
     return Finding("ok", "configuration", f"{place if place.exists() else 'defaults'}; targets: {names}")
 
@@ -166,5 +166,5 @@ def _index(data_dir: Path) -> Finding:
 
 def _leases(data_dir: Path) -> Finding:
     live = LeaseBook(data_dir).live()
-    names = ", ".join(f"{shown(lease.name)} ({lease.state})" for lease in live)
+    names = ", ".join(f"{words.flat_text(lease.name)} ({lease.state})" for lease in live)
     return Finding("note" if live else "ok", "leases", names or "none is held")

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import suppress
 from pathlib import Path
 
 from gpu_provisioner import provisioner
+from gpu_provisioner.errors import LeaseError
 from gpu_provisioner.leases import LeaseBook
 from gpu_provisioner.model import Lease
 from kernel_magics import paths
 from kernel_magics.errors import UsageMistake
+from kernel_magics.figures import words
+from kernel_magics.figures.table import columns_of_text
 
-from .cli_text import moment, shown, table
 from .encode import array, record
 from .errors import UnknownLease
 from .leases import public
@@ -36,12 +39,15 @@ def data_folder(arguments: argparse.Namespace) -> Path:
 
 def list_leases(arguments: argparse.Namespace) -> int:
     """``trackside leases``."""
-    leases = LeaseBook(data_folder(arguments)).all()
+    book = LeaseBook(data_folder(arguments))
+    with suppress(LeaseError):  # the data folder cannot be written: shown as they were last written down
+        provisioner.refresh(book)
+    leases = book.all()
     if arguments.json:
         print(record(leases=array(map(public, leases))))
     elif leases:
         head = ("ID", "NAME", "STATE", "DEVICE", "MACHINE", "NOTEBOOK", "CREATED", "$/H")
-        print(table(head, map(_row, leases)), end="")
+        print(columns_of_text([head, *map(_row, leases)]))
     else:
         print("No leases.")
     return 0
@@ -53,7 +59,7 @@ def release_lease(arguments: argparse.Namespace) -> int:
     book = LeaseBook(data_dir)
     lease = _find(book, arguments.lease)
     provisioner.release(lease, data_dir, by="the user, by `trackside release`")
-    print(f"{shown(lease.name)} ({lease.id}) is released.")
+    print(f"{words.flat_text(lease.name)} ({lease.id}) is released.")
     return 0
 
 
@@ -63,15 +69,15 @@ def _find(book: LeaseBook, text: str) -> Lease:
     ]
     if not named:
         raise UnknownLease(
-            f"No lease here is called {shown(text)}; nothing was released.", "trackside leases"
+            f"No lease here is called {words.flat_text(text)}; nothing was released.", "trackside leases"
         )
     if len(named) > 1:
         ids = ", ".join(lease.id for lease in named)
-        raise UsageMistake(f"{shown(text)} means {len(named)} leases: {ids}.", "name one by its id")
+        raise UsageMistake(f"{words.flat_text(text)} means {len(named)} leases: {ids}.", "name one by its id")
     return named[0]
 
 
 def _row(lease: Lease) -> tuple[str, ...]:
     price = "" if lease.usd_per_hour is None else f"{lease.usd_per_hour:.2f}"
     facts = (lease.id, lease.name, str(lease.state), lease.device, lease.machine, lease.notebook or "")
-    return (*facts, moment(lease.created), price)
+    return (*map(words.flat_text, facts), words.moment(lease.created), price)

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import re
+import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from kernel_magics.errors import UnknownRun, UsageMistake
-from kernel_magics.model import RunInfo, RunStatus, is_run_id
+from kernel_magics.errors import DataFolderError, UnknownRun, UsageMistake
+from kernel_magics.figures import choose_runs, comparison_table, runs_listing, words, write_html, write_png
+from kernel_magics.figures.table import columns_of_text
+from kernel_magics.model import RunInfo
 from kernel_magics.store import Store, open_store
 
-from .cli_text import flat, moment, number, shown, span, table
 from .encode import array, dumps, light_run, record
 
-MOST_COLUMNS = 4
-"""Summary values that ``ls`` shows beside a run."""
+LIST_THEM = "trackside ls"
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -27,7 +31,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     ls.add_argument("--json", action="store_true", help="as the REST interface spells them")
     ls.set_defaults(act=list_runs)
     show = commands.add_parser("show", help="one run with everything that is recorded about it")
-    show.add_argument("run", metavar="RUN", help="an id, the beginning of one, or a name")
+    show.add_argument("run", metavar="RUN", help="an id, the beginning or the end of one, or a name")
     show.add_argument("--json", action="store_true", help="as the REST interface spells it")
     show.set_defaults(act=show_run)
     compare = commands.add_parser("compare", help="runs side by side")
@@ -43,43 +47,37 @@ def list_runs(arguments: argparse.Namespace) -> int:
     """``trackside ls``."""
     with opened(arguments) as store:
         runs = store.runs(project=arguments.project, limit=arguments.limit)
-    if arguments.json:
-        print(record(runs=array(light_run(run.to_json()) for run in runs)))
-    elif runs:
-        print(_listing(runs), end="")
-    else:
-        print("No runs" + (f" in project {shown(arguments.project)}." if arguments.project else " yet."))
+        if arguments.json:
+            print(record(runs=array(light_run(run.to_json()) for run in runs)))
+        else:
+            where = f" in project {words.flat_text(arguments.project)}" if arguments.project else ""
+            print(runs_listing(store, runs, note="" if runs else f"There are no runs{where}.").text)
     return 0
 
 
 def show_run(arguments: argparse.Namespace) -> int:
     """``trackside show RUN``."""
     with opened(arguments) as store:
-        run = store.run(find(store, arguments.run))
-        metrics = store.metrics([run.id]).get(run.id, [])
+        run = store.run(chosen(store, [arguments.run])[0])
+        metrics = [f"{one.name} ({one.source})" for one in store.metrics([run.id]).get(run.id, [])]
     if arguments.json:
         print(dumps(run.to_json()))
         return 0
-    facts = [("id", run.id), ("name", run.name), ("project", run.project), ("status", _status(run))]
-    facts += [("group", run.group or ""), ("tags", ", ".join(run.tags)), ("created", moment(run.created))]
-    facts += [("took", span(_took(run)))]
-    facts += [(f"config {key}", number(value)) for key, value in flat(run.config).items()]
-    facts += [(f"summary {key}", number(value)) for key, value in flat(run.summary).items()]
-    facts += [("metric", f"{metric.name} ({metric.source})") for metric in metrics]
-    facts += [(key, number(value)) for key, value in flat(run.facts).items() if value not in ({}, [], "")]
-    print(table(("what", "value"), [(key, value) for key, value in facts if value != ""]), end="")
+    print(columns_of_text([*_facts(run), *(("metric", words.flat_text(metric)) for metric in metrics)]))
     if run.error:
-        print("\n" + "\n".join(run.error.get("traceback") or [str(run.error.get("evalue", ""))]))
+        print("\n" + _plain("\n".join(run.error.get("traceback") or [str(run.error.get("evalue", ""))])))
     return 0
 
 
 def compare_runs(arguments: argparse.Namespace) -> int:
     """``trackside compare RUN…``: a table, and the charts as files when asked for."""
     with opened(arguments) as store:
-        runs = [store.run(run_id) for run_id in dict.fromkeys(find(store, text) for text in arguments.runs)]
-        print(_side_by_side(runs), end="")
-        if arguments.html or arguments.png:
-            _write_charts(store, [run.id for run in runs], arguments.html, arguments.png)
+        run_ids = chosen(store, arguments.runs)
+        print(comparison_table(store, run_ids).text)
+        if arguments.html:
+            print(f"\n{write_html(store, run_ids, arguments.html)}")
+        if arguments.png:
+            print(f"\n{_picture(store, run_ids, arguments.png)}")
     return 0
 
 
@@ -89,76 +87,61 @@ def rebuild_index(arguments: argparse.Namespace) -> int:
     with opened(arguments) as store:
         store.rebuild()
         count = len(store.runs())
-    print(
-        f"The index holds {count:,} runs again, made from the journals in {time.monotonic() - started:.1f} s."
-    )
+    print(f"The index is made anew from the journals: {count:,} runs in {time.monotonic() - started:.1f} s.")
     return 0
 
 
 @contextmanager
 def opened(arguments: argparse.Namespace) -> Iterator[Store]:
     """The store that the command is about, with everything in it that the journals hold by now."""
+    if arguments.data and not Path(arguments.data).is_dir():
+        raise UsageMistake(f"There is no folder {arguments.data}.", "leave --data out, or name a data folder")
     with open_store(arguments.data) as store:
         store.refresh()
         yield store
 
 
-def find(store: Store, text: str) -> str:
-    """The id of the one run that ``text`` means: its id, the beginning of it, or its name.
-
-    Raises:
-        UnknownRun: none.
-        UsageMistake: several.
-    """
-    runs = store.runs(ids=[text]) if is_run_id(text) else []
-    every = runs or store.runs()
-    found = (
-        runs
-        or [run for run in every if run.id.startswith(text)]
-        or [run for run in every if run.name == text]
-    )
-    if not found:
-        raise UnknownRun(f"No run here is or begins with {shown(text)}.", "trackside ls")
-    if len(found) > 1:
-        ids = ", ".join(run.id for run in found[:5]) + (", …" if len(found) > 5 else "")
-        raise UsageMistake(f"{shown(text)} means {len(found)} runs: {ids}.", "name one by its id")
-    return found[0].id
+def chosen(store: Store, wanted: Sequence[str]) -> tuple[str, ...]:
+    """The ids of the runs that ``wanted`` means, in its order; what had to be guessed is said on stderr."""
+    try:
+        choice = choose_runs(store, wanted)
+    except (UnknownRun, UsageMistake) as error:
+        raise type(error)(error.message, LIST_THEM) from error
+    if choice.reason:
+        print(choice.reason, file=sys.stderr)
+    return choice.run_ids
 
 
-def _listing(runs: Sequence[RunInfo]) -> str:
-    names = list(dict.fromkeys(key for run in runs for key in flat(run.summary)))[:MOST_COLUMNS]
-    head = ("ID", "PROJECT", "NAME", "STATUS", "CREATED", "TOOK", *names)
-    rows = []
-    for run in runs:
-        last = flat(run.summary)
-        facts = (run.id, run.project, run.name, str(run.status), moment(run.created), span(_took(run)))
-        rows.append((*facts, *(number(last.get(name)) for name in names)))
-    return table(head, rows)
+def _picture(store: Store, run_ids: Sequence[str], path: Path) -> Path:
+    if not path.resolve().parent.is_dir():
+        raise DataFolderError(
+            f"The picture was not made: there is no folder {path.parent}.", "name another file"
+        )
+    with tempfile.TemporaryDirectory(prefix="trackside-") as folder:
+        page = write_html(store, run_ids, Path(folder, "compare.html"))
+        return write_png(page, path)
 
 
-def _side_by_side(runs: Sequence[RunInfo]) -> str:
-    """One row for each value; ``≠`` marks those in which the runs differ."""
-    rows = [("", "id", *(run.id for run in runs)), ("", "status", *(_status(run) for run in runs))]
-    rows.append(("", "took", *(span(_took(run)) for run in runs)))
-    for part in ("config", "summary"):
-        columns = [flat(getattr(run, part)) for run in runs]
-        for key in dict.fromkeys(key for column in columns for key in column):
-            values = [number(column[key]) if key in column else "" for column in columns]
-            rows.append(("≠" if len(set(values)) > 1 else "", f"{part} {key}", *values))
-    return table(("", "", *(run.name for run in runs)), rows)
+def _facts(run: RunInfo) -> list[tuple[str, str]]:
+    """Everything short about a run, one line each; what is not there is left out."""
+    status = f"{run.status}: {run.status_detail}" if run.status_detail else str(run.status)
+    lines = [("id", run.id), ("name", run.name), ("project", run.project), ("status", status)]
+    lines += [("group", run.group or ""), ("tags", ", ".join(run.tags))]
+    lines += [("created", words.moment(run.created)), ("took", words.run_duration(run))]
+    for part in ("config", "summary", "facts"):
+        prefix = "" if part == "facts" else f"{part} "
+        values = words.flatten(getattr(run, part))
+        lines += [(f"{prefix}{key}", words.value(value)) for key, value in values.items()]
+    return [(words.flat_text(name), words.flat_text(value)) for name, value in lines if value]
 
 
-def _status(run: RunInfo) -> str:
-    return f"{run.status}: {run.status_detail}" if run.status_detail else str(run.status)
-
-
-def _took(run: RunInfo) -> float | None:
-    if run.finished is None:
-        return time.time() - run.created if run.status is RunStatus.RUNNING else None
-    return run.finished - run.created
+def _plain(text: str) -> str:
+    """Without colours, and without anything else that could steer the terminal."""
+    letters = _COLOURS.sub("", text)
+    return "".join(letter for letter in letters if letter.isprintable() or letter in "\n\t")
 
 
 def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a count")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a count")
     return int(text)

@@ -50,12 +50,12 @@ class KernelDeaths:
         self._watch_new()
 
     async def finish(self) -> None:
-        """Waits for the reports under way. Those that still come are written at once: the server is ending."""
+        """Waits for the reports under way; those that still come are written at once, as the server ends."""
         self._ending = True
         await asyncio.gather(*self._reports)
 
     async def _on_action(self, *, data: dict[str, Any], **_about: Any) -> None:
-        """An action of the kernel manager. Takes any keywords: were it called wrongly, no kernel would start."""
+        """An action of the kernel manager. Takes any keyword: if the call failed, no kernel could start."""
         self._watch_new()
         watched = self._watched.get(data.get("kernel_id", ""))
         if watched is None or data.get("status") != "success":
@@ -86,7 +86,7 @@ class KernelDeaths:
     def _ended(
         self, watched: _Watched, returncode: int | None = None, signal: str | None = None, reason: str = ""
     ) -> None:
-        """Reports the end of the process that ``watched`` names, once. A ``returncode`` below 0 is a signal."""
+        """Reports the end of the process that ``watched`` names, once."""
         pid, watched.pid = watched.pid, None
         if pid is None:
             return

@@ -7,14 +7,12 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-
 from gpu_provisioner import gpus
 from gpu_provisioner.catalog import Catalog, Problem
 from gpu_provisioner.leases import LeaseBook
 from gpu_provisioner.model import Offer
 from gpu_provisioner.providers import provider_of
 from gpu_provisioner.providers.base import Target
-from kernel_magics import paths
 
 from .encode import array, record
 

@@ -65,9 +65,19 @@ class Server:
         """Its finished runs, as far as they are indexed."""
         assert self.process.poll() is None, self.log.read_text()
         request = urllib.request.Request(f"{self.url}/runs", headers=self.headers)
-        with contextlib.suppress(urllib.error.URLError), urllib.request.urlopen(request, timeout=20) as answer:
+        with (
+            contextlib.suppress(urllib.error.URLError),
+            urllib.request.urlopen(request, timeout=20) as answer,
+        ):
             return [run for run in json.load(answer)["runs"] if run["status"] == "finished"]
         return []
+
+    def wait_for_runs(self, count: int, seconds: float = 60) -> None:
+        """Polls until so many runs are indexed."""
+        end = time.monotonic() + seconds
+        while len(self.runs()) < count:
+            assert time.monotonic() < end, self.log.read_text()
+            time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")
@@ -78,10 +88,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             with km.init(name=f"run {number}", data_dir=running.environ["TRACKSIDE_DIR"]) as run:
                 for step in range(20):
                     run.log({"loss": float("nan") if step == 3 else 1 / (step + 1)})
-        end = time.monotonic() + 60
-        while len(running.runs()) < 3:
-            assert time.monotonic() < end, running.log.read_text()
-            time.sleep(0.05)
+        running.wait_for_runs(3)
         yield running
     finally:
         running.process.terminate()

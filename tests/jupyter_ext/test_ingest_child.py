@@ -46,7 +46,13 @@ def alive(pid: int) -> bool:
 
 
 async def test_a_report_is_heard(child: Callable[[str], IngestChild], reports: list[Report]) -> None:
-    said = {"runs": ["a"], "metrics": [["a", "loss"]], "new_metrics": ["a"], "removed": ["b"], "behind_bytes": 7}
+    said = {
+        "runs": ["a"],
+        "metrics": [["a", "loss"]],
+        "new_metrics": ["a"],
+        "removed": ["b"],
+        "behind_bytes": 7,
+    }
     process = child(f"import json; print(json.dumps({said}))" + STAYS)
     process.start()
     await until(lambda: reports)

@@ -219,7 +219,9 @@ async def test_another_site_gets_nothing(
     headers["Origin"] = "https://evil.example"
     answer = await jp_fetch("trackside", "api", "runs", headers=dict(headers), raise_error=False)
     assert answer.code in (403, 404)
-    feed = f"127.0.0.1:{jp_http_port}{jp_base_url}trackside/api/feed"  # the cookie is for this name of the host
+    feed = (
+        f"127.0.0.1:{jp_http_port}{jp_base_url}trackside/api/feed"  # the cookie is for this name of the host
+    )
     with pytest.raises(HTTPClientError, match="403"):
         await websocket_connect(HTTPRequest(f"ws://{feed}", headers=dict(headers)))
     headers["Origin"] = f"http://127.0.0.1:{jp_http_port}"
