@@ -69,7 +69,12 @@ class Lab:
     def python(self, script: str) -> str:
         """Runs a script to its end in a process of its own, as a training script would; its output."""
         done = subprocess.run(
-            [sys.executable, "-c", script], env=self.env, capture_output=True, text=True, timeout=120, check=False
+            [sys.executable, "-c", script],
+            env=self.env,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -200,7 +205,9 @@ class LabPage:
         return self
 
     def command(self, name: str, args: Optional[dict[str, Any]] = None) -> None:
-        self.page.evaluate("async ([c, a]) => { await jupyterapp.commands.execute(c, a) }", [name, args or {}])
+        self.page.evaluate(
+            "async ([c, a]) => { await jupyterapp.commands.execute(c, a) }", [name, args or {}]
+        )
 
     def sidebar(self) -> Locator:
         """The panel in the left sidebar, opened."""
@@ -228,7 +235,9 @@ class LabPage:
 
     def chart(self, metric: str, lines: int) -> Locator:
         """The chart of a metric, once it is drawn with this many lines."""
-        chart = self.page.locator(f'.jp-trackside-compare:visible [data-metric="{metric}"][data-lines="{lines}"]')
+        chart = self.page.locator(
+            f'.jp-trackside-compare:visible [data-metric="{metric}"][data-lines="{lines}"]'
+        )
         chart.scroll_into_view_if_needed()
         chart.locator("canvas").first.wait_for()
         return chart
@@ -245,7 +254,9 @@ class LabPage:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    chromium = os.environ.get("TRACKSIDE_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    chromium = (
+        os.environ.get("TRACKSIDE_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    )
     if chromium is None:
         pytest.skip("No Chromium on PATH: apt-get install chromium, or set TRACKSIDE_CHROMIUM")
     with sync_playwright() as playwright:

@@ -4,7 +4,7 @@ import '@bokeh/bokehjs/build/js/bokeh-api.esm.min.js';
 
 import type { LineStyle } from '../model/palette';
 import type { XKind } from '../wire/protocol';
-import type { Chart, ChartOptions, Line } from './chart';
+import type { Chart, ChartOptions, DrawnLine, Line } from './chart';
 import type { Drawing, Extent } from './geometry';
 import { tickLabels } from './readout';
 
@@ -108,9 +108,16 @@ class BokehChart implements Chart {
     return view?.frame && x >= this.x.start && x <= this.x.end ? view.frame.x_scale.compute(x) : null;
   }
 
-  drawn(): { run: string; x: number[]; y: number[] }[] {
+  drawn(): DrawnLine[] {
     const column = (source: Source, name: string): number[] => Array.from(source.get_array<number>(name));
-    return [...this.runs].map(([run, { line }]) => ({ run, x: column(line, 'x'), y: column(line, 'y') }));
+    return [...this.runs].map(([run, { line, band, marks }]) => ({
+      run,
+      x: column(line, 'x'),
+      y: column(line, 'y'),
+      low: column(band, 'low'),
+      high: column(band, 'high'),
+      marks: column(marks, 'x')
+    }));
   }
 
   dispose(): void {
@@ -201,7 +208,7 @@ function tickerOf(kind: XKind): InstanceType<typeof Bokeh.Ticker> {
   return new CompositeTicker({
     ...common,
     tickers: [
-      new AdaptiveTicker({ ...common, base: 10, mantissas: [1, 2, 5], min_interval: 0.001, max_interval: 0.5 }),
+      new AdaptiveTicker({ ...common, base: 10, mantissas: [1, 2, 5], min_interval: 0, max_interval: 0.5 }),
       new AdaptiveTicker({ ...common, base: 60, mantissas: [1, 2, 5, 10, 15, 20, 30], min_interval: 1, max_interval: 1800 }),
       new AdaptiveTicker({ ...common, base: 24, mantissas: [1, 2, 4, 6, 8, 12].map(h => h * 3600), min_interval: 3600, max_interval: 43_200 }),
       new AdaptiveTicker({ ...common, base: 10, mantissas: [1, 2, 5, 7].map(d => d * 86_400), min_interval: 86_400 })

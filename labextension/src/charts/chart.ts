@@ -10,6 +10,16 @@ export interface Line {
   drawing: Drawing;
 }
 
+/** A line as it is drawn: its points, the band around them, and the marks of values that are not finite. */
+export interface DrawnLine {
+  run: string;
+  x: number[];
+  y: number[];
+  low: number[];
+  high: number[];
+  marks: number[];
+}
+
 export interface ChartOptions {
   xKind: XKind;
   yScale: YScale;
@@ -35,7 +45,7 @@ export interface Chart {
   /** Pixels from the chart's left edge to `x`, `null` when that is not in the frame. */
   leftOf(x: number): number | null;
   /** What is drawn now: one entry a run, straight from the drawing library's own data. */
-  drawn(): { run: string; x: number[]; y: number[] }[];
+  drawn(): DrawnLine[];
   dispose(): void;
 }
 

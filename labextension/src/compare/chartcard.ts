@@ -1,7 +1,7 @@
 /** One metric of a comparison: a heading, and a chart while it is on screen. */
 import { Widget } from '@lumino/widgets';
 
-import type { Chart, Line } from '../charts/chart';
+import type { Chart, DrawnLine, Line } from '../charts/chart';
 import { drawingOf, padded, xExtent, yExtent } from '../charts/geometry';
 import { byValue, formatX, read } from '../charts/readout';
 import type { SharedAxis } from '../charts/sharedaxis';
@@ -33,7 +33,7 @@ export interface ChartCardOptions {
  * from the drawing library's own data.
  */
 export interface ChartProbe {
-  drawn: () => { run: string; name: string; x: number[]; y: number[] }[];
+  drawn: () => (DrawnLine & { name: string })[];
   view: () => { start: number; end: number };
 }
 

@@ -42,7 +42,6 @@ export class Sidebar extends SidePanel {
     runs.title.label = trans.__('Runs');
     runs.addWidget(new RunsSection({ trackside, commands, clock: this.clock }));
     this.addWidget(runs);
-    (this.content as AccordionPanel).setRelativeSizes([1, 4]);
   }
 
   override dispose(): void {
@@ -73,6 +72,11 @@ export class Sidebar extends SidePanel {
   }
 
   private wake(): void {
+    if (!this.divided) {
+      // The accordion divides its height evenly when it is first laid out, so this comes after.
+      this.divided = true;
+      requestAnimationFrame(() => (this.content as AccordionPanel).setRelativeSizes([1, 3]));
+    }
     this.held ??= this.options.trackside.feed.hold();
     this.clock.start();
   }
@@ -85,4 +89,5 @@ export class Sidebar extends SidePanel {
 
   private readonly clock = new Clock();
   private held: IDisposable | null = null;
+  private divided = false;
 }
