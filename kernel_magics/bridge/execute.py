@@ -42,8 +42,9 @@ class Request:
 
     @property
     def counts(self) -> bool:
-        """Whether the cell gets a number and a place in the history."""
-        return not self.silent and bool(self.message["content"].get("store_history", True))
+        """Whether the cell gets a number and a place in the history; IPython gives an empty one none."""
+        wanted = not self.silent and bool(self.message["content"].get("store_history", True))
+        return wanted and bool(self.code.strip())
 
     @property
     def aborts_others(self) -> bool:

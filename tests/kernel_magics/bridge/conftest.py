@@ -28,6 +28,9 @@ def own_environment(root: Path) -> dict[str, str]:
     }
     for name in ("home", "work", "config"):
         (root / name).mkdir()
+    other_ipykernel = os.environ.get("TRACKSIDE_TEST_IPYKERNEL")
+    if other_ipykernel:  # a folder with another version, to run these tests with
+        kept["PYTHONPATH"] = other_ipykernel
     return {
         **kept,
         "HOME": str(root / "home"),
