@@ -124,7 +124,10 @@ class CellTracker:
         except TracksideError as error:
             self._refusal.refuse(error)
         except Exception as error:  # noqa: BLE001 - a fault of ours must not keep the cell from running
-            print(f"Trackside: this cell runs, but is not recorded as it should be ({error!r}).", file=sys.stderr)
+            print(
+                f"Trackside: this cell runs, but is not recorded as it should be ({error!r}).",
+                file=sys.stderr,
+            )
             self._trouble(error)
 
     def _before_silent(self) -> None:

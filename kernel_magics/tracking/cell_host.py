@@ -9,10 +9,12 @@ from __future__ import annotations
 import functools
 import json
 import os
+import re
 import sys
-from typing import Any, Callable, List, Mapping, NamedTuple, Optional, Protocol, Sequence
+from typing import Any, Callable, List, Mapping, NamedTuple, Optional, Protocol, Sequence, Tuple
 
 _DELIMITER = b"<IDS|MSG>"
+_MESSAGE_TYPE = re.compile(rb'"msg_type": ?"(\w+)"').search
 
 
 class Message(NamedTuple):
@@ -98,6 +100,8 @@ class KernelHost:
         self._kernel = shell.kernel
         self._pid = os.getpid()
         self._undo: List[Callable[[], None]] = []
+        self._parent_frame: Any = None
+        self._parent_said: Tuple[Optional[str], str] = (None, "")
 
     def _parent(self) -> Mapping[str, Any]:
         return self._kernel.get_parent("shell") or {}
@@ -160,18 +164,26 @@ class KernelHost:
 
     def _decode(self, frames: Sequence[Any]) -> Optional[Message]:
         at = frames.index(_DELIMITER)
-        try:
-            parent = json.loads(frames[at + 3])
-            kind = json.loads(frames[at + 2])["msg_type"]
-            content = frames[at + 5]
-        except (ValueError, TypeError):  # a session with another packer
-            unpack = self._kernel.session.unpack
-            parent, kind = unpack(frames[at + 3]), unpack(frames[at + 2])["msg_type"]
-            content = json.dumps(unpack(frames[at + 5]), default=repr).encode()
-        parent_id = parent.get("msg_id")
+        parent = frames[at + 3]
+        if parent != self._parent_frame:  # the messages of one cell repeat their parent, byte for byte
+            header = self._unpack(parent)
+            self._parent_said = header.get("msg_id"), header.get("msg_type", "")
+            self._parent_frame = parent
+        parent_id, parent_type = self._parent_said
         if parent_id is None:
             return None
-        return Message(parent_id, parent.get("msg_type", ""), kind, bytes(content), frames[at + 6 :])
+        found = _MESSAGE_TYPE(frames[at + 2])
+        kind = found.group(1).decode() if found else self._unpack(frames[at + 2])["msg_type"]
+        content = frames[at + 5]
+        if content[:1] != b"{":  # a session with another packer
+            content = json.dumps(self._kernel.session.unpack(content), default=repr).encode()
+        return Message(parent_id, parent_type, kind, bytes(content), frames[at + 6 :])
+
+    def _unpack(self, frame: Any) -> Any:
+        try:
+            return json.loads(frame)
+        except ValueError:  # a session with another packer
+            return self._kernel.session.unpack(frame)
 
     def _tap_input(self, sink: Sink, trouble: Trouble) -> None:
         """``input()`` travels to one client only, past iopub. The prompt is recorded, never the answer."""

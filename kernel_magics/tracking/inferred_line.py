@@ -40,12 +40,13 @@ _NUMBER = (
     r"|nan|NaN|inf|Inf|Infinity)"
 )
 _AFTER = r"(?P<unit>\s?%|\s?(?:s|sec|secs|seconds)(?![\w/]))?(?=$|[\s()\[\]{}!*↑↓]|\.(?:\s|$))"
-_NAME = r"[A-Za-z_][\w.@/'%\-]*"
+_NAME = r"[A-Za-z_][\w.@/'%\-]{0,59}"  # bounded, as every repetition here, so that no line takes long
 _PAIR = re.compile(
     rf"[\s()\[\]]*(?P<name>{_NAME}(?:[ ]{_NAME})*)(?P<sep>\s*:\s*|\s*=(?!=)\s*)(?P<number>{_NUMBER}){_AFTER}"
 )
 _BARE = re.compile(rf"[\s()\[\]]*(?P<name>{_NAME}(?:[ ]{_NAME})?)(?P<sep>\s+)(?P<number>{_NUMBER}){_AFTER}")
 _TIGHT = re.compile(rf"(?:^|(?<=[\s(\[{{]))(?P<name>{_NAME})(?P<sep>=)(?P<number>{_NUMBER}){_AFTER}")
+_BARE_LINE = re.compile(rf"^\W*(?:{_NAME}[ ])?(?P<name>{_NAME})\s+[-+.\d]").match
 _SEPARATORS = re.compile(r"[;|\t]|,(?!\d{3}(?!\d))| [-–—] |\s{2,}|->|=>|→")
 
 _COUNT = (
@@ -72,7 +73,7 @@ _LOG_PREFIX = re.compile(
     r"|\[[A-Za-z][\w.]*\](?=\s))\s*(?:[|\-:]\s+)?"
 )
 _PATH = re.compile(
-    r"(?<![\w.])(?:\w+://|~?/|\.{1,2}/|[A-Za-z]:\\)\S*|\S*/\S*/\S*|[^\s/]*\.[A-Za-z]\w{0,6}(?=[\s,;:)\]'\"]|$)\S*"
+    r"(?<![\w.])(?:\w+://|~?/|\.{1,2}/|[A-Za-z]:\\)\S*|(?<!\S)\S*/\S*/\S*|(?<![^\s/])[^\s/]*\.[A-Za-z]\w{0,6}(?=[\s,;:)\]'\"]|$)\S*"
 )
 _CALLED = re.compile(r"[A-Za-z_][\w.]*\(")
 _LABEL = re.compile(r"\s*(?P<label>[A-Za-z][\w ]*?)\s*:\s+(?=[A-Za-z])(?!(?:nan|inf)(?:inity)?\b)", re.I)
@@ -80,12 +81,13 @@ _NOT_OUTPUT = re.compile(
     r'^\s*(?:File "|Traceback|-+>? ?\d+ |Collecting |Requirement already|Successfully |Downloading )'
     r"|Warning:|Error:|[│┃║]|\bversions?\b\s*\d"
 )
-_MAYBE = re.compile(r"\d|nan|inf", re.I)
+_NUMERIC = re.compile(r"\d|nan|inf", re.I)
+_MAYBE = re.compile(r"[:=]|\b(?:ep|epochs?|steps?|iter|iteration|batch|episode|round|trial)\b", re.I)
 
 
 def read_line(line: str) -> Optional[Reading]:
     """The metrics of one line, without its end; ``None`` when it says nothing."""
-    if len(line) > MAX_LINE or not _MAYBE.search(line):
+    if len(line) > MAX_LINE or not _NUMERIC.search(line) or not (_MAYBE.search(line) or _BARE_LINE(line)):
         return None
     text = _ANSI.sub(" ", line)
     if _NOT_OUTPUT.search(text):

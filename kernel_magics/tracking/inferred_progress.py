@@ -12,7 +12,7 @@ from kernel_magics.tracking.inferred_line import Count, Reading, read_line
 _RATE = r"\d{2,}:\d\d"
 _BAR = re.compile(
     rf"^\s*(?P<desc>.*?):?\s*(?:(?P<percent>\d{{1,3}})%\s*\|[^|]*\|\s*(?P<n>[\d.]+)(?P<scale>[kMGT]?)/(?P<total>[\d.]+)[kMGT]?"
-    rf"|(?P<n_only>\d+)[^\s\d|/:]\S*)\s*\[(?P<stats>{_RATE}[^\[]*)\]\s*$"
+    rf"|(?P<n_only>\d+)[^\s\d|/:]\S{{0,20}})\s*\[(?P<stats>{_RATE}[^\[]*)\]\s*$"
 )
 _KERAS = re.compile(
     r"^\s*(?:Epoch \d+/\d+\s+)?(?P<n>\d+)/(?P<total>\d+|Unknown)\s+(?:\[[=>.]*\]|[━╸╺\s]*[━╸╺][━╸╺\s]*|-)\s*"

@@ -107,7 +107,9 @@ def test_a_bar_is_read_from_its_postfix_and_its_description():
 
 def test_bars_without_a_total_and_in_thousands():
     assert infer("\r45it [00:10, 4.50it/s, loss=0.3]\n") == {"loss": [(45, 0.3)]}
-    assert infer("\r 45%|████▌     | 4.5k/10.0k [00:10<00:12, 450it/s, loss=0.3]\n") == {"loss": [(None, 0.3)]}
+    assert infer("\r 45%|████▌     | 4.5k/10.0k [00:10<00:12, 450it/s, loss=0.3]\n") == {
+        "loss": [(None, 0.3)]
+    }
     assert infer("\r 45%|████▌     | 45.0M/100M [00:10<00:12, 4.50MB/s]\n") == {}
 
 
@@ -120,7 +122,9 @@ def test_a_bar_that_starts_again_goes_on_counting():
 
 def test_bars_of_epochs_count_through():
     text = "".join(
-        f"\rEpoch {epoch}: 50%|##| {n}/10 [00:01<00:01, 9.80it/s, loss={n}]" for epoch in (1, 2) for n in (5, 10)
+        f"\rEpoch {epoch}: 50%|##| {n}/10 [00:01<00:01, 9.80it/s, loss={n}]"
+        for epoch in (1, 2)
+        for n in (5, 10)
     )
     assert [step for step, _ in infer(text)["loss"]] == [5, 10, 15, 20]
 
@@ -138,7 +142,9 @@ KERAS_3 = (
     "\r\x1b[1m313/313\x1b[0m \x1b[32m━━━━━━━━━━━━━━━━━━━━\x1b[0m\x1b[37m\x1b[0m \x1b[1m1s\x1b[0m 2ms/step"
     " - accuracy: 0.9 - loss: 0.{e} - val_loss: 0.{e}5\n"
 )
-KERAS_LINES = "Epoch {e}/2\n313/313 - 1s - loss: 0.{e} - accuracy: 0.9 - val_loss: 0.{e}5 - 1s/epoch - 2ms/step\n"
+KERAS_LINES = (
+    "Epoch {e}/2\n313/313 - 1s - loss: 0.{e} - accuracy: 0.9 - val_loss: 0.{e}5 - 1s/epoch - 2ms/step\n"
+)
 
 
 @pytest.mark.parametrize("style", [KERAS_2, KERAS_3, KERAS_LINES])
@@ -211,8 +217,12 @@ def test_a_notebook_bars_texts_make_its_line_again():
     log = Log()
     inference = Inference(log)
     inference.message("comm_msg", update("l", "Epoch\u20072:\u2007\u200750%"))
-    inference.message("comm_msg", update("r", "\u20075/10\u2007[00:01&lt;00:01,\u20074.50it/s,\u2007loss=0.3]"))
+    inference.message(
+        "comm_msg", update("r", "\u20075/10\u2007[00:01&lt;00:01,\u20074.50it/s,\u2007loss=0.3]")
+    )
     inference.message("comm_msg", update("l", "Epoch\u20072:\u2007100%"))
-    inference.message("comm_msg", update("r", "\u200710/10\u2007[00:02&lt;00:00,\u20074.50it/s,\u2007loss=0.2]"))
+    inference.message(
+        "comm_msg", update("r", "\u200710/10\u2007[00:02&lt;00:00,\u20074.50it/s,\u2007loss=0.2]")
+    )
     inference.message("comm_msg", update("slider", 3))
     assert log.points == {"loss": [(15, 0.3), (20, 0.2)]}
