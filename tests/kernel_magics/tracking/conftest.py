@@ -261,7 +261,7 @@ def environment_of(home: Path, **more: str) -> dict[str, str]:
         "IPYTHONDIR": str(home / "ipython"),
         "JUPYTER_DATA_DIR": str(home / "jupyter"),
         "MPLCONFIGDIR": str(home / "mpl"),
-        "PYTHONPATH": str(ROOT if PYTHON == sys.executable else payload(home)),
+        "PYTHONPATH": str(payload(home) if os.environ.get("TRACKSIDE_TEST_PYTHON") else ROOT),
         **more,
     }
 

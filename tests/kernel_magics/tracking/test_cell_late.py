@@ -27,7 +27,8 @@ def test_what_a_thread_prints_after_its_cell_is_on_its_record(notebook):
 def test_a_thread_that_prints_when_only_kernel_info_was_asked_since(notebook):
     notebook.run(
         "%%track\nimport os, threading, time\n"
-        "def speak():\n    while not os.path.exists('go'): time.sleep(0.02)\n    print('very late', flush=True)\n"
+        "def speak():\n    while not os.path.exists('go'): time.sleep(0.02)\n"
+        "    print('very late', flush=True)\n"
         "thread = threading.Thread(target=speak); thread.start()"
     )
     notebook.client.kernel_info(reply=True, timeout=10)
@@ -71,7 +72,8 @@ def test_a_question_is_recorded_and_the_answer_is_not(notebook):
     message = notebook.client.session.msg(
         "execute_request",
         {
-            "code": "%%track\nimport getpass\nname = input('Your name? ')\nw = getpass.getpass('Word: ')\nprint('done')",
+            "code": "%%track\nimport getpass\nname = input('Your name? ')\n"
+            "w = getpass.getpass('Word: ')\nprint('done')",
             "silent": False,
             "store_history": True,
             "user_expressions": {},

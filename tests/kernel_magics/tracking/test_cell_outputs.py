@@ -23,7 +23,8 @@ from IPython.display import display
 display({'text/html': '<b>x</b>', 'text/plain': 'x'}, raw=True, metadata={'text/html': {'isolated': True}})
 """,
     "json": "from IPython.display import JSON, display; display(JSON({'a': [1, None, 2.5]}))",
-    "image": "from IPython.display import Image; Image(data=b'\\x89PNG\\r\\n\\x1a\\n' + b'0' * 4000, format='png')",
+    "image": "from IPython.display import Image; Image(data=b'\\x89PNG\\r\\n\\x1a\\n"
+    "' + b'0' * 4000, format='png')",
     "display update": """
 from IPython.display import display
 handle = display('first', display_id='one')
@@ -84,7 +85,8 @@ with multiprocessing.get_context('fork').Pool(2) as pool:
     "%%capture below": "%%capture kept\nprint('kept back')",
     "line magic": "%timeit -n1 -r1 pass",
     "%run": "%run script.py",
-    "nested run_cell": "get_ipython().run_cell('print(1)\\n1/0')\nget_ipython().run_cell('2')\nprint('after')",
+    "nested run_cell": "get_ipython().run_cell('print(1)\\n1/0')\n"
+    "get_ipython().run_cell('2')\nprint('after')",
     "help": "print?",
     "20,000 prints": "for i in range(20_000): print(i)",
     "one big print": "print('x' * 3_000_000)",

@@ -170,7 +170,8 @@ def test_init_in_the_cell_joins_its_run(notebook):
 
 def test_the_users_finish_leaves_its_word_and_the_cells_end_closes(notebook):
     notebook.run(
-        "%%track\nimport kernel_magics as km\nrun.finish('failed')\nprint('after finish')\nrun.log({'late': 1})"
+        "%%track\nimport kernel_magics as km\nrun.finish('failed')\nprint('after finish')\n"
+        "run.log({'late': 1})"
     )
     assert notebook.last.status == "failed"
     assert notebook.last.text == "after finish\n"
@@ -239,7 +240,8 @@ def test_a_cell_keeps_off_the_record_what_its_line_says(notebook):
 
 def test_metrics_that_are_printed_are_inferred_and_kept_apart(notebook):
     notebook.run(
-        "%%track\nfor e in range(3):\n    run.log({'loss': 9.0}, step=e)\n    print(f'epoch {e} loss {1 / (e + 1)}')\n"
+        "%%track\nfor e in range(3):\n    run.log({'loss': 9.0}, step=e)\n"
+        "    print(f'epoch {e} loss {1 / (e + 1)}')\n"
         "{'accuracy': 0.9}"
     )
     run = notebook.last
@@ -256,7 +258,8 @@ def test_a_run_that_was_active_before_is_left_finished(notebook):
 
 def test_cells_that_run_tracked_cells(notebook):
     answer = notebook.run(
-        "ip = get_ipython()\nfor name in ('one', 'two'):\n    ip.run_cell(f'%%track {name}\\nprint({name!r})')\n"
+        "ip = get_ipython()\nfor name in ('one', 'two'):\n"
+        "    ip.run_cell(f'%%track {name}\\nprint({name!r})')\n"
     )
     assert [(run.name, run.text, run.status) for run in notebook.runs] == [
         ("one", "one\n", "finished"),
@@ -312,7 +315,8 @@ def test_unloading_leaves_the_shell_as_it_was(notebook):
     assert answer.status == "error"
     assert (
         notebook.run(
-            "print(get_ipython().ast_transformers, 'send_multipart' in vars(get_ipython().kernel.iopub_thread))"
+            "print(get_ipython().ast_transformers, "
+            "'send_multipart' in vars(get_ipython().kernel.iopub_thread))"
         ).text
         == "[] False\n"
     )

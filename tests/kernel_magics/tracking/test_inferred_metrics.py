@@ -134,11 +134,13 @@ KERAS_2 = (
     "\r  1/313 [..............................] - ETA: 1:02 - loss: 2.3 - accuracy: 0.1"
     "\b\b\b\b\r100/313 [========>.....................] - ETA: 0s - loss: 1.3 - accuracy: 0.5"
     "\b\b\b\b\r313/313 [==============================] - 1s 2ms/step - loss: 0.{e} - accuracy: 0.9"
-    "\r313/313 [==============================] - 1s 3ms/step - loss: 0.{e} - accuracy: 0.9 - val_loss: 0.{e}5\n"
+    "\r313/313 [==============================] - 1s 3ms/step - loss: 0.{e} - "
+    "accuracy: 0.9 - val_loss: 0.{e}5\n"
 )
 KERAS_3 = (
     "Epoch {e}/2\n"
-    "\r\x1b[1m  1/313\x1b[0m \x1b[37m━━━━━━━━━━━━━━━━━━━━\x1b[0m \x1b[1m1:02\x1b[0m 3ms/step - accuracy: 0.1 - loss: 2.3"
+  "
+    "  "\r\x1b[1m  1/313\x1b[0m \x1b[37m━━━━━━━━━━━━━━━━━━━━\x1b[0m \x1b[1m1:02\x1b[0m 3ms/step - accuracy: 0.1 - loss: 2.3"
     "\r\x1b[1m313/313\x1b[0m \x1b[32m━━━━━━━━━━━━━━━━━━━━\x1b[0m\x1b[37m\x1b[0m \x1b[1m1s\x1b[0m 2ms/step"
     " - accuracy: 0.9 - loss: 0.{e} - val_loss: 0.{e}5\n"
 )
@@ -158,8 +160,10 @@ def test_keras_gives_one_point_an_epoch(style):
 
 def test_the_repr_of_an_object_over_several_lines_says_nothing():
     text = (
-        "Adam (\nParameter Group 0\n    amsgrad: False\n    betas: (0.9, 0.999)\n    eps: 1e-08\n    lr: 0.001\n"
-        "    weight_decay: 0\n)\nNet(\n  (fc): Linear(in_features=784, out_features=10, bias=True)\n)\nloss: 0.5\n"
+        "Adam (\nParameter Group 0\n    amsgrad: False\n    betas: (0.9, 0.999)\n"
+        "    eps: 1e-08\n    lr: 0.001\n"
+        "    weight_decay: 0\n)\nNet(\n  (fc): Linear(in_features=784, out_features=10, "
+        "bias=True)\n)\nloss: 0.5\n"
     )
     assert infer(text) == {"loss": [(None, 0.5)]}
 
