@@ -151,6 +151,8 @@ class Index:
                     remedy="trackside rebuild",
                 )
             time.sleep(_POLL_S)
+        while self.behind() and time.monotonic() < end:
+            time.sleep(_POLL_S)
 
     def _current_reader(self) -> sqlite3.Connection:
         """The reading connection, made anew when the index has been replaced."""
@@ -161,5 +163,7 @@ class Index:
         if self._reader is not None and inode != self._inode:
             self.close()
         if self._reader is None:
-            self._reader, self._inode = open_reader(self.path), inode
+            self._reader = open_reader(self.path)
+            on_disk = self._reader.execute("PRAGMA database_list").fetchone()[2]
+            self._inode = inode if on_disk else None
         return self._reader

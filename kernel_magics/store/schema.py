@@ -129,22 +129,29 @@ def open_writer(path: Path, data_dir: Path) -> sqlite3.Connection:
 
 
 def open_reader(path: Path) -> sqlite3.Connection:
-    """A reading connection; an index that is not there (yet) reads as an empty one.
+    """A reading connection; one that is not there (yet) reads as an empty one.
 
     Raises:
         sqlite3.DatabaseError: the file is no index of this schema.
     """
     if not path.exists():
-        connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-        connection.executescript(TABLES)
-        return connection
+        return _nothing()
     uri = path.absolute().as_uri() + "?mode=ro"
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=10, check_same_thread=False)
     connection.execute("PRAGMA mmap_size=268435456")
+    if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        connection.close()
+        return _nothing()  # it is being made this instant
     row = connection.execute("SELECT value FROM meta WHERE key='schema'").fetchone()
     if row is None or row[0] != SCHEMA:
         connection.close()
         raise sqlite3.DatabaseError("an index of another schema")
+    return connection
+
+
+def _nothing() -> sqlite3.Connection:
+    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    connection.executescript(TABLES)
     return connection
 
 
