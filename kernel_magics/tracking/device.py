@@ -21,9 +21,7 @@ _POLL_S = 0.0005
 
 def on_device(value: Any) -> bool:
     """Whether ``value`` is a torch tensor on a CUDA device (ROCm's torch calls its devices so, too)."""
-    if not type(value).__module__.startswith("torch") or "torch" not in sys.modules:
-        return False
-    return getattr(value, "is_cuda", False) is True
+    return "torch" in sys.modules and getattr(value, "is_cuda", False) is True
 
 
 def check_scalar(value: Any) -> None:

@@ -108,6 +108,8 @@ class Intake:
                 self._refuse(name, str(refused))
             except OverflowError:
                 self._refuse(name, "an int too large for a float")
+            except Exception as error:  # noqa: BLE001 - an attribute of anybody's; the other values are good
+                self._refuse(name, f"a {type(value).__name__} that raises {type(error).__name__}")
         return numbers, on_device
 
     def _refuse(self, name: str, what: str) -> None:

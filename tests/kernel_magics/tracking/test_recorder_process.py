@@ -26,16 +26,23 @@ Records = Callable[[str], list[Any]]
 ROOT = Path(km.__file__).parent.parent
 
 
-def script(code: str, *arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+def script(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run ``code`` in a new interpreter; when it hangs, it and its children are killed."""
+    process = subprocess.Popen(
         [sys.executable, "-c", code, *arguments],
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
-        timeout=60,
+        start_new_session=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
-        **more,
     )
+    try:
+        out, err = process.communicate(timeout=60)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        raise
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
 def only_run() -> str:
