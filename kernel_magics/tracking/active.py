@@ -14,6 +14,7 @@ from kernel_magics import paths
 from kernel_magics.errors import UsageMistake
 from kernel_magics.model import RunStatus, is_run_id, new_run_id
 from kernel_magics.tracking import cell_join, endings, surroundings
+from kernel_magics.tracking import facts as facts_of
 from kernel_magics.tracking.jsonable import as_mapping
 from kernel_magics.tracking.notices import notice
 from kernel_magics.tracking.recorder import Run
@@ -218,3 +219,4 @@ def _finish_at_exit() -> None:
     for run in reversed(_runs):
         if not run.finished:
             run.finish(endings.status_of(_exit_error), _exit_error)
+    facts_of.abandon_all(timeout=1.5)

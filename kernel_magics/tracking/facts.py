@@ -10,8 +10,9 @@ import os
 import re
 import sys
 import threading
+import time
 from pathlib import Path
-from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Set, Tuple
 
 from kernel_magics.model import CaptureSettings
 from kernel_magics.tracking import git, nvml
@@ -24,7 +25,7 @@ _NORMAL = re.compile(r"[-_.]+")
 
 
 class Collection:
-    """Collects facts in a daemon thread and records each group when it is ready.
+    """Collects facts in a daemon thread and records each group when it is ready, even after the run's end.
 
     Args:
         record: called with each group.
@@ -42,23 +43,32 @@ class Collection:
         self._abandoned = False
 
     def start(self) -> None:
+        _going.add(self)
         try:
             self._thread.start()
         except RuntimeError:  # no more threads: then here, it takes a moment
             self._run()
 
-    def finish(self, timeout: float) -> None:
-        """Wait up to ``timeout`` seconds for what is not collected yet, and note what came too late."""
-        if self._thread.ident is not None and self._thread is not threading.current_thread():
-            self._thread.join(timeout)
-        if self._thread.is_alive():
-            self._abandoned = True
-            missing = [name for name, _ in self._steps if name not in self._known]
-            self._record({"incomplete": missing})
-            return
+    def settle(self, timeout: float) -> None:
+        """When the run finishes: wait up to ``timeout`` seconds, and record what is known only now.
+
+        What is not collected by then follows the finish in the journal.
+        """
+        self._join(timeout)
         later = {} if "seeds" in self._known else _seeds()
         if later:
             self._record(later)
+
+    def abandon(self, timeout: float) -> None:
+        """When the process ends: wait up to ``timeout`` seconds, and note what was not collected."""
+        self._join(timeout)
+        if self._thread.is_alive():
+            self._abandoned = True
+            self._record({"incomplete": [name for name, _ in self._steps if name not in self._known]})
+
+    def _join(self, timeout: float) -> None:
+        if self._thread.ident is not None and self._thread is not threading.current_thread():
+            self._thread.join(max(0.0, timeout))
 
     def _run(self) -> None:
         while self._steps and not self._abandoned:
@@ -71,6 +81,17 @@ class Collection:
                 if found and not self._abandoned:
                     self._record(found)
             self._steps.pop(0)
+        _going.discard(self)
+
+
+_going: Set[Collection] = set()
+
+
+def abandon_all(timeout: float) -> None:
+    """When the process ends: give collections that are under way ``timeout`` seconds altogether."""
+    deadline = time.monotonic() + timeout
+    for collection in list(_going):
+        collection.abandon(deadline - time.monotonic())
 
 
 def _collectors(settings: CaptureSettings) -> List[Tuple[str, Collector]]:

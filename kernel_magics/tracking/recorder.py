@@ -131,8 +131,8 @@ class Run:
         self._write(fmt.Kind.CHANGE, change)
 
     def record_facts(self, facts: Mapping[str, Any]) -> None:
-        """Facts about the run, merged over earlier ones key by key."""
-        self._write(fmt.Kind.FACTS, facts)
+        """Facts about the run, merged over earlier ones key by key; also after the end."""
+        self._write_any_time(fmt.Kind.FACTS, facts)
 
     def record_cell(self, cell: Mapping[str, Any]) -> None:
         """A cell's beginning or end, see ``docs/journal-format.md``."""
@@ -141,10 +141,7 @@ class Run:
     def record_event(self, name: str, level: str = "info", detail: str = "", **more: Any) -> None:
         """Something that happened now, even after the end; ``level``: ``info``, ``warning`` or ``error``."""
         content = {**more, "time": time.time(), "name": name, "level": level, "detail": detail}
-        if self.finished:
-            self._scribe.write_late(fmt.Kind.EVENT, fmt.pack_json(clean(content)))
-        else:
-            self._scribe.write(fmt.Kind.EVENT, content)
+        self._write_any_time(fmt.Kind.EVENT, content)
 
     def record_output(
         self, cell_key: str, msg_type: str, content: bytes, buffers: Sequence[blobs.Readable] = ()
@@ -246,6 +243,12 @@ class Run:
 
     def _write(self, kind: fmt.Kind, content: Mapping[str, Any]) -> None:
         if not self._refused():
+            self._scribe.write(kind, content)
+
+    def _write_any_time(self, kind: fmt.Kind, content: Mapping[str, Any]) -> None:
+        if self.finished:
+            self._scribe.write_late(kind, fmt.pack_json(clean(content)))
+        else:
             self._scribe.write(kind, content)
 
     def _refused(self) -> bool:

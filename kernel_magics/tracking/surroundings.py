@@ -13,6 +13,9 @@ from kernel_magics.tracking.background import Task
 from kernel_magics.tracking.recorder import Run
 from kernel_magics.tracking.telemetry import Telemetry
 
+SETTLE_S = 0.1
+"""How long the end of a run waits for facts; a cell's answer waits for it."""
+
 
 class Home(NamedTuple):
     """What home said about the cell that runs now, on a GPU machine; empty at home."""
@@ -88,4 +91,4 @@ def observe(run: Run, settings: CaptureSettings, given: Mapping[str, Any], *, me
     run.start_background([Task(run.drain, lambda: 0.5), Task(telemetry.sample, telemetry.interval)])
     collection = facts_of.Collection(run.record_facts, settings, known=frozenset(given))
     collection.start()
-    run.on_finish(lambda: collection.finish(timeout=1.5))
+    run.on_finish(lambda: collection.settle(SETTLE_S))

@@ -8,8 +8,7 @@ import random
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,7 @@ def collected(settings: CaptureSettings | None = None, known: frozenset[str] = f
     found: dict[str, Any] = {}
     collection = facts.Collection(found.update, settings or CaptureSettings(), known=known)
     collection.start()
-    collection.finish(timeout=30)
+    collection.settle(timeout=30)
     return found
 
 
@@ -197,26 +196,43 @@ def test_a_hanging_git_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert git.facts(tmp_path) == {}
 
 
-def test_a_collector_that_hangs_delays_finish_only_so_long_and_is_named(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.fixture
+def slow_git(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """A git that answers when the event is set."""
     gate = threading.Event()
 
-    def hang(*_: object, **__: object) -> Mapping[str, Any]:
-        gate.wait()
-        return {"git": {"too": "late"}}
+    def answer(*_: object, **__: object) -> Mapping[str, Any]:
+        assert gate.wait(60)
+        return {"git": {"commit": "late"}}
 
-    monkeypatch.setattr(git, "facts", hang)
-    found: dict[str, Any] = {}
-    collection = facts.Collection(found.update, CaptureSettings())
-    collection.start()
-    began = time.monotonic()
-    collection.finish(timeout=0.5)
+    monkeypatch.setattr(git, "facts", answer)
+    yield gate
     gate.set()
-    collection._thread.join()
-    assert time.monotonic() - began < 30
+
+
+def test_facts_that_take_longer_than_the_run_follow_its_end(
+    slow_git: threading.Event, records: Records
+) -> None:
+    run = km.init()
+    run.finish()
+    record = records(run.id)[0]
+    assert record.all(Kind.FINISH)
+    assert "git" not in record.merged(Kind.FACTS)
+    slow_git.set()
+    facts.abandon_all(timeout=30)
+    record = records(run.id)[0]
+    assert record.merged(Kind.FACTS)["git"] == {"commit": "late"}
+    assert (record.skipped, record.tail) == ([], 0)
+
+
+def test_what_hangs_when_the_process_ends_is_given_up_and_named(
+    slow_git: threading.Event, records: Records
+) -> None:
+    run = km.init()
+    run.finish()
+    facts.abandon_all(timeout=0.5)
+    found = records(run.id)[0].merged(Kind.FACTS)
     assert found["incomplete"] == ["git", "gpus"]
-    assert "git" not in found
     assert found["python"]
 
 
