@@ -92,8 +92,8 @@ class KernelHost:
     misses errors, comms and forks.
     """
 
-    waits_for_idle = True
-    limits = None
+    waits_for_idle: bool = True
+    limits: Optional[str] = None
 
     def __init__(self, shell: Any) -> None:
         self._shell = shell

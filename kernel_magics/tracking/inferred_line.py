@@ -93,10 +93,10 @@ def read_line(line: str) -> Optional[Reading]:
     if _NOT_OUTPUT.search(text):
         return None
     while True:
-        prefix = _LOG_PREFIX.match(text)
-        if not prefix or not prefix.group().strip():
+        stamp = _LOG_PREFIX.match(text)
+        if not stamp or not stamp.group().strip():
             break
-        text = text[prefix.end() :]
+        text = text[stamp.end() :]
     reading = Reading()
     text = _take_dict(_plain_numbers(text), reading)
     text = _PATH.sub(_blank_path, _without_calls(text))

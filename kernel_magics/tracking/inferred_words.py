@@ -30,7 +30,7 @@ STOP = _words(
     estimators n_jobs jobs nnz dtype elements entries maximum maxlen max_len retries attempt
     """
 )
-"""Words that name something else: settings, sizes, counts, places; not beside a known word (``class_loss``)."""
+"""Words that name something else: settings, sizes, counts; not beside a known word (``class_loss``)."""
 
 HARD_STOP = _words("code id line pid port version")
 """Words that never stand in a metric's name, whatever else does (``error code``)."""

@@ -63,9 +63,7 @@ def test_an_error_after_too_much_output_is_kept(notebook):
 
 
 def test_a_question_is_recorded_and_the_answer_is_not(notebook):
-    request = notebook.send(
-        "%%track\nimport getpass\nname = input('Your name? ')\ngetpass.getpass('Word: ')", **{}
-    )
+    request = notebook.send("%%track\nimport getpass\nname = input('Your name? ')\ngetpass.getpass('Word: ')")
     notebook.wait(request)  # nobody can answer: the cell fails, and nothing was asked
     assert [kind for kind, _ in notebook.last.everything] == ["error"]
 

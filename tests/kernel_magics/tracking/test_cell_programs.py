@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -197,4 +196,3 @@ def test_a_wrong_line_in_a_terminal_is_a_sentence(terminal, tmp_path):
     assert "did run" not in shown
     assert "Traceback" not in shown
     assert not (tmp_path / "data" / "runs").exists()
-    assert os.listdir(tmp_path)

@@ -139,8 +139,8 @@ KERAS_2 = (
 )
 KERAS_3 = (
     "Epoch {e}/2\n"
-  "
-    "  "\r\x1b[1m  1/313\x1b[0m \x1b[37m━━━━━━━━━━━━━━━━━━━━\x1b[0m \x1b[1m1:02\x1b[0m 3ms/step - accuracy: 0.1 - loss: 2.3"
+    "\r\x1b[1m  1/313\x1b[0m \x1b[37m━━━━━━━━━━━━━━━━━━━━\x1b[0m \x1b[1m1:02\x1b[0m 3ms/step"
+    " - accuracy: 0.1 - loss: 2.3"
     "\r\x1b[1m313/313\x1b[0m \x1b[32m━━━━━━━━━━━━━━━━━━━━\x1b[0m\x1b[37m\x1b[0m \x1b[1m1s\x1b[0m 2ms/step"
     " - accuracy: 0.9 - loss: 0.{e} - val_loss: 0.{e}5\n"
 )
