@@ -88,13 +88,10 @@ class Bridge:
         """What travels with every cell besides its execution count."""
         self._cells.facts = facts
 
-    def start(self, timeout_s: float) -> Any:
-        """Connect, and speak for the remote kernel from the next request on. Returns the welcome."""
+    def connect(self, timeout_s: float) -> Any:
+        """Reach the remote kernel; cells still run where they ran. Returns the welcome."""
         welcome = self.holder.start(timeout_s)
         self._ask_who_it_is().result(timeout_s)
-        comms = self.remote.ask(SHELL, "comm_info_request")
-        comms.add_done_callback(lambda done: self._learn_comms(done.result()))
-        self._install()
         return welcome
 
     def restart(self) -> None:
@@ -117,7 +114,10 @@ class Bridge:
         self._end("This notebook let go of it; it goes on there.")
         self.holder.detach()
 
-    def _install(self) -> None:
+    def install(self) -> None:
+        """Speak for the remote kernel from the next request on."""
+        comms = self.remote.ask(SHELL, "comm_info_request")
+        comms.add_done_callback(lambda done: self._learn_comms(done.result()))
         shell, control = self._kernel.shell_handlers, self._kernel.control_handlers
         questions = Questions(self._kernel, self.remote, self._subshells, self._turns)
         self._cells.run_here = shell["execute_request"]

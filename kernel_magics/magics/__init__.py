@@ -7,7 +7,6 @@ and are not even there.
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import os
 from typing import Any, Iterator
 
@@ -31,6 +30,4 @@ def unregister(ip: Any) -> None:
 def _parts() -> Iterator[Any]:
     remote = os.environ.get("TRACKSIDE_ROLE") == "remote"
     for name in _EVERYWHERE if remote else _EVERYWHERE + _AT_HOME:
-        if importlib.util.find_spec(f"{__name__}.{name}") is None:
-            continue
         yield importlib.import_module(f"{__name__}.{name}")

@@ -22,7 +22,7 @@ def without_local_line(lines: List[str]) -> List[str]:
         if _LINE.match(line):
             rest = lines[index + 1 :]
             if not "".join(rest).strip():
-                return lines  # the magic itself says that the cell is empty
+                return lines  # IPython says that the body is empty
             if rest[0].startswith("%%"):
                 return lines[:index] + rest
             return [*lines[:index], "# %%local\n", *rest]
@@ -43,13 +43,8 @@ def local(line: str, _cell: str = "") -> None:
         %%local
         frame = pandas.read_csv("on-this-machine.csv")
     """
-    if line.strip() and not line.lstrip().startswith("#"):
-        raise UsageMistake(
-            f"%%local takes no arguments, but got {line.strip()!r}. Nothing was run.", "%%local"
-        )
-    raise UsageMistake(
-        "%%local stands above an empty cell. Nothing was run.", "the code to run here, below it"
-    )
+    # Reached only with arguments: else the line became a comment, and IPython itself refuses an empty body.
+    raise UsageMistake(f"%%local takes no arguments, but got {line.strip()!r}. Nothing was run.", "%%local")
 
 
 def register(ip: Any) -> None:
@@ -65,7 +60,6 @@ def unregister(ip: Any) -> None:
     """The inverse of :func:`register`; harmless when it was not installed."""
     transformers = ip.input_transformers_cleanup
     # By name: a reloaded module has a new function of the same name.
-    mine = [known for known in transformers if getattr(known, "__module__", "") == __name__]
-    for known in mine:
+    for known in [known for known in transformers if getattr(known, "__module__", "") == __name__]:
         transformers.remove(known)
     ip.magics_manager.magics["cell"].pop("local", None)

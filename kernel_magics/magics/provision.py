@@ -85,12 +85,11 @@ class GpuMagics(Magics):
 
     @magic_arguments()
     @argument("name", nargs="?", help="as %%gpu_status shows it; default: the one of this notebook")
-    @argument("--take", action="store_true", help="also if another notebook holds it, which then lets go")
     @line_magic
     def gpu_attach(self, line: str) -> None:
         """Run cells on a machine that is still yours from before; its variables are there."""
         options = _options(self.gpu_attach, line, "%gpu_attach [NAME]")
-        self.session.attach(options.name, take=options.take)
+        self.session.attach(options.name)
 
     @magic_arguments()
     @argument("spec", nargs="?", help="as for %%gpu_provision; default: every GPU")
@@ -111,13 +110,17 @@ class WholeCells(ast.NodeTransformer):
     """Refuses a cell that mixes ``%gpu_provision`` with other code, before any of it runs."""
 
     def visit(self, node: ast.AST) -> ast.AST:
-        moves = isinstance(node, ast.Module) and _MOVES_CELLS.intersection(magics_of(node))
-        if moves and place_of_tree(node) is Place.MIXED:
+        if isinstance(node, ast.Module) and _is_mixed(node):
             raise MixedCell(
                 "The lines around this magic would run on the wrong machine. Nothing of the cell was run.",
                 "the magic in a cell of its own; the cells after it run there",
             )
         return node
+
+
+def _is_mixed(cell: ast.Module) -> bool:
+    moves = not _MOVES_CELLS.isdisjoint(magics_of(cell))
+    return moves and place_of_tree(cell) is Place.MIXED
 
 
 def make_session(shell: Any) -> Any:
@@ -130,7 +133,7 @@ def make_session(shell: Any) -> Any:
     if kernel is None:
         raise NeedsKernel(
             "The %gpu_… magics need the kernel of a notebook (JupyterLab, Notebook, VS Code, nbclient). This is "
-            "plain IPython: its cells run in this process and nowhere else. %%track, %runs and %compare work.",
+            "plain IPython: cells run in this process and nowhere else. %%track, %runs and %compare work.",
             "jupyter lab",
         )
     from kernel_magics.magics.provision_session import GpuSession

@@ -9,6 +9,7 @@ from typing import Any, List, Mapping, Optional, Sequence
 
 from gpu_provisioner import provisioner
 from gpu_provisioner.catalog import Catalog
+from gpu_provisioner.config import configuration_path, load_targets
 from gpu_provisioner.errors import ProvisionError
 from gpu_provisioner.gpus import matches, parse
 from gpu_provisioner.holder import Holder
@@ -56,7 +57,7 @@ class GpuSession:
         """``%gpu_provision``."""
         requests = [parse(spec) for spec in specs]
         targets = self._targets(target)
-        progress = self._progress(" or ".join(specs))
+        progress = self._progress("%gpu_provision " + " --or ".join(specs))
         if not new:
             fitting = [lease for lease in self._mine() if _fits(lease, requests, name, target)]
             if fitting:
@@ -64,25 +65,18 @@ class GpuSession:
                 return
         former = self._lease if self._is_bridged() else None
         lease = self._rent(requests, targets, name, progress)
-        if former is not None:
-            self.let_go()
         try:
             self._join(lease, progress)
         except BaseException:
             provisioner.release(lease, self._data_dir, "a failed start")
             raise
         if former is not None:
-            print(
-                f"{former.name!r} goes on without this notebook and is still yours: %gpu_release {former.name}"
-            )
+            print(f"{former.name!r} goes on there and is still yours: %gpu_release {former.name}")
 
-    def attach(self, name: Optional[str], *, take: bool) -> None:
+    def attach(self, name: Optional[str]) -> None:
         """``%gpu_attach``."""
         lease = self._find(name, "%gpu_attach")
-        progress = self._progress(lease.name)
-        if take:
-            progress.step("Asking its holder to let go.")
-        self._come_back(lease, progress)
+        self._come_back(lease, self._progress(f"%gpu_attach {lease.name}"))
 
     def release(self, name: Optional[str]) -> None:
         """``%gpu_release``."""
@@ -94,9 +88,8 @@ class GpuSession:
         else:
             provisioner.release(lease, self._data_dir, "the user")
             after = ""
-        print(
-            f"Released {lease.name!r} after {_duration(time.time() - lease.created)}{_cost(lease)}. {after}".strip()
-        )
+        held = _duration(time.time() - lease.created)
+        print(f"Released {lease.name!r} after {held}{_cost(lease)}. {after}".strip())
 
     def restart(self) -> None:
         """``%gpu_restart``."""
@@ -166,11 +159,13 @@ class GpuSession:
         )
         bridge.set_facts(facts.of_request)
         try:
-            welcome = bridge.start(_READY_LIMIT_S)
+            welcome = bridge.connect(_READY_LIMIT_S)
         except BaseException:
             progress.failed()
             bridge.detach()
             raise
+        self.let_go()
+        bridge.install()
         self._bridge, self._lease = bridge, lease
         verified = f" GPU verified: {', '.join(gpu.name for gpu in lease.gpus)}." if lease.gpus else ""
         python = f"Python {welcome.machine.get('python')} on {welcome.machine.get('host')}"
@@ -181,7 +176,6 @@ class GpuSession:
         if self._is_bridged() and self._lease is not None and self._lease.id == lease.id:
             progress.ready(f"Cells of this notebook run on {lease.name!r} already (another one: --new).")
             return
-        self.let_go()
         progress.step(f"{lease.name!r} is yours already; nothing new is rented.")
         self._join(lease, progress)
 
@@ -210,13 +204,21 @@ class GpuSession:
         raise UsageMistake(f"{what}; yours are: {names}.", f"{magic} {live[0].name}")
 
     def _targets(self, only: Optional[str]) -> List[Target]:
-        return [Target("local", "local")]
+        targets = load_targets()
+        chosen = [target for target in targets if only in (None, target.name)]
+        if not chosen:
+            names = ", ".join(target.name for target in targets)
+            raise UsageMistake(
+                f"No target is called {only!r}; there are: {names}. Nothing was rented.",
+                f"--on {targets[0].name}, or a table [targets.{only}] in {configuration_path(self._environ)}",
+            )
+        return chosen
 
     def _is_bridged(self) -> bool:
         return self._bridge is not None and self._bridge.ended is None
 
     def _progress(self, title: str) -> Progress:
-        return Progress(self._publish, f"%gpu_provision {title}")
+        return Progress(self._publish, title)
 
     def _publish(self, data: Mapping[str, Any], **more: Any) -> None:
         self._local.shell.display_pub.publish(dict(data), **more)
