@@ -112,8 +112,9 @@ def _throughput(quick: bool) -> list[dict[str, Any]]:
         tracked = km.init(project="bench", capture={"packages": False, "diff": False})
         data = {f"m{index}": 0.5 for index in range(width)}
         tracked.log(data)
-        rates = []
+        rates, bare_rates = [], []
         for _ in range(_ROUNDS):
+            bare_rates.append(_bare_rate(width, calls))
             began = time.perf_counter()
             for _ in range(calls):
                 tracked.log(data)
@@ -124,12 +125,26 @@ def _throughput(quick: bool) -> list[dict[str, Any]]:
         ours = [frame for frame in frames if frame.end - frame.offset == 31 + 8 * width]
         assert len(ours) == _ROUNDS * calls + 1, "points were lost"
         median = round(sorted(rates)[_ROUNDS // 2])
-        results.append(_result(f"points/s, {width} a call", max(rates), "points/s", least, median=median))
+        more = {"median": median, "yardstick": round(max(bare_rates))}
+        results.append(_result(f"points/s, {width} a call", max(rates), "points/s", least, **more))
         if most_bytes is not None:
             size = sum(frame.end - frame.offset for frame in ours) / len(ours) / width
             results.append(_result(f"journal, {width} a call", size, "B/point", most_bytes))
         path.unlink()
     return results
+
+
+def _bare_rate(width: int, calls: int) -> float:
+    """Points a second of a bare pack, checksum and write of ``width`` values."""
+    pack, now, write = struct.Struct(f"<2sIBIqd{width}d").pack, time.time, os.write
+    values = [0.5] * width
+    with tempfile.TemporaryFile(buffering=0) as file:
+        descriptor = file.fileno()
+        began = time.perf_counter()
+        for index in range(calls):
+            body = pack(b"\xd6\x9c", 20 + 8 * width, 7, 0, index, now(), *values)
+            write(descriptor, body + zlib.crc32(body).to_bytes(4, "little"))
+        return calls * width / (time.perf_counter() - began)
 
 
 def _finish(quick: bool) -> list[dict[str, Any]]:
