@@ -87,7 +87,7 @@ def merge(parts: Sequence[Buckets], exponent: int) -> Buckets:
 
     Each part must have been made with an exponent of at most ``exponent``.
     """
-    records = np.concatenate(parts) if parts else empty()
+    records = _joined(parts)
     if len(records) < 2:
         return records
     keys = cells(records["x_first"], exponent)
@@ -102,6 +102,11 @@ def merge(parts: Sequence[Buckets], exponent: int) -> Buckets:
     by_last = np.lexsort((records["x_last"], with_value, keys))
     starts = _starts(keys[by_first])
     return _combine(records[by_first], records[by_first], records[by_last], starts)
+
+
+def _joined(parts: Sequence[Buckets]) -> Buckets:
+    """``numpy.concatenate``, which for records compares their types pair by pair."""
+    return parts[0] if len(parts) == 1 else np.frombuffer(b"".join(parts), BUCKET)
 
 
 def coarsen(parts: Sequence[Buckets], finest: int, most: int) -> tuple[int, Buckets]:
