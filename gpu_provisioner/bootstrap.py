@@ -95,7 +95,11 @@ def open_carrier(
     handle = lease.handle
     payload = build_payload(os.environ)
     python = str(handle.get("python") or "python3")
-    carrier = Carrier(provider.carrier_argv(lease, [python, "-I", "-S", "-c", STUB]))
+    argv = provider.carrier_argv(lease, [python, "-I", "-S", "-c", STUB])
+    try:
+        carrier = Carrier(argv)
+    except OSError as error:
+        raise BootstrapError(f"{argv[0]} cannot be run here: {error.strerror}.") from None
     header = {
         "mode": "launch" if launch else "attach",
         "lease": lease.id,

@@ -1,0 +1,177 @@
+"""A kernel behind agent and Link: start, round trip, throughput; each beside a plain kernel in the same run.
+
+Measured up to the holder: what the notebook's bridge adds on top is measured with the bridge.
+
+    python tests/benchmarks/bench_link.py [--quick] [--json FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from tests.gpu_provisioner.front import Front, Lab, Place  # noqa: E402 - found by the path above
+
+_PRINT_BYTES = 100_000_000
+_WARM_UP = 5
+_AT_LEAST = ("MB/s", "messages/s")
+
+
+def run(quick: bool) -> list[dict[str, Any]]:
+    """All measurements, each ``{name, value, unit, budget, within, yardstick}``; the yardstick is a plain kernel."""
+    with _lab() as lab:
+        return [*_start(lab, 2 if quick else 5), *_running(lab, quick)]
+
+
+@contextlib.contextmanager
+def _lab() -> Iterator[Lab]:
+    """A lab in folders of its own."""
+    root = Path(tempfile.mkdtemp(prefix="tsb-", dir="/tmp"))
+    (root / "run").mkdir()
+    own = {
+        "XDG_CACHE_HOME": root / "cache",
+        "XDG_RUNTIME_DIR": root / "run",
+        "TRACKSIDE_DIR": root / "data",
+        "IPYTHONDIR": root / "ipython",
+    }
+    before = {name: os.environ.get(name) for name in own}
+    os.environ.update({name: str(path) for name, path in own.items()})
+    lab = Lab(Place(root, "bench"))
+    try:
+        yield lab
+    finally:
+        for front in lab.fronts:
+            front.holder.release("the benchmark")
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
+        shutil.rmtree(root, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _plain() -> Iterator[Any]:
+    """A client of a plain kernel, as Jupyter starts it."""
+    from jupyter_client.manager import KernelManager
+
+    manager = KernelManager(transport="ipc")
+    manager.start_kernel()
+    client = manager.client()
+    client.start_channels()
+    try:
+        client.wait_for_ready(60)
+        yield client
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+
+
+def _start(lab: Lab, times: int) -> list[dict[str, Any]]:
+    """From nothing to a cell that has run."""
+    ours, plain = [], []
+    for _ in range(times):
+        begun = time.perf_counter()
+        front = lab.kernel()
+        front.execute("pass")
+        ours.append(time.perf_counter() - begun)
+        front.holder.release("the benchmark")
+        begun = time.perf_counter()
+        with _plain() as client:
+            client.execute_interactive("pass", timeout=60)
+            plain.append(time.perf_counter() - begun)
+    return [_result("provision cpu to first cell done", min(ours), "s", 2.0, min(plain))]
+
+
+def _running(lab: Lab, quick: bool) -> list[dict[str, Any]]:
+    front = lab.kernel()
+    with _plain() as client:
+        ours, plain = _round_trips(front, client, 50 if quick else 300)
+        added = 1000 * (statistics.median(ours) - statistics.median(plain))
+        trip = _result("round trip of pass, added, p50", added, "ms", 8.0, 1000 * statistics.median(plain))
+        megabytes = _PRINT_BYTES / 1e6
+        output = _rates(front, client, f"print('y' * {_PRINT_BYTES})", megabytes, 1 if quick else 3)
+        lines = _rates(
+            front, client, "for i in range(100000): print('line', i, 'x' * 80)", 9.6, 1 if quick else 3
+        )
+        # A plain kernel drops what its client does not fetch in time, so this is not much at once.
+        count = 500
+        code = (
+            "from IPython.display import publish_display_data as p\n"
+            f"for i in range({count}): p({{'application/x': {{'i': i, 'p': 'x' * 200}}}})"
+        )
+        displays = _rates(front, client, code, count, 4 if quick else 12)
+    return [
+        trip,
+        _result("output, one message of 100 MB", output[0], "MB/s", 30.0, output[1]),
+        _result("output, 100,000 printed lines", lines[0], "MB/s", 5.0, lines[1]),
+        _result("small displays", displays[0], "messages/s", 2000.0, displays[1]),
+    ]
+
+
+def _round_trips(front: Front, client: Any, times: int) -> tuple[list[float], list[float]]:
+    """Seconds for a ``pass``, ours and plain by turns."""
+    ours: list[float] = []
+    plain: list[float] = []
+    for number in range(times + _WARM_UP):
+        # Counting on, as a notebook does: a number that comes again would begin a new history session.
+        ours.append(_seconds(lambda count=number + 1: front.execute("pass", count)))  # type: ignore[misc]
+        plain.append(_seconds(lambda: client.execute_interactive("pass", timeout=60)))
+    return ours[_WARM_UP:], plain[_WARM_UP:]
+
+
+def _rates(front: Front, client: Any, code: str, amount: float, times: int) -> tuple[float, float]:
+    """Best of ``amount`` a second, ours and plain."""
+    ours = min(_seconds(lambda: front.execute(code, timeout=300)) for _ in range(times))
+    ignore: Callable[[Any], None] = lambda message: None  # noqa: E731
+    plain = min(
+        _seconds(lambda: client.execute_interactive(code, timeout=300, output_hook=ignore))
+        for _ in range(times)
+    )
+    return amount / ours, amount / plain
+
+
+def _seconds(act: Callable[[], Any]) -> float:
+    begun = time.perf_counter()
+    act()
+    return time.perf_counter() - begun
+
+
+def _result(name: str, value: float, unit: str, budget: float, yardstick: float) -> dict[str, Any]:
+    within = value >= budget if unit in _AT_LEAST else value <= budget
+    return {
+        "name": name,
+        "value": round(value, 3),
+        "unit": unit,
+        "budget": budget,
+        "within": within,
+        "yardstick": {"plain kernel": round(yardstick, 3)},
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    results = run(arguments.quick)
+    for each in results:
+        print(
+            f"{each['name']:40} {each['value']:>10} {each['unit']:12} budget {each['budget']:>8} {each['yardstick']}"
+        )
+    if arguments.json:
+        arguments.json.write_text(json.dumps(results, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""The far side on Python 3.9 with ipykernel 6.31, the oldest there may be."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.gpu_provisioner.front import Lab, Place
+
+_PLACES = (Path.home() / ".pyenv" / "versions").glob("3.9.*/bin/python")
+
+
+@pytest.fixture(scope="session")
+def python39(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An interpreter 3.9 with ipykernel 6.31: ``$TRACKSIDE_PYTHON39``, or a venv made for this session."""
+    if os.environ.get("TRACKSIDE_PYTHON39"):
+        return os.environ["TRACKSIDE_PYTHON39"]
+    found = next((str(path) for path in _PLACES), None) or shutil.which("python3.9")
+    if found is None:
+        pytest.skip("NOT TESTED: there is no Python 3.9 on this machine (pyenv install 3.9)")
+    venv = tmp_path_factory.mktemp("python39") / "venv"
+    subprocess.run([found, "-m", "venv", str(venv)], check=True)
+    python = str(venv / "bin" / "python")
+    done = subprocess.run(
+        [python, "-m", "pip", "install", "-q", "ipykernel==6.31.0"], capture_output=True, text=True
+    )
+    if done.returncode:
+        pytest.skip(f"NOT TESTED: ipykernel 6.31 cannot be installed: {done.stderr.strip()[-200:]}")
+    return python
+
+
+def test_cells_input_interrupt_and_death(lab: Lab, python39: str) -> None:
+    front = lab.kernel(python=python39)
+    cell = front.execute("import sys, ipykernel; print(sys.version_info[:2], ipykernel.__version__)", count=5)
+    assert "(3, 9) 6.31" in cell.text and cell.reply is not None and cell.reply["execution_count"] == 5
+    asked = front.begin("print(input('? '))", 6)
+    front.wait(lambda: front.questions, "a question")
+    front.send(3, "input_reply", {"value": "yes", "status": "ok"})
+    assert "yes" in front.finish(asked).text
+    running = front.begin("import time\nprint('up', flush=True)\nwhile True: time.sleep(0.1)", 7)
+    front.wait(lambda: running in front.cells and "up" in front.cells[running].text, "the cell runs")
+    front.holder.command("interrupt")
+    reply = front.finish(running).reply
+    assert reply is not None and reply["ename"] == "KeyboardInterrupt"
+    front.begin("import ctypes; ctypes.string_at(0)", 8)
+    assert front.wait_event("kernel-died")["signal"] == signal.SIGSEGV
+    assert "alive" in front.execute("print('alive')", 9).text
+
+
+def test_nothing_is_lost_when_iopub_is_flooded(lab: Lab, python39: str) -> None:
+    front = lab.kernel(python=python39)
+    cell = front.execute(
+        "from IPython.display import publish_display_data\n"
+        "for i in range(5000): publish_display_data({'x/y': {'i': i}})"
+    )
+    assert [content["data"]["x/y"]["i"] for kind, content in cell.outputs if kind == "display_data"] == list(
+        range(5000)
+    )
+
+
+def test_a_tracked_run_comes_home_and_control_requests_are_answered(
+    lab: Lab, python39: str, place: Place
+) -> None:
+    front = lab.kernel(python=python39)
+    cell = front.execute(
+        "import kernel_magics as km\nrun = km.init(project='p')\nfor i in range(100): run.log({'loss': i})\n"
+        "run.finish()\nprint('id', run.id)"
+    )
+    run_id = cell.text.split("id ")[1].split()[0]
+    journals = list((place.data / "runs" / run_id).glob("*.journal"))
+    assert journals and journals[0].read_bytes()[:4] == b"\x89TSJ"
+    asked = front.send(2, "kernel_info_request", {})
+    front.wait(lambda: asked in front.cells and front.cells[asked].reply is not None, "control answers")
+
+
+def test_release_leaves_nothing(lab: Lab, python39: str, place: Place) -> None:
+    front = lab.kernel(python=python39)
+    front.holder.release("me")
+    assert front.states[-1] == "released"
+    assert list(place.agents.iterdir()) == []
