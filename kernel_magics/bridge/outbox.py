@@ -52,6 +52,11 @@ class Outbox:
         self._catching_up = False
         self._until = 0.0
 
+    @property
+    def is_catching_up(self) -> bool:
+        """Whether messages are being paced."""
+        return self._catching_up
+
     def send(self, batch: Sequence[Outgoing]) -> None:
         """Send messages, now or after what already waits."""
         with self._lock:

@@ -132,8 +132,8 @@ def make_session(shell: Any) -> Any:
     kernel = getattr(shell, "kernel", None)
     if kernel is None:
         raise NeedsKernel(
-            "The %gpu_… magics need the kernel of a notebook (JupyterLab, Notebook, VS Code, nbclient). This is "
-            "plain IPython: cells run in this process and nowhere else. %%track, %runs and %compare work.",
+            "The %gpu_… magics need the kernel of a notebook (JupyterLab, Notebook, VS Code, nbclient). This "
+            "is plain IPython: cells run in this process and nowhere else. %%track, %runs and %compare work.",
             "jupyter lab",
         )
     from kernel_magics.magics.provision_session import GpuSession

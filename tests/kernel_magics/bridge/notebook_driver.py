@@ -200,9 +200,8 @@ class Notebook:
         while not until():
             left = deadline - time.monotonic()
             if left <= 0:
-                raise AssertionError(
-                    f"not within {timeout:.0f} s; so far: {cell.all_text[-2000:] if cell else self.stray[-5:]}"
-                )
+                so_far = cell.all_text[-2000:] if cell else self.stray[-5:]
+                raise AssertionError(f"not within {timeout:.0f} s; so far: {so_far}")
             for socket, _ in poller.poll(min(left, 0.2) * 1000):
                 while socket.poll(0):
                     _, message = self.client.session.recv(socket, mode=0)

@@ -1,4 +1,4 @@
-"""Trap 11: which cells stay here, found by parsing IPython's syntax and not by looking at the first letters."""
+"""Trap 11: which cells stay here, found by parsing IPython's syntax and not by the first letters."""
 
 from __future__ import annotations
 

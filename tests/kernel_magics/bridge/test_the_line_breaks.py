@@ -39,7 +39,7 @@ def test_twenty_broken_lines_during_one_cell(bridged: Notebook, tmp_path: Path) 
         "    time.sleep(0.01)\n"
         "step"
     )
-    broken, at = 0, 0
+    broken, next_break = 0, [0]
 
     def shown() -> int:
         return len(cell.of_type("display_data"))
@@ -48,8 +48,8 @@ def test_twenty_broken_lines_during_one_cell(bridged: Notebook, tmp_path: Path) 
         return f"answer {re.sub(r'[^0-9]', '', prompt['prompt'])}"
 
     while broken < 20 and not cell.done:
-        bridged.pump(lambda: shown() > at or cell.done, 60, cell, answer)
-        at = shown() + steps // 30
+        bridged.pump(lambda: shown() > next_break[0] or cell.done, 60, cell, answer)
+        next_break[0] = shown() + steps // 30
         break_line(bridged)
         broken += 1
     bridged.pump(lambda: cell.done, 120, cell, answer)
@@ -68,7 +68,8 @@ def test_twenty_broken_lines_during_one_cell(bridged: Notebook, tmp_path: Path) 
 def test_comm_buffers_going_up_survive_broken_lines(bridged: Notebook) -> None:
     bridged.must(
         "from comm import create_comm\nimport hashlib\ngot = []\ncomm = create_comm(target_name='up')\n"
-        "comm.on_msg(lambda m: got.append((m['content']['data'], hashlib.sha1(m['buffers'][0]).hexdigest()[:6])))"
+        "digest = lambda m: hashlib.sha1(m['buffers'][0]).hexdigest()[:6]\n"
+        "comm.on_msg(lambda m: got.append((m['content']['data'], digest(m))))"
     )
     (opened,) = [cell for cell in bridged.cells.values() if cell.of_type("comm_open")]
     comm_id = opened.of_type("comm_open")[0]["content"]["comm_id"]
@@ -122,7 +123,7 @@ def test_a_broken_line_is_said_and_unsaid(bridged: Notebook, flag: Path) -> None
 
 
 def test_questions_are_answered_from_here_while_the_line_is_down(bridged: Notebook) -> None:
-    """Control and the main shell take one message at a time: a question that waited would hold up the rest."""
+    """Control and the main shell take one message at a time: a question that waits holds up the rest."""
     agent = psutil.Process(bridged.value("__import__('os').getpid()")).parent()
     status = "%gpu_status"
     agent.suspend()

@@ -35,7 +35,12 @@ def target(comm, message):
 get_comm_manager().register_target("front.end", target)
 """
 
-WAIT = "import os, time\nuntil = time.time() + 60\nwhile not os.path.exists({path!r}) and time.time() < until:\n    {nap}\n"
+WAIT = """
+import os, time
+until = time.time() + 60
+while not os.path.exists({path!r}) and time.time() < until:
+    {nap}
+"""
 
 
 def open_comm(notebook: Notebook) -> str:
@@ -134,7 +139,8 @@ def test_cells_run_on_a_subshell_too(bridged: Notebook, flag: Path) -> None:
     running = bridged.execute(WAIT.format(path=str(flag), nap="time.sleep(0.02)"))
     bridged.pump(lambda: "busy" in running.states)
     beside = bridged.execute(
-        f"import threading\nprint(threading.current_thread() is threading.main_thread())\n__import__('pathlib').Path({str(flag)!r}).touch()",
+        "import pathlib, threading\nprint(threading.current_thread() is threading.main_thread())\n"
+        f"pathlib.Path({str(flag)!r}).touch()",
         subshell_id=subshell,
     )
     bridged.pump(lambda: running.done and beside.done, timeout=40)
