@@ -107,7 +107,7 @@ class KernelDeaths:
 
 def _pid(manager: Any) -> int | None:
     """The process of a local kernel; ``None`` for a kernel that is not this machine's."""
-    pid = getattr(manager.provisioner, "pid", None)
+    pid = getattr(getattr(manager, "provisioner", None), "pid", None)
     return pid if isinstance(pid, int) else None
 
 

@@ -15,13 +15,15 @@ from typing import Any
 LIGHT_FACTS = ("notebook", "host", "lease")
 """The facts of a run that listings and the feed carry; the others can be large (a diff, the packages)."""
 
+_STRICT = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
+
 
 def dumps(value: object) -> str:
     """``value`` as strict JSON; floats that JSON cannot spell become "NaN", "Infinity", "-Infinity"."""
     try:
-        return json.dumps(value, allow_nan=False, separators=(",", ":"))
+        return _STRICT.encode(value)
     except ValueError:
-        return json.dumps(_spelled(value), allow_nan=False, separators=(",", ":"))
+        return _STRICT.encode(_spelled(value))
 
 
 def array(items: Iterable[object]) -> str:

@@ -23,7 +23,7 @@ class StoreReaders:
         threads: how many questions can be under way at once; more of them queue.
     """
 
-    def __init__(self, data_dir: Path, threads: int = 4) -> None:
+    def __init__(self, data_dir: Path, threads: int = 3) -> None:
         self._data_dir = data_dir
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="trackside-read")
         self._own = threading.local()
