@@ -18,7 +18,8 @@ from .palette import LineStyle, line_styles
 from .table import run_labels
 
 if TYPE_CHECKING:
-    from kernel_magics.store import Store, Window
+    from kernel_magics.store.model import Window
+    from kernel_magics.store.store import Store
 
 AXIS_LABELS = {"step": "step", "relative": "time since the run's start", "time": "time"}
 FEW = 80

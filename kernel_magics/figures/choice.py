@@ -13,7 +13,7 @@ from kernel_magics.model import RunInfo
 from . import words
 
 if TYPE_CHECKING:
-    from kernel_magics.store import Store
+    from kernel_magics.store.store import Store
 
 LAST = 5
 """Runs that are compared when nobody says which."""

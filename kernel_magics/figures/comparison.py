@@ -12,7 +12,7 @@ from .page import comparison_page
 from .table import comparison_table
 
 if TYPE_CHECKING:
-    from kernel_magics.store import Store
+    from kernel_magics.store.store import Store
 
 _TALLEST = 1400
 """Pixels; what is longer scrolls within its frame."""

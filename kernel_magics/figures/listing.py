@@ -14,7 +14,7 @@ from .palette import LIGHT, preferred_slot
 from .table import columns_of_text
 
 if TYPE_CHECKING:
-    from kernel_magics.store import Store
+    from kernel_magics.store.store import Store
 
 MOST_METRICS = 4
 MOST_KEYS = 5

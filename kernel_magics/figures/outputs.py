@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from kernel_magics.store import CellRecord
+from kernel_magics.store.model import CellRecord
 
 LONGEST_TEXT = 40_000
 """Characters of one text that a page shows: its beginning and its end."""

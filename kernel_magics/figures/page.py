@@ -19,7 +19,7 @@ from .palette import LineStyle, line_styles
 from .table import comparison_table, run_labels
 
 if TYPE_CHECKING:
-    from kernel_magics.store import Store
+    from kernel_magics.store.store import Store
 
 
 def write_html(store: Store, run_ids: Sequence[str], path: str | os.PathLike[str], x: str = "step") -> Path:

@@ -15,7 +15,8 @@ from . import words
 from .palette import LineStyle, line_styles
 
 if TYPE_CHECKING:
-    from kernel_magics.store import MetricSummary, Store
+    from kernel_magics.store.model import MetricSummary
+    from kernel_magics.store.store import Store
 
 MARK = "≠"
 _ABSENT = object()

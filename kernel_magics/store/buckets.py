@@ -106,7 +106,7 @@ def merge(parts: Sequence[Buckets], exponent: int) -> Buckets:
 
 def _joined(parts: Sequence[Buckets]) -> Buckets:
     """``numpy.concatenate``, which for records compares their types pair by pair."""
-    return parts[0] if len(parts) == 1 else np.frombuffer(b"".join(parts), BUCKET)
+    return parts[0] if len(parts) == 1 else np.frombuffer(b"".join(part.data for part in parts), BUCKET)
 
 
 def coarsen(parts: Sequence[Buckets], finest: int, most: int) -> tuple[int, Buckets]:
