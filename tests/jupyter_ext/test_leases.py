@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,7 @@ async def test_leases_are_listed_newest_first_without_their_handle(ask: Ask, dat
 async def test_a_lease_is_pushed_when_it_comes_and_when_it_changes(listen: Ask, data_dir: Path) -> None:
     browser = await listen()
     book = LeaseBook(data_dir)
-    book.save(a_lease(state=LeaseState.PLANNED))
+    book.save(a_lease(state=LeaseState.PLANNED, created=time.time()))
 
     def shows(state: str) -> Callable[[dict[str, Any]], bool]:
         return lambda message: (
