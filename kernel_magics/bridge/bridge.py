@@ -184,12 +184,15 @@ class Bridge:
         if kind == "kernel-died":
             self._subshells.forget_all()
             self._comms.close_all()
-            self._pending.fail(_obituary(event, self.machine), event.get("epoch"))
+            obituary = _obituary(event, self.machine)
+            if not self._cells.notices.cell_runs and str(event.get("reason", "")).startswith("killed"):
+                self._cells.notices.say(obituary)
+            self._pending.fail(obituary, event.get("epoch"))
             self._died.set()
         elif kind == "kernel-started":
             self._ask_who_it_is()
             self._restarted.set()
-        elif kind == "stopping":
+        elif kind == "stopping" and self.ended is None:
             by = event.get("by") or "the agent"
             self._cells.notices.say(f"{self.machine} was released by {by}. Cells run here again.")
             self._end(f"It was released by {by}.")

@@ -7,7 +7,7 @@ import html
 import threading
 import time
 import uuid
-from typing import Any, Iterator, List, Mapping, Optional
+from typing import Any, Dict, Iterator, List, Mapping, Optional
 
 from kernel_magics.bridge.ipykernel_names import LocalKernel
 
@@ -25,6 +25,7 @@ class Notices:
         self._running: List[Mapping[str, Any]] = []
         self._timer: Optional[threading.Timer] = None
         self._shown: Optional[str] = None
+        self._unsaid: List[str] = []
         self.machine = ""
 
     @contextlib.contextmanager
@@ -32,6 +33,7 @@ class Notices:
         """While the cell of ``request`` runs, notices go into its output."""
         with self._lock:
             self._running.append(request)
+        self._say_unsaid()
         try:
             yield
         finally:
@@ -56,9 +58,35 @@ class Notices:
         if shown is not None:
             self._publish("update_display_data", "", shown)
 
+    @property
+    def cell_runs(self) -> bool:
+        """Whether a cell runs there whose output a notice can go to."""
+        return bool(self._running)
+
     def say(self, text: str) -> None:
-        """A notice that stays."""
-        self._publish("display_data", text, uuid.uuid4().hex)
+        """A notice that stays: in the running cell, else in the next one. Callable from any thread."""
+        with self._lock:
+            self._unsaid.append(text)
+            events = self._kernel.shell.events
+            if not self._running and self._before_local_cell not in events.callbacks["pre_run_cell"]:
+                events.register("pre_run_cell", self._before_local_cell)
+        if self.cell_runs:
+            self._say_unsaid()
+
+    def _before_local_cell(self, _info: Any) -> None:
+        """IPython's hook: a cell is about to run here."""
+        self._kernel.shell.events.unregister("pre_run_cell", self._before_local_cell)
+        for text in self._take_unsaid():
+            self._kernel.shell.display_pub.publish(_data(text))
+
+    def _say_unsaid(self) -> None:
+        for text in self._take_unsaid():
+            self._publish("display_data", text, uuid.uuid4().hex)
+
+    def _take_unsaid(self) -> List[str]:
+        with self._lock:
+            unsaid, self._unsaid = self._unsaid, []
+        return unsaid
 
     def _show_down(self, since: time.struct_time) -> None:
         with self._lock:
@@ -77,10 +105,14 @@ class Notices:
         parent = self._running[-1] if self._running else None
         if parent is None and msg_type == "display_data":
             return
-        markup = f"<div style='opacity:0.7'>{html.escape(text)}</div>" if text else ""
         content = {
-            "data": {"text/plain": text, "text/html": markup},
+            "data": _data(text),
             "metadata": {},
             "transient": {"display_id": display_id},
         }
         self._kernel.publish(msg_type, content, parent)
+
+
+def _data(text: str) -> Dict[str, str]:
+    markup = f"<div style='opacity:0.7'>{html.escape(text)}</div>" if text else ""
+    return {"text/plain": text, "text/html": markup}

@@ -5,11 +5,25 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 from tests.kernel_magics.bridge.notebook_driver import Notebook, no_orphans, release_all
+
+OTHER_IPYKERNEL = os.environ.get("TRACKSIDE_TEST_IPYKERNEL", "")
+"""A folder with another version of ipykernel (``pip install --target``) to run these tests with."""
+
+
+def _ipykernel_version() -> tuple[int, ...]:
+    """Of the notebooks these tests open."""
+    found = list(Path(OTHER_IPYKERNEL).glob("ipykernel-*.dist-info")) if OTHER_IPYKERNEL else []
+    text = found[0].name.split("-")[1] if found else version("ipykernel")
+    return tuple(int(part) for part in text.removesuffix(".dist").split(".")[:2])
+
+
+IPYKERNEL = _ipykernel_version()
 
 
 @pytest.fixture
@@ -28,9 +42,8 @@ def own_environment(root: Path) -> dict[str, str]:
     }
     for name in ("home", "work", "config"):
         (root / name).mkdir()
-    other_ipykernel = os.environ.get("TRACKSIDE_TEST_IPYKERNEL")
-    if other_ipykernel:  # a folder with another version, to run these tests with
-        kept["PYTHONPATH"] = other_ipykernel
+    if OTHER_IPYKERNEL:
+        kept["PYTHONPATH"] = OTHER_IPYKERNEL
     return {
         **kept,
         "HOME": str(root / "home"),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.kernel_magics.bridge.conftest import IPYKERNEL
 from tests.kernel_magics.bridge.notebook_driver import Cell, Notebook
 
 OPEN = """
@@ -99,6 +100,7 @@ def finish(notebook: Notebook, cell: Cell) -> Cell:
     return cell
 
 
+@pytest.mark.skipif(IPYKERNEL < (7, 0), reason="no subshells before ipykernel 7")
 def test_a_comm_on_a_subshell_is_served_while_a_cell_runs(bridged: Notebook, flag: Path) -> None:
     """Trap 1: JupyterLab sends comms on a subshell of their own; it is mapped at its first use.
 
@@ -117,6 +119,7 @@ def test_a_comm_on_a_subshell_is_served_while_a_cell_runs(bridged: Notebook, fla
     assert "touch" in running.text()
 
 
+@pytest.mark.skipif(IPYKERNEL < (7, 4), reason="comms wait for an async cell before ipykernel 7.4")
 def test_a_comm_during_an_async_cell_holds_nothing_up(bridged: Notebook, flag: Path) -> None:
     """Trap 1: ipykernel 7.4 publishes no status for such a comm, so its idle is not awaited without limit."""
     comm_id = open_comm(bridged)
@@ -133,6 +136,7 @@ def test_a_comm_during_an_async_cell_holds_nothing_up(bridged: Notebook, flag: P
     assert bridged.must("1 + 1").result == "2"
 
 
+@pytest.mark.skipif(IPYKERNEL < (7, 0), reason="no subshells before ipykernel 7")
 def test_cells_run_on_a_subshell_too(bridged: Notebook, flag: Path) -> None:
     """Trap 1: a cell on a subshell runs beside the main one, there as well."""
     subshell = create_subshell(bridged)

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from tests.kernel_magics.bridge.conftest import OpenNotebook
-from tests.kernel_magics.bridge.notebook_driver import Notebook, wait_until
+from tests.kernel_magics.bridge.notebook_driver import Notebook, release_all, wait_until
 
 SLEEP_LONG = "import time\nprint('begun', flush=True)\nfor _ in range(1200): time.sleep(0.05)"
 
@@ -219,14 +219,33 @@ def test_a_dead_agent_ends_the_cell_and_cells_run_here_again(bridged: Notebook) 
 
 def test_release_from_elsewhere_gives_the_cells_back(bridged: Notebook, tmp_path: Path) -> None:
     """The panel stops the machine while a cell runs."""
-    from tests.kernel_magics.bridge.notebook_driver import release_all
-
     cell = start_of(bridged)
     release_all(bridged.env)
     bridged.pump(lambda: cell.done, timeout=60)
     assert cell.reply["content"]["ename"] == "KernelLost"
     assert "released by the test" in cell.all_text
     assert remote_pid(bridged) == bridged.pid
+
+
+def test_a_release_between_cells_is_said_in_the_next_one(bridged: Notebook) -> None:
+    """Cells run here again, and the first of them says so."""
+    bridged.must("1")
+    release_all(bridged.env)
+    wait_until(lambda: remote_pid(bridged) == bridged.pid, what="cells run here again")
+    said = [cell for cell in bridged.cells.values() if "was released by the test" in cell.all_text]
+    assert len(said) == 1
+    assert "Cells run here again" in said[0].all_text
+
+
+def test_a_death_between_cells_is_said_in_the_next_one(bridged: Notebook) -> None:
+    pid = remote_pid(bridged)
+    os.kill(pid, signal.SIGKILL)
+    wait_until(
+        lambda: bridged.run("import os; print(os.getpid())").text().strip() not in ("", str(pid)),
+        what="a fresh kernel runs there",
+    )
+    said = [cell for cell in bridged.cells.values() if "SIGKILL" in cell.all_text]
+    assert len(said) == 1, "as an error of the cell that was too quick, or as a notice in the next"
 
 
 def test_release_gives_the_cells_back(bridged: Notebook) -> None:
