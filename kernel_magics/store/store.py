@@ -8,7 +8,6 @@ disposable: lost or damaged, it is built anew from the journals, and answers the
 from __future__ import annotations
 
 import json
-import math
 import os
 import sqlite3
 from collections.abc import Callable, Collection, Sequence
@@ -26,12 +25,11 @@ from kernel_magics.model import MetricInfo, RunInfo
 from . import queries
 from .encoding import IndexDamage, Points, joined
 from .index import Index
-from .model import X_KINDS, CellRecord, Changes, MetricSummary, Series, Window
+from .model import CellRecord, Changes, MetricSummary, Series, Window
 from .news import News
 from .records import read_artifacts, read_cells, read_events
 from .states import StateWatch
-from .streams import Stream
-from .windows import Span, as_window, common_exponent, read_points, window
+from .windows import check_query, read_points, windows_of_runs
 
 Answer = TypeVar("Answer")
 OPENING_S = 1.0
@@ -194,7 +192,7 @@ class Store:
             UnknownRun: there is no such run.
             UsageMistake: an argument makes no sense.
         """
-        _check_window(x, start, stop, width)
+        check_query(x, start, stop, width)
 
         def ask(sql: sqlite3.Connection) -> list[Window]:
             found = []
@@ -203,7 +201,7 @@ class Store:
                 streams = queries.metric_streams(sql, row, metric, source)
                 if streams:
                     found.append((run_id, queries.created(sql, row) if x == "relative" else 0.0, streams))
-            return _windows(sql, found, metric, (x, start, stop, width))
+            return windows_of_runs(sql, found, metric, (x, start, stop, width))
 
         return self._ask(ask, run_ids)
 
@@ -294,38 +292,3 @@ def _by_time(parts: list[Points]) -> Points:
     clocks = np.concatenate([np.maximum.accumulate(part.axis("time")) for part in parts])
     order = np.argsort(clocks, kind="stable")
     return Points(whole.step[order], whole.time[order], whole.value[order])
-
-
-def _check_window(x: str, start: float | None, stop: float | None, width: int) -> None:
-    if x not in X_KINDS:
-        raise UsageMistake(f"x is one of {', '.join(X_KINDS)}, not {x!r}.")
-    if width < 1:
-        raise UsageMistake("The width of a window is at least one pixel.")
-    given = [end for end in (start, stop) if end is not None]
-    if not all(math.isfinite(end) for end in given) or (len(given) == 2 and given[0] > given[1]):
-        raise UsageMistake(f"A window from {start} to {stop} makes no sense.")
-
-
-def _windows(
-    sql: sqlite3.Connection,
-    found: list[tuple[str, float, list[Stream]]],
-    metric: str,
-    query: tuple[str, float | None, float | None, int],
-) -> list[Window]:
-    """Windows of ``(run id, origin of its x, streams)``."""
-    x, start, stop, width = query
-    axis = "step" if x == "step" else "time"
-    bounds = []
-    for _run_id, origin, streams in found:
-        lows = [getattr(stream, f"{axis}_lo") for stream in streams if stream.n]
-        highs = [getattr(stream, f"{axis}_hi") for stream in streams if stream.n]
-        if lows:
-            low = min(lows) - origin if start is None else start
-            bounds.append((low, max(low, max(highs) - origin) if stop is None else stop))
-    exponent = common_exponent(bounds, width, axis)
-    windows = []
-    for run_id, origin, streams in found:
-        low = -math.inf if start is None else start + origin
-        span = Span(axis, low, math.inf if stop is None else stop + origin)
-        windows.append(as_window(run_id, metric, x, origin, window(sql, streams, span, exponent, width)))
-    return windows
