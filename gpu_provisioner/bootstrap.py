@@ -8,12 +8,13 @@ says begins with a magic word that was drawn for this very connection, so that a
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
 import struct
 import time
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
 from gpu_provisioner.carrier import Carrier
 from gpu_provisioner.errors import BootstrapError, LeaseError
@@ -123,7 +124,9 @@ def _handshake(
     content = json.dumps(header).encode()
     lines = StubLines(carrier, magic.encode(), deadline)
     try:
-        carrier.write_all(struct.pack("!I", len(content)) + content, deadline)
+        with contextlib.suppress(BrokenPipeError):
+            # It may have ended already; what it said on the way out is read below.
+            carrier.write_all(struct.pack("!I", len(content)) + content, deadline)
         while True:
             said = lines.next()
             if said.get("need") == "payload":
@@ -177,8 +180,3 @@ class StubLines:
         if heard:
             told.append(f"On stdout: {heard[:300]}")
         return "\n".join(told)
-
-
-def carrier_command(lease: Lease) -> Sequence[str]:
-    """The command line that would be run, for messages and tests."""
-    return provider_of_lease(lease).carrier_argv(lease, [str(lease.handle.get("python"))])

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
-import json
 import logging
-import os
-import socket
 import threading
 import time
 from dataclasses import dataclass, field
@@ -14,11 +10,11 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
 
 from gpu_provisioner import wire
-from gpu_provisioner.agent.places import private_folder, read_json, write_private
 from gpu_provisioner.arrivals import Arrivals
 from gpu_provisioner.bootstrap import open_carrier
-from gpu_provisioner.errors import BootstrapError, LeaseError
+from gpu_provisioner.errors import BootstrapError
 from gpu_provisioner.home import HomeJournal, home_folder
+from gpu_provisioner.lease_lock import lock_lease
 from gpu_provisioner.leases import LeaseBook
 from gpu_provisioner.link import Link
 from gpu_provisioner.model import Lease, LeaseState
@@ -90,7 +86,7 @@ class Holder:
         self._failure = ""
         self._lost_reason = ""
         self._released_by = ""
-        self._lock = _lock_lease(home_folder(self.data_dir, lease.id), lease)
+        self._lock = lock_lease(home_folder(self.data_dir, lease.id), lease)
         try:
             self._journal = HomeJournal(home_folder(self.data_dir, lease.id))
             self._arrivals = Arrivals(self.data_dir, self._journal.folder / "blobs")
@@ -317,58 +313,3 @@ class Holder:
 
 def _ignore(_: Any) -> None:
     pass
-
-
-class _Lock:
-    """The lease's lock, as long as it is open."""
-
-    def __init__(self, handle: int, owner: Path) -> None:
-        self._handle = handle
-        self._owner = owner
-        self._pid = os.getpid()
-        self.closed = False
-        # A forked child shares the lock and would keep it; its own descriptor is closed there.
-        os.register_at_fork(after_in_child=self._forget)
-
-    def close(self) -> None:
-        if not self.closed:
-            self.closed = True
-            self._owner.unlink(missing_ok=True)
-            os.close(self._handle)
-
-    def _forget(self) -> None:
-        if not self.closed:
-            self.closed = True
-            os.close(self._handle)
-
-
-def _lock_lease(folder: Path, lease: Lease) -> _Lock:
-    """Take the lease's lock, or say who has it."""
-    private_folder(folder)
-    handle = os.open(folder / "holder.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    owner = folder / "holder.json"
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        raise LeaseError(
-            f"The lease {lease.name!r} is held by {_describe(read_json(owner))}.",
-            "release it there, or close that notebook's kernel",
-        ) from None
-    me = {
-        "pid": os.getpid(),
-        "host": socket.gethostname(),
-        "notebook": os.environ.get("JPY_SESSION_NAME"),
-        "since": time.time(),
-    }
-    write_private(owner, json.dumps(me).encode())
-    return _Lock(handle, owner)
-
-
-def _describe(owner: Optional[Mapping[str, Any]]) -> str:
-    if not owner:
-        return "another process"
-    place = f" on {owner['host']}" if owner.get("host") != socket.gethostname() else ""
-    notebook = f" ({owner['notebook']})" if owner.get("notebook") else ""
-    since = time.strftime("%H:%M", time.localtime(owner.get("since", 0)))
-    return f"process {owner.get('pid')}{place}{notebook} since {since}"

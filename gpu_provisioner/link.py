@@ -17,6 +17,7 @@ from typing import Any, Callable, Dict, Mapping, Optional, Tuple
 from gpu_provisioner import wire
 from gpu_provisioner.bootstrap import AgentGone
 from gpu_provisioner.carrier import Carrier
+from gpu_provisioner.errand import Opener
 from gpu_provisioner.errors import ProvisionError
 from gpu_provisioner.home import HomeJournal
 
@@ -30,8 +31,6 @@ _ACK_S = 0.5
 _BACKOFF_SHARE, _BACKOFF_MIN_S, _BACKOFF_MAX_S = 0.1, 0.1, 30.0
 
 log = logging.getLogger("trackside.link")
-
-Opener = Callable[[], Tuple[Carrier, bytes]]
 
 
 class Link:
@@ -70,6 +69,7 @@ class Link:
         self._acked = journal.end
         self._acked_at = 0.0
         self._ack_now = False
+        self._listening = False
         self._heard_at = time.monotonic()
         self._pinged_at = 0.0
         self._silence_limit = _SILENCE_LIMIT_S
@@ -172,10 +172,12 @@ class Link:
             while True:
                 for tag, body in frames.feed(data):
                     welcome = self._on_frame(tag, body) or welcome
+                self._heard_at = time.monotonic()
+                self._listening = True
                 data = carrier.read()
+                self._listening = False
                 if not data:
                     return welcome
-                self._heard_at = time.monotonic()
                 self._silence_limit = _SILENCE_LIMIT_S
         except (OSError, TimeoutError, wire.WireError) as error:
             log.warning("the line is given up: %s", error)
@@ -247,14 +249,16 @@ class Link:
         looked = time.time()
         while not self._is_closed():
             with self._changed:
-                wanted = self._ready and (self._out or self._ack_now)
-                if not wanted:
+                if not (self._ready and (self._out or self._ack_now)):
                     self._changed.wait(self._nap())
                 now = time.time()
                 if abs(now - looked) > _JUMP_S + _TICK_S:
                     self._woke_up()
                 looked = now
-                self._acknowledge()
+                home = self._due_acknowledgement()
+            if home is not None:
+                self._acknowledge(home)
+            with self._changed:
                 self._ping()
                 self._flush()
                 carrier = self._carrier if self._out and self._ready else None
@@ -262,23 +266,33 @@ class Link:
                 carrier.wait_writable(_TICK_S)
 
     def _nap(self) -> float:
-        return 0.25 if self._ready and self._journal.end > self._acked else _TICK_S
+        return _ACK_S / 2 if self._ready and self._journal.end > self._acked else _TICK_S
 
-    def _acknowledge(self) -> None:
+    def _due_acknowledgement(self) -> Optional[int]:
+        """The offset that should be acknowledged now, ``None`` if it can wait."""
         unacked = self._journal.end - self._acked
         due = self._ack_now or unacked >= _ACK_BYTES or time.monotonic() - self._acked_at > _ACK_S
-        if not self._ready or not due:
-            return
+        if not (self._ready and unacked and due):
+            return None
         self._ack_now = False
-        if unacked:
-            end = self._journal.end
+        return self._journal.end
+
+    def _acknowledge(self, end: int) -> None:
+        """Have the disk take what is home (without the lock: nobody who posts waits); then say so."""
+        try:
             self._journal.sync()
+        except OSError as error:
+            log.warning("what came is not acknowledged: %s", error)
+            return
+        with self._changed:
             self._acked, self._acked_at = end, time.monotonic()
-            self._out += wire.encode_offset(wire.ACK, end)
+            if self._ready:
+                self._out += wire.encode_offset(wire.ACK, end)
 
     def _ping(self) -> None:
         """Ask whether anybody is there when it has been silent; give the carrier up when nobody answers."""
-        if self._carrier is None or not self._ready:
+        if self._carrier is None or not self._ready or not self._listening:
+            # While records are being passed on nobody listens, and silence means nothing.
             return
         now = time.monotonic()
         silent = now - self._heard_at
@@ -306,36 +320,3 @@ class _Over(Exception):
     def __init__(self, state: str, detail: str) -> None:
         super().__init__(state, detail)
         self.state, self.detail = state, detail
-
-
-def call_on(opener: Opener, timeout: float, command: Optional[Mapping[str, Any]] = None) -> Dict[str, Any]:
-    """Have a word with an agent on a connection of its own; its holder keeps the spool.
-
-    Args:
-        command: delivered if given (see :mod:`gpu_provisioner.wire`, channel 4).
-
-    Returns:
-        the agent's welcome; empty when it did not answer in time.
-    """
-    carrier, rest = opener()
-    deadline = time.monotonic() + timeout
-    frames = wire.FrameReader()
-    said = wire.encode_json_frame(wire.HELLO, {"client": secrets.token_hex(16), "role": "control"})
-    if command is not None:
-        said += wire.encode_message(1, 0, wire.encode_record(wire.EVENT, [wire.to_json(command)]))
-    welcome: Dict[str, Any] = {}
-    try:
-        carrier.write_all(said, deadline)
-        while True:
-            for tag, body in frames.feed(rest):
-                if tag == wire.WELCOME:
-                    welcome = wire.from_json(body)
-                if tag == wire.RECEIPT or (tag == wire.WELCOME and command is None):
-                    return welcome
-            rest = carrier.read_until(deadline)
-            if not rest:
-                return {}
-    except (OSError, TimeoutError):
-        return {}
-    finally:
-        carrier.close()

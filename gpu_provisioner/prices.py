@@ -18,7 +18,7 @@ _SHIPPED = Path(__file__).with_name("prices.csv")
 
 @dataclass(frozen=True)
 class Price:
-    """What one GPU costs in US dollars an hour, and when that was so (``YYYY-MM-DD``, ``None`` if undated)."""
+    """US dollars an hour for one GPU, and when that was so (``YYYY-MM-DD``, ``None`` if undated)."""
 
     usd_per_gpu_hour: float
     as_of: Optional[str] = None
@@ -56,7 +56,7 @@ def _look_up(path: Path, list_name: Optional[str], device: str) -> Optional[Pric
                     return _price(row, path, number)
     except (OSError, KeyError) as error:
         raise ConfigurationError(
-            f"The price list {path} cannot be read: {error}. Expected columns: device, usd_per_gpu_hour, as_of."
+            f"The price list {path} cannot be read: {error}. Its columns: device, usd_per_gpu_hour, as_of."
         ) from None
     if list_name is not None and not known:
         raise ConfigurationError(f"No price list is called {list_name!r}.", 'price_list = "coreweave"')

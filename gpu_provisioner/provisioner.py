@@ -11,10 +11,10 @@ from typing import Any, Callable, List, Mapping, Optional, Sequence
 
 from gpu_provisioner.bootstrap import open_carrier
 from gpu_provisioner.catalog import Catalog
+from gpu_provisioner.errand import call_on
 from gpu_provisioner.errors import BootstrapError, LeaseError, NoOffer, ProvisionError
 from gpu_provisioner.holder import Holder
 from gpu_provisioner.leases import LeaseBook
-from gpu_provisioner.link import call_on
 from gpu_provisioner.model import GpuRequest, Lease, LeaseState, Offer
 from gpu_provisioner.providers import provider_of, provider_of_lease
 from gpu_provisioner.providers.base import Target

@@ -19,6 +19,7 @@ from gpu_provisioner import wire
 from gpu_provisioner.agent.channels import KernelChannels
 from gpu_provisioner.agent.clients import Clients
 from gpu_provisioner.agent.keeper import Keeper
+from gpu_provisioner.agent.machine import describe_machine
 from gpu_provisioner.agent.places import process_birth, write_private
 from gpu_provisioner.agent.process import AgentConfig, KernelProcess
 from gpu_provisioner.agent.zeromq import zmq
@@ -315,21 +316,3 @@ class Agent:
             "ready": self._channels is not None and self._channels.ready,
             "machine": self._machine,
         }
-
-
-def describe_machine(folder: Path, with_gpus: bool) -> Dict[str, Any]:
-    """Facts about this machine for the near end."""
-    machine: Dict[str, Any] = {
-        "host": socket.gethostname(),
-        "python": platform.python_version(),
-        "executable": sys.executable,
-        "platform": f"{platform.system()} {platform.machine()}",
-        "cores": os.cpu_count(),
-        "folder": str(folder),
-        "gpus": [],
-    }
-    if with_gpus:
-        from gpu_provisioner.agent.devices import describe_gpus
-
-        machine.update(describe_gpus())
-    return machine

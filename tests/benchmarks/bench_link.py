@@ -27,11 +27,11 @@ from tests.gpu_provisioner.front import Front, Lab, Place  # noqa: E402 - found 
 
 _PRINT_BYTES = 100_000_000
 _WARM_UP = 5
-_AT_LEAST = ("MB/s", "messages/s")
+_AT_LEAST = ("MB/s", "messages/s", "×")
 
 
 def run(quick: bool) -> list[dict[str, Any]]:
-    """All measurements, each ``{name, value, unit, budget, within, yardstick}``; the yardstick is a plain kernel."""
+    """All measurements, each ``{name, value, unit, budget, within, yardstick}`` (a plain kernel)."""
     with _lab() as lab:
         return [*_start(lab, 2 if quick else 5), *_running(lab, quick)]
 
@@ -114,7 +114,7 @@ def _running(lab: Lab, quick: bool) -> list[dict[str, Any]]:
     return [
         trip,
         _result("output, one message of 100 MB", output[0], "MB/s", 30.0, output[1]),
-        _result("output, 100,000 printed lines", lines[0], "MB/s", 5.0, lines[1]),
+        _result("output, 100,000 printed lines, against a plain kernel", lines[0] / lines[1], "×", 0.8, 1.0),
         _result("small displays", displays[0], "messages/s", 2000.0, displays[1]),
     ]
 
@@ -167,7 +167,8 @@ def main() -> None:
     results = run(arguments.quick)
     for each in results:
         print(
-            f"{each['name']:40} {each['value']:>10} {each['unit']:12} budget {each['budget']:>8} {each['yardstick']}"
+            f"{each['name']:52} {each['value']:>10} {each['unit']:12}"
+            f" budget {each['budget']:>8} {each['yardstick']}"
         )
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=1))

@@ -1,4 +1,4 @@
-"""From a bare command to an agent: through noise, old Pythons and missing packages, with a sentence for each."""
+"""From a bare command to an agent: through noise and missing packages, with a sentence for each."""
 
 from __future__ import annotations
 

@@ -34,7 +34,8 @@ class Shop:
         if mood == "together": asked.wait()
         if mood == "empty" or request.model != "a100": return []
         gpu = Gpu(0, "NVIDIA A100-SXM4-80GB", "GPU-" + self.target.name, 80.0, "a100-80gb")
-        return [Offer("shop", self.target.name, "a100-80gb", (gpu,), self.target.options.get("usd"), detail="one")]
+        usd = self.target.options.get("usd")
+        return [Offer("shop", self.target.name, "a100-80gb", (gpu,), usd, detail="one")]
     def inventory(self): return "four a100-80gb, all busy"
 """
 

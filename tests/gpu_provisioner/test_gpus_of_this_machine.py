@@ -40,6 +40,10 @@ def get(*specs):
     return provision([parse(spec) for spec in specs], targets=targets, data_dir=data,
                      on_progress=lambda stage, text: progress.append(text))
 def say(**facts): print(json.dumps(facts), flush=True)
+def visible(lease):
+    kernel = json.loads((Path(lease.handle["folder"]) / "agent.json").read_text())["kernel"]
+    environ = Path(f"/proc/{kernel}/environ").read_bytes().split(b"\\0")
+    return [part.decode() for part in environ if part.startswith(b"CUDA_VISIBLE")]
 """
 
 
@@ -72,8 +76,9 @@ def machine(nvml_library: Path, place: Place) -> Machine:
 SURVEY = """
 for spec in {specs!r}:
     survey = Catalog(targets, LeaseBook(data).live).survey(parse(spec))
-    say(uuids=[[gpu.uuid for gpu in offer.gpus] for offer in survey.offers], there=[text for _, text in survey.inventories],
-        prices=[offer.usd_per_hour for offer in survey.offers], problems=[problem.message for problem in survey.problems])
+    say(uuids=[[gpu.uuid for gpu in offer.gpus] for offer in survey.offers],
+        prices=[offer.usd_per_hour for offer in survey.offers],
+        there=[text for _, text in survey.inventories])
 """
 
 
@@ -117,9 +122,7 @@ def test_an_a100_is_provisioned_verified_visible_and_given_back(machine: Machine
     told = machine.run(
         """
 lease = get("a100", "cpu")
-environ = Path(f"/proc/{json.loads((Path(lease.handle['folder']) / 'agent.json').read_text())['kernel']}/environ").read_bytes()
-visible = [part.decode() for part in environ.split(b"\\0") if part.startswith(b"CUDA_VISIBLE")]
-say(device=lease.device, gpus=[gpu.uuid for gpu in lease.gpus], visible=visible, progress=progress)
+say(device=lease.device, gpus=[gpu.uuid for gpu in lease.gpus], visible=visible(lease), progress=progress)
 other = Catalog(targets, LeaseBook(data).live).survey(parse("a100"))
 say(offers=len(other.offers), there=other.inventories[0][1])
 release(lease, data)
@@ -138,8 +141,7 @@ def test_a_cpu_kernel_sees_no_gpu(machine: Machine) -> None:
     [told] = machine.run(
         """
 lease = get("cpu")
-environ = Path(f"/proc/{json.loads((Path(lease.handle['folder']) / 'agent.json').read_text())['kernel']}/environ").read_bytes()
-say(visible=[part.decode() for part in environ.split(b"\\0") if part.startswith(b"CUDA_VISIBLE")])
+say(visible=visible(lease))
 release(lease, data)
 """
     )

@@ -67,7 +67,7 @@ def test_variables_stay_from_cell_to_cell_and_go_with_a_restart(lab: Lab) -> Non
 
 def test_a_busy_kernel_is_restarted_all_the_same(lab: Lab) -> None:
     front = lab.kernel()
-    stubborn = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); signal.signal(signal.SIGTERM, signal.SIG_IGN)"
+    stubborn = "import signal\nfor n in (signal.SIGINT, signal.SIGTERM): signal.signal(n, signal.SIG_IGN)"
     cell = front.begin(f"{stubborn}\nprint('up', flush=True)\nwhile True: pass")
     front.wait(lambda: "up" in front.cells[cell].text if cell in front.cells else False, "the cell runs")
     front.holder.command("restart", by="test")
@@ -83,7 +83,8 @@ def test_binary_buffers_come_home_unchanged(lab: Lab) -> None:
     front.execute(
         "from IPython import get_ipython\n"
         "k = get_ipython().kernel\n"
-        f"k.session.send(k.iopub_socket, 'display_data', {{'data': {{}}, 'metadata': {{}}}}, buffers=[{data}])"
+        "content = {'data': {}, 'metadata': {}}\n"
+        f"k.session.send(k.iopub_socket, 'display_data', content, buffers=[{data}])"
     )
     stream = b"".join(_home_bytes(front.holder))
     assert bytes(range(256)) * 400 in stream
@@ -111,7 +112,11 @@ def test_a_python_file_in_the_working_folder_does_not_shadow_what_the_kernel_nee
 
 
 def test_what_the_kernel_starts_finds_the_payload(lab: Lab) -> None:
-    code = "import subprocess, sys; print(subprocess.run([sys.executable, '-c', 'import gpu_provisioner.wire as w; print(w.__file__)'], capture_output=True, text=True).stdout)"
+    code = (
+        "import subprocess, sys\n"
+        "command = [sys.executable, '-c', 'import gpu_provisioner.wire as w; print(w.__file__)']\n"
+        "print(subprocess.run(command, capture_output=True, text=True).stdout)"
+    )
     assert "/payload/" in lab.kernel().execute(code).text
 
 

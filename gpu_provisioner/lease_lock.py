@@ -1,0 +1,70 @@
+"""One holder per lease: a lock in the lease's folder, and a note of who has it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+import time
+from pathlib import Path
+from typing import Any, Mapping, Optional
+
+from gpu_provisioner.agent.places import private_folder, read_json, write_private
+from gpu_provisioner.errors import LeaseError
+from gpu_provisioner.model import Lease
+
+
+class LeaseLock:
+    """The lease's lock, as long as it is open."""
+
+    def __init__(self, handle: int, owner: Path) -> None:
+        self._handle = handle
+        self._owner = owner
+        self._pid = os.getpid()
+        self.closed = False
+        # A forked child shares the lock and would keep it; its own descriptor is closed there.
+        os.register_at_fork(after_in_child=self._forget)
+
+    def close(self) -> None:
+        if not self.closed:
+            self.closed = True
+            self._owner.unlink(missing_ok=True)
+            os.close(self._handle)
+
+    def _forget(self) -> None:
+        if not self.closed:
+            self.closed = True
+            os.close(self._handle)
+
+
+def lock_lease(folder: Path, lease: Lease) -> LeaseLock:
+    """Take the lease's lock, or say who has it."""
+    private_folder(folder)
+    handle = os.open(folder / "holder.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    owner = folder / "holder.json"
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise LeaseError(
+            f"The lease {lease.name!r} is held by {_describe(read_json(owner))}.",
+            "release it there, or close that notebook's kernel",
+        ) from None
+    me = {
+        "pid": os.getpid(),
+        "host": socket.gethostname(),
+        "notebook": os.environ.get("JPY_SESSION_NAME"),
+        "since": time.time(),
+    }
+    write_private(owner, json.dumps(me).encode())
+    return LeaseLock(handle, owner)
+
+
+def _describe(owner: Optional[Mapping[str, Any]]) -> str:
+    if not owner:
+        return "another process"
+    place = f" on {owner['host']}" if owner.get("host") != socket.gethostname() else ""
+    notebook = f" ({owner['notebook']})" if owner.get("notebook") else ""
+    since = time.strftime("%H:%M", time.localtime(owner.get("since", 0)))
+    return f"process {owner.get('pid')}{place}{notebook} since {since}"
