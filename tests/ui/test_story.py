@@ -115,6 +115,7 @@ def test_the_quickstart_runs_is_compared_themed_reloaded_and_found_again(fresh_l
 def test_a_run_on_a_provisioned_kernel_moves_in_the_sidebar_while_its_cell_runs(fresh_lab, lab_page):
     cells = ["%load_ext kernel_magics", "%gpu_provision cpu", GATED, "%gpu_release"]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(notebook, fresh_lab.notebooks / "live.ipynb")
     lab_page.open(fresh_lab).sidebar()
     open_notebook(lab_page, "live.ipynb")
