@@ -25,8 +25,8 @@ _RUN = (
 _SOURCES = ("logged", "inferred", "system")
 """The order in which a metric is looked for when nobody names a source."""
 
-StateOf = Callable[[str, list[list[str | None]], object, int], State]
-"""Run id, writers, lease, number of the last change; the state of a run that has not said how it ended."""
+StateOf = Callable[[str, str, str | None, int], State]
+"""Run id, writers and short facts as JSON, number of the last change; the state of a run without a finish."""
 
 
 def run_row(sql: sqlite3.Connection, run_id: str) -> int:
@@ -72,12 +72,11 @@ def facts(sql: sqlite3.Connection, row: int) -> dict[str, Any]:
 def _run_info(row: Sequence[Any], state_of: StateOf) -> RunInfo:
     run_id, name, project, status, detail, group, tags, created, finished = row[:9]
     config, summary, light, error, writers, changed = row[9:]
-    short = JsonMapping(light)
     state = State(RunStatus.UNKNOWN)
     if status is not None:
         state = State(RunStatus(status), detail, finished)
     elif writers is not None:
-        state = state_of(run_id, json.loads(writers), short.get("lease"), changed)
+        state = state_of(run_id, writers, light, changed)
     return RunInfo(
         id=run_id,
         name=name or run_id,
@@ -85,12 +84,12 @@ def _run_info(row: Sequence[Any], state_of: StateOf) -> RunInfo:
         status=state.status,
         status_detail=state.detail,
         group=group,
-        tags=tuple(json.loads(tags or "[]")),
+        tags=tuple(json.loads(tags)) if tags and tags != "[]" else (),
         created=created or 0.0,
         finished=state.finished,
         config=JsonMapping(config),
         summary=JsonMapping(summary),
-        facts=short,
+        facts=JsonMapping(light),
         error=json.loads(error) if error else None,
     )
 
@@ -100,10 +99,7 @@ def open_runs(sql: sqlite3.Connection, state_of: StateOf) -> dict[str, State]:
     rows = sql.execute(
         "SELECT run_id, writers, light, changed FROM run WHERE state IS NULL AND writers IS NOT NULL"
     )
-    return {
-        run_id: state_of(run_id, json.loads(writers), json.loads(light or "{}").get("lease"), changed)
-        for run_id, writers, light, changed in rows
-    }
+    return {run_id: state_of(run_id, writers, light, changed) for run_id, writers, light, changed in rows}
 
 
 def streams(sql: sqlite3.Connection, run_ids: Collection[str]) -> Iterator[tuple[str, Stream]]:

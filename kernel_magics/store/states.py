@@ -83,14 +83,18 @@ class StateWatch:
         self._data_dir = data_dir
         self._dead: dict[str, tuple[int, State]] = {}
 
-    def __call__(
-        self, run_id: str, writers: Sequence[Sequence[str | None]], lease: object, changed: int
-    ) -> State:
-        """The state of a run; ``changed`` is the number of the last change that the index saw of it."""
+    def __call__(self, run_id: str, writers: str, facts: str | None, changed: int) -> State:
+        """The state of a run.
+
+        Args:
+            writers, facts: JSON as the index holds them; decoded only for a run that may still change.
+            changed: number of the last change that the index saw of the run.
+        """
         known = self._dead.get(run_id)
         if known is not None and known[0] == changed:
             return known[1]
-        state = present_state(self._data_dir, run_id, writers, lease)
+        lease = json.loads(facts or "{}").get("lease")
+        state = present_state(self._data_dir, run_id, json.loads(writers), lease)
         if state.status == RunStatus.KILLED:
             self._dead[run_id] = changed, state
         return state
