@@ -77,9 +77,11 @@ class LeaseBook:
             return self.save(dataclasses.replace(self.load(lease_id), **changes))
 
     def finish(self, lease_id: str, state: LeaseState, detail: str) -> Lease:
-        """Put down that the lease is over. One that is over already stays as it is."""
+        """Put down that the lease is over. One that is over stays so; why it was lost may become clearer."""
         with self.exclusive():
             lease = self.load(lease_id)
+            if lease.state == state == LeaseState.LOST:
+                return self.save(dataclasses.replace(lease, detail=detail))
             if lease.state not in LIVE:
                 return lease
             return self.save(dataclasses.replace(lease, state=state, detail=detail, released=time.time()))

@@ -33,6 +33,7 @@ HOOK = "kernel_magics.tracking.aftermath:close_runs"
 _ATTEMPTS = 3
 _WELCOME_LIMIT_S = 30.0
 _STOP_LIMIT_S = 30.0
+_BRING_UP_LIMIT_S = 300.0
 
 
 def provision(  # noqa: PLR0913 - the facts of one lease, all by name
@@ -99,11 +100,11 @@ def refresh(book: LeaseBook) -> List[Lease]:
     reason.
     """
     for lease in book.live():
+        if lease.state != LeaseState.READY and time.time() - lease.created < _BRING_UP_LIMIT_S:
+            continue  # Somebody is bringing it up right now.
         if lease.state == LeaseState.PLANNED and not lease.handle:
-            if time.time() - lease.created > _STOP_LIMIT_S:
-                book.finish(
-                    lease.id, LeaseState.RELEASED, "the process that asked for it ended before it was rented"
-                )
+            why = "the process that asked for it ended before it was rented"
+            book.finish(lease.id, LeaseState.RELEASED, why)
             continue
         try:
             state = provider_of_lease(lease).status(lease)

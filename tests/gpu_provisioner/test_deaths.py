@@ -76,6 +76,17 @@ def test_everything_said_and_logged_before_a_kernels_death_is_home(lab: Lab, pla
     assert (place.data / "runs" / "r1" / "w1.journal").stat().st_size == 5_000_000
 
 
+def test_a_run_whose_kernel_was_killed_gets_its_last_word_from_the_agent(lab: Lab, place: Place) -> None:
+    front = lab.kernel()
+    cell = front.execute(
+        "import kernel_magics as km\nrun = km.init(project='p'); run.log({'a': 1}); print('id', run.id)"
+    )
+    folder = place.data / "runs" / cell.text.split("id ")[1].split()[0]
+    os.kill(lab.agent_facts(front)["kernel"], signal.SIGKILL)
+    front.wait_event("kernel-died")
+    assert any(b"killed by signal 9 (SIGKILL)" in path.read_bytes() for path in folder.glob("*.journal"))
+
+
 def test_a_dead_kernels_children_end_with_it(lab: Lab, place: Place) -> None:
     front = lab.kernel()
     cell = front.execute("import subprocess; print(subprocess.Popen(['sleep', '600']).pid)")

@@ -1,0 +1,87 @@
+"""Leases are written down before anything else, whole, private, and never overwritten by a later thought."""
+
+from __future__ import annotations
+
+import dataclasses
+import multiprocessing
+import time
+from pathlib import Path
+
+import pytest
+
+from gpu_provisioner.errors import LeaseError
+from gpu_provisioner.leases import LeaseBook
+from gpu_provisioner.model import Gpu, Lease, LeaseState
+from gpu_provisioner.provisioner import refresh
+
+
+def lease(**changes: object) -> Lease:
+    gpu = Gpu(0, "NVIDIA L4", "GPU-a", 22.5, "l4")
+    made = Lease("l4-1", "l4", "local", "local", "l4", LeaseState.PLANNED, time.time(), "l4", (gpu,))
+    return dataclasses.replace(made, **changes)  # type: ignore[arg-type]
+
+
+def test_a_lease_is_read_back_as_it_was_saved(tmp_path: Path) -> None:
+    book = LeaseBook(tmp_path)
+    saved = book.save(lease(handle={"folder": "/x", "env": {"A": "1"}}, notebook="café.ipynb"))
+    assert book.load("l4-1") == saved
+    assert [path.stat().st_mode & 0o777 for path in (tmp_path / "leases").glob("*.json")] == [0o600]
+
+
+def test_keys_of_newer_versions_and_damaged_files_do_no_harm(tmp_path: Path) -> None:
+    book = LeaseBook(tmp_path)
+    book.save(lease())
+    path = tmp_path / "leases" / "l4-1.json"
+    path.write_text(path.read_text().replace("{", '{"colour": "blue", ', 1))
+    (tmp_path / "leases" / "broken.json").write_text("{")
+    (tmp_path / "leases" / "odd.json").write_text('{"id": 3}')
+    assert [each.id for each in book.all()] == ["l4-1"]
+
+
+def test_what_is_over_stays_over_and_a_better_reason_is_kept(tmp_path: Path) -> None:
+    book = LeaseBook(tmp_path)
+    book.save(lease())
+    book.finish("l4-1", LeaseState.LOST, "vanished")
+    book.finish("l4-1", LeaseState.LOST, "killed by signal 9")
+    book.finish("l4-1", LeaseState.RELEASED, "released by me")
+    assert (book.load("l4-1").state, book.load("l4-1").detail) == (LeaseState.LOST, "killed by signal 9")
+    assert book.live() == []
+
+
+def test_a_lease_that_is_being_brought_up_is_left_alone_and_a_forgotten_one_is_not(tmp_path: Path) -> None:
+    book = LeaseBook(tmp_path)
+    handle = {"folder": str(tmp_path / "nowhere"), "runtime": str(tmp_path / "nowhere")}
+    book.save(lease(state=LeaseState.STARTING, handle=handle))
+    assert [each.state for each in refresh(book)] == [LeaseState.STARTING]
+    book.update("l4-1", created=time.time() - 3600)
+    assert [each.state for each in refresh(book)] == [LeaseState.LOST]
+    book.save(lease(created=time.time() - 3600))
+    assert [(each.state, each.detail[:20]) for each in refresh(book)] == [
+        (LeaseState.RELEASED, "the process that ask")
+    ]
+
+
+def _name(folder: Path, number: int) -> None:
+    book = LeaseBook(folder)
+    for turn in range(20):
+        book.update("l4-1", detail=f"{number}")
+        with book.exclusive():
+            current = book.load("l4-1")
+            book.save(dataclasses.replace(current, handle={**current.handle, f"{number}-{turn}": True}))
+
+
+def test_processes_that_change_one_lease_at_once_lose_nothing(tmp_path: Path) -> None:
+    book = LeaseBook(tmp_path)
+    book.save(lease())
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=_name, args=(tmp_path, number)) for number in range(3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert len([key for key in book.load("l4-1").handle if "-" in key]) == 60
+
+
+def test_an_unknown_lease_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(LeaseError, match="No lease 'nope'"):
+        LeaseBook(tmp_path).load("nope")
