@@ -152,6 +152,29 @@ def test_a_cell_says_the_same(pair: Pair, case: Case) -> None:
     assert bridged.prompts == plain.prompts
 
 
+def test_a_slider_moved_in_the_browser_answers_alike(pair: Pair) -> None:
+    """ipywidgets from the front-end to the kernel: state, callback, what the callback prints, the echo."""
+    seen_by = []
+    for notebook in (pair.plain, pair.bridged):
+        made = notebook.must(
+            "import ipywidgets as w\nslider, moved = w.IntSlider(), []\n"
+            "def on_move(change): moved.append(change['new']); print('moved to', change['new'])\n"
+            "slider.observe(on_move, 'value')"
+        )
+        (comm_id,) = (
+            message["content"]["comm_id"]
+            for message in made.of_type("comm_open")
+            if message["content"]["data"]["state"]["_model_name"] == "IntSliderModel"
+        )
+        data = {"method": "update", "state": {"value": 7}, "buffer_paths": []}
+        msg_id = notebook.send("comm_msg", {"comm_id": comm_id, "data": data})
+        moved = notebook.cells[msg_id] = Cell(msg_id)
+        notebook.pump(lambda moved=moved: "idle" in moved.states)
+        seen_by.append((seen(moved), moved.states, notebook.must("slider.value, moved").result))
+    assert seen_by[0] == seen_by[1]
+    assert seen_by[1][2] == "(7, [7])"
+
+
 def test_both_count_alike(pair: Pair) -> None:
     """After the whole table."""
     plain, bridged = (notebook.must("'end'").count for notebook in (pair.plain, pair.bridged))

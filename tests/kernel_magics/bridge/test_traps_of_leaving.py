@@ -109,6 +109,25 @@ def test_closing_the_notebook_leaves_the_remote_cell_alone(
     assert again.value("end") == "finished"
 
 
+def test_an_interrupt_message_before_a_shutdown_is_dropped_too(
+    bridged: Notebook, open_notebook: OpenNotebook, flag: Path
+) -> None:
+    """Trap 2: front-ends in message mode send ``interrupt_request`` and then ``shutdown_request``."""
+    start_of(
+        bridged,
+        "import os, time\nprint('begun', flush=True)\n"
+        f"try:\n    while not os.path.exists({str(flag)!r}): time.sleep(0.02)\n    end = 'finished'\n"
+        "except KeyboardInterrupt:\n    end = 'interrupted'",
+    )
+    bridged.send("interrupt_request", {}, "control")
+    bridged.send("shutdown_request", {"restart": False}, "control")
+    wait_until(lambda: not bridged.manager.is_alive(), what="the notebook's kernel has ended")
+    flag.touch()
+    again = open_notebook()
+    again.must("%gpu_attach", timeout=120)
+    assert again.value("end") == "finished"
+
+
 def test_killing_the_notebook_leaves_the_remote_kernel_alone(
     bridged: Notebook, open_notebook: OpenNotebook
 ) -> None:
@@ -131,6 +150,17 @@ def test_a_fresh_kernel_says_that_cells_run_here(bridged: Notebook) -> None:
     assert "Cells run here until %gpu_attach" in loaded.text()
     assert "%gpu_attach" not in bridged.must("x = 1").all_text
     assert bridged.value("__import__('os').getpid()") == bridged.pid
+
+
+def test_an_extension_loaded_at_startup_says_it_in_the_first_cell(bridged: Notebook) -> None:
+    """Trap 2: when no cell loads the extension, the first that runs here says where it runs."""
+    bridged.kill()
+    fresh = Notebook(bridged.env, bridged.cwd, ["--IPKernelApp.extensions=kernel_magics"])
+    try:
+        assert "Cells run here until %gpu_attach" in fresh.must("x = 1").text()
+        assert fresh.must("x").all_text == "1"
+    finally:
+        fresh.close()
 
 
 def test_restarting_the_notebook_restarts_the_remote_kernel_on_the_same_lease(bridged: Notebook) -> None:
