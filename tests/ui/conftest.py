@@ -1,7 +1,7 @@
 """A real JupyterLab with the panel, and a real Chromium to look at it with.
 
-Run these tests in a pytest process without pytest-jupyter's server plugin: Playwright's synchronous interface and
-its event loop do not go together.
+Run these tests in a pytest process without pytest-jupyter's server plugin: Playwright's synchronous interface
+and its event loop do not go together.
 """
 
 from __future__ import annotations
@@ -25,6 +25,15 @@ from typing import Any, Optional
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, sync_playwright
 
+RELEASE_ALL = """
+import pathlib, sys
+from gpu_provisioner import provisioner
+from gpu_provisioner.leases import LeaseBook
+folder = pathlib.Path(sys.argv[1])
+for lease in LeaseBook(folder).live():
+    if lease.handle:
+        provisioner.release(lease, folder)
+"""
 BUILT = Path(__file__).parents[2] / "jupyter_ext" / "labextension"
 FLAGS = [
     "--no-sandbox",
@@ -162,6 +171,8 @@ def running_lab(folder: Path, server_extension: bool = True) -> Iterator[Lab]:
             wait_until(lambda: _answers(lab, server, log), "JupyterLab", 60)
             yield lab
         finally:
+            # A failed test may leave a machine behind; it must not outlive the test.
+            subprocess.run([sys.executable, "-c", RELEASE_ALL, str(folder / "data")], env=env, check=False)
             server.terminate()
             try:
                 server.wait(20)

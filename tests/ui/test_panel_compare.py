@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import json
 import math
+from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, expect
 
 pytestmark = pytest.mark.ui
 
+Lab = Any  # conftest.Lab
+LabPage = Any  # conftest.LabPage
+Live = Any  # subprocess.Popen[str], with pipes
+
+X_AXIS, Y_AXIS = "select[data-axis=x]", "select[data-axis=y]"
 HOSTILE_HTML = (
-    "<b>bold result</b><img src='data:image/png;base64,eA==' onerror='window.hacked=1'><script>window.hacked=2</script>"
+    "<b>bold result</b><img src='data:image/png;base64,eA==' onerror='window.hacked=1'>"
+    "<script>window.hacked=2</script>"
     "<a href='javascript:window.hacked=3'>link</a>"
 )
 
@@ -32,7 +39,8 @@ for name, lr in [("slow", 0.001), ("medium", 0.01), ("fast", 0.1)]:
         run.log({{"loss": math.exp(-step * lr) + lr, "acc": 1 - math.exp(-step * lr)}})
     run.log_inferred({{"guess": lr}}, step=1)
     output(run, "stream", {{"name": "stdout", "text": f"trained {{name}}\\n"}})
-    output(run, "display_data", {{"data": {{"text/html": {HOSTILE_HTML!r}, "text/plain": "bold"}}, "metadata": {{}}}})
+    data = {{"text/html": {HOSTILE_HTML!r}, "text/plain": "bold"}}
+    output(run, "display_data", {{"data": data, "metadata": {{}}}})
     run.finish()
 
 spiky = tracking.init(project="digits", name="spiky", config={{"lr": 9.0}})
@@ -62,12 +70,12 @@ run.finish()
 
 
 @pytest.fixture(scope="module")
-def seeded(lab):
+def seeded(lab: Lab) -> Lab:
     lab.python(SEED)
     return lab
 
 
-def log(live, name: str, value: float) -> None:
+def log(live: Live, name: str, value: float) -> None:
     live.stdin.write(f"{name} {value}\n")
     live.stdin.flush()
     assert live.stdout.readline() == "logged\n"
@@ -85,7 +93,9 @@ def ink(chart: Locator) -> int:
     )
 
 
-def test_three_runs_are_three_lines_of_one_chart_with_the_right_last_values(seeded, lab_page):
+def test_three_runs_are_three_lines_of_one_chart_with_true_last_values(
+    seeded: Lab, lab_page: LabPage
+) -> None:
     lab_page.open(seeded).sidebar()
     lab_page.compare("slow", "medium", "fast")
     drawn = lab_page.drawn(lab_page.chart("loss", lines=3))
@@ -98,29 +108,26 @@ def test_three_runs_are_three_lines_of_one_chart_with_the_right_last_values(seed
         assert drawn[name]["x"] == list(range(30))
 
 
-def test_the_runs_have_different_colours_and_the_sidebar_shows_the_same(seeded, lab_page):
+def test_runs_have_different_colours_the_same_as_in_the_sidebar(seeded: Lab, lab_page: LabPage) -> None:
     lab_page.open(seeded).sidebar()
     view = lab_page.compare("slow", "medium", "fast")
-    colour = "node => node.getAttribute('stroke') + node.getAttribute('stroke-dasharray')"
-    chips = {
-        chip.get_attribute("data-run-id"): chip.locator("line").evaluate(colour)
-        for chip in view.locator("[data-run-id].jp-trackside-chip").all()
-    }
-    assert len(set(chips.values())) == 3
-    for run, look in chips.items():
-        assert (
-            lab_page.page.locator(f"#trackside-sidebar [data-run-id='{run}'] line").evaluate(colour) == look
-        )
+    look = "node => node.getAttribute('stroke') + node.getAttribute('stroke-dasharray')"
+    chips = view.locator(".jp-trackside-chip").all()
+    looks = {chip.get_attribute("data-run-id"): chip.locator("line").evaluate(look) for chip in chips}
+    assert len(set(looks.values())) == 3
+    for run, seen in looks.items():
+        row = lab_page.page.locator(f"#trackside-sidebar [data-run-id='{run}']")
+        assert row.locator("line").evaluate(look) == seen
 
 
-def test_an_inferred_metric_is_marked_inferred(seeded, lab_page):
+def test_an_inferred_metric_is_marked_inferred(seeded: Lab, lab_page: LabPage) -> None:
     lab_page.open(seeded).sidebar()
     lab_page.compare("slow")
     expect(lab_page.chart("guess", lines=1).get_by_text("inferred", exact=True)).to_be_visible()
     expect(lab_page.chart("loss", lines=1).get_by_text("inferred", exact=True)).to_have_count(0)
 
 
-def test_a_spike_among_thousands_of_points_is_in_the_picture(seeded, lab_page):
+def test_a_spike_among_thousands_of_points_is_in_the_picture(seeded: Lab, lab_page: LabPage) -> None:
     lab_page.open(seeded).sidebar()
     lab_page.compare("spiky")
     chart = lab_page.chart("norm", lines=1)
@@ -130,7 +137,7 @@ def test_a_spike_among_thousands_of_points_is_in_the_picture(seeded, lab_page):
     assert len(line["marks"]) == 1, "one NaN, one mark"
 
 
-def test_hovering_tells_value_step_run_and_how_many_points_stand_behind(seeded, lab_page):
+def test_hovering_tells_value_step_run_and_points_behind(seeded: Lab, lab_page: LabPage) -> None:
     lab_page.open(seeded).sidebar()
     lab_page.compare("spiky")
     chart = lab_page.chart("norm", lines=1)
@@ -144,7 +151,7 @@ def test_hovering_tells_value_step_run_and_how_many_points_stand_behind(seeded, 
     expect(tip).to_be_hidden()
 
 
-def test_the_crosshair_stands_at_the_same_step_in_every_chart(seeded, lab_page):
+def test_the_crosshair_stands_at_the_same_step_in_every_chart(seeded: Lab, lab_page: LabPage) -> None:
     lab_page.open(seeded).sidebar()
     lab_page.compare("slow", "fast")
     loss, acc = lab_page.chart("loss", lines=2), lab_page.chart("acc", lines=2)
@@ -155,7 +162,7 @@ def test_the_crosshair_stands_at_the_same_step_in_every_chart(seeded, lab_page):
     expect(acc.locator(".jp-trackside-tip")).to_be_hidden()
 
 
-def test_zooming_brings_every_point_of_the_range_and_a_double_click_everything(seeded, lab_page):
+def test_zooming_brings_every_point_and_a_double_click_everything(seeded: Lab, lab_page: LabPage) -> None:
     lab_page.open(seeded).sidebar()
     lab_page.compare("spiky")
     chart = lab_page.chart("norm", lines=1)
@@ -178,24 +185,23 @@ def test_zooming_brings_every_point_of_the_range_and_a_double_click_everything(s
     assert chart.evaluate("node => node.trackside.view()") == whole
 
 
-def test_the_x_axis_can_be_time_and_the_y_axis_logarithmic(seeded, lab_page):
+def test_the_x_axis_can_be_time_and_the_y_axis_logarithmic(seeded: Lab, lab_page: LabPage) -> None:
     lab_page.open(seeded).sidebar()
     view = lab_page.compare("slow", "fast")
     lab_page.chart("loss", lines=2)
     page = lab_page.page
-    page.locator("[data-axis=x] select, select[data-axis=x]").first.select_option("relative")
+    page.locator(X_AXIS).select_option("relative")
     last_x = "document.querySelector('[data-metric=loss]').trackside.drawn().map(l => l.x.at(-1))"
-    page.wait_for_function(
-        f"() => {{ const x = {last_x}; return x.length === 2 && x.every(v => v > 0 && v < 20) }}"
-    )
-    page.locator("[data-axis=x] select, select[data-axis=x]").first.select_option("time")
-    page.wait_for_function(f"() => {{ const x = {last_x}; return x.length === 2 && x.every(v => v > 1e9) }}")
-    page.locator("[data-axis=y] select, select[data-axis=y]").first.select_option("log")
+    both = f"() => {{ const x = {last_x}; return x.length === 2 && x.every(IS) }}"
+    page.wait_for_function(both.replace("IS", "v => v > 0 && v < 20"))
+    page.locator(X_AXIS).select_option("time")
+    page.wait_for_function(both.replace("IS", "v => v > 1e9"))
+    page.locator(Y_AXIS).select_option("log")
     assert ink(lab_page.chart("loss", lines=2)) > 0
     expect(view).to_be_visible()
 
 
-def test_the_table_marks_differences_and_can_show_only_them(seeded, lab_page):
+def test_the_table_marks_differences_and_can_show_only_them(seeded: Lab, lab_page: LabPage) -> None:
     lab_page.open(seeded).sidebar()
     view = lab_page.compare("slow", "fast")
     config = view.locator("tbody[data-group=config]")
@@ -207,7 +213,7 @@ def test_the_table_marks_differences_and_can_show_only_them(seeded, lab_page):
     expect(config.locator("tr[data-key=lr]")).to_have_count(1)
 
 
-def test_outputs_stand_side_by_side_and_run_no_script(seeded, lab_page):
+def test_outputs_stand_side_by_side_and_run_no_script(seeded: Lab, lab_page: LabPage) -> None:
     lab_page.open(seeded).sidebar()
     view = lab_page.compare("slow", "fast")
     columns = view.locator(".jp-trackside-column")
@@ -221,7 +227,7 @@ def test_outputs_stand_side_by_side_and_run_no_script(seeded, lab_page):
     assert lab_page.page.evaluate("window.hacked") is None
 
 
-def test_a_failed_run_shows_its_traceback(seeded, lab_page):
+def test_a_failed_run_shows_its_traceback(seeded: Lab, lab_page: LabPage) -> None:
     lab_page.open(seeded).sidebar()
     view = lab_page.compare("broken")
     column = view.locator(".jp-trackside-column")
@@ -230,7 +236,7 @@ def test_a_failed_run_shows_its_traceback(seeded, lab_page):
     expect(column).to_contain_text("no such digit")
 
 
-def test_a_theme_switch_redraws_every_chart_on_screen(seeded, lab_page):
+def test_a_theme_switch_redraws_every_chart_on_screen(seeded: Lab, lab_page: LabPage) -> None:
     lab_page.open(seeded).sidebar()
     lab_page.compare("slow", "fast")
     chart = lab_page.chart("loss", lines=2)
@@ -247,11 +253,11 @@ def test_a_theme_switch_redraws_every_chart_on_screen(seeded, lab_page):
     expect(key).to_have_attribute("stroke", light or "")
 
 
-def test_a_reload_brings_the_view_back_with_runs_axis_and_folds(seeded, lab_page):
+def test_a_reload_brings_the_view_back_with_runs_axis_and_folds(seeded: Lab, lab_page: LabPage) -> None:
     lab_page.open(seeded).sidebar()
     view = lab_page.compare("slow", "medium", "fast")
     lab_page.chart("loss", lines=3)
-    lab_page.page.locator("[data-axis=x] select, select[data-axis=x]").first.select_option("relative")
+    lab_page.page.locator(X_AXIS).select_option("relative")
     view.get_by_role("button", name="Outputs").click()
     with lab_page.page.expect_response(lambda r: "/api/workspaces" in r.url and r.request.method == "PUT"):
         pass
@@ -259,11 +265,11 @@ def test_a_reload_brings_the_view_back_with_runs_axis_and_folds(seeded, lab_page
     view = lab_page.page.locator(".jp-trackside-compare:visible")
     expect(view.locator(".jp-trackside-chip")).to_have_count(3)
     assert len(lab_page.drawn(lab_page.chart("loss", lines=3))) == 3
-    expect(lab_page.page.locator("[data-axis=x] select, select[data-axis=x]").first).to_have_value("relative")
+    expect(lab_page.page.locator(X_AXIS)).to_have_value("relative")
     expect(view.get_by_role("button", name="Outputs")).to_have_attribute("aria-expanded", "false")
 
 
-def test_a_chart_grows_while_a_run_trains_without_being_made_anew(seeded, lab_page):
+def test_a_chart_grows_while_a_run_trains_without_being_made_anew(seeded: Lab, lab_page: LabPage) -> None:
     lab_page.open(seeded).sidebar()
     with seeded.process(LIVE) as live:
         log(live, "loss", 3.0)
@@ -271,8 +277,10 @@ def test_a_chart_grows_while_a_run_trains_without_being_made_anew(seeded, lab_pa
         chart = lab_page.chart("loss", lines=2)
         canvas = chart.locator("canvas").first.element_handle()
         log(live, "loss", 2.0)
-        last = "() => document.querySelector('[data-metric=loss]').trackside.drawn().find(l => l.name === 'live one').y"
-        lab_page.page.wait_for_function(f"() => JSON.stringify(({last})()) === '[3,2]'")
+        lab_page.page.wait_for_function(
+            "() => { const lines = document.querySelector('[data-metric=loss]').trackside.drawn();"
+            " return JSON.stringify(lines.find(l => l.name === 'live one').y) === '[3,2]' }"
+        )
         assert canvas.evaluate("node => node.isConnected"), "the same canvas: nothing flickered"
         log(live, "fresh/metric", 1.0)
         lab_page.chart("fresh/metric", lines=1)
@@ -281,7 +289,7 @@ def test_a_chart_grows_while_a_run_trains_without_being_made_anew(seeded, lab_pa
         expect(chip).to_contain_text("finished")
 
 
-def test_a_hidden_view_asks_for_no_points_and_catches_up_when_shown(seeded, lab_page):
+def test_a_hidden_view_asks_for_no_points_and_catches_up_when_shown(seeded: Lab, lab_page: LabPage) -> None:
     watched: list[int] = []
 
     def on_frame(payload: str | bytes) -> None:
@@ -289,7 +297,7 @@ def test_a_hidden_view_asks_for_no_points_and_catches_up_when_shown(seeded, lab_
         if message["type"] == "watch":
             watched.append(len(message["series"]))
 
-    def on_socket(socket) -> None:
+    def on_socket(socket: Any) -> None:
         if "/trackside/api/feed" in socket.url:
             socket.on("framesent", on_frame)
 
@@ -311,10 +319,10 @@ def test_a_hidden_view_asks_for_no_points_and_catches_up_when_shown(seeded, lab_
         )
 
 
-def test_a_cut_connection_is_made_again_and_nothing_is_missing(seeded, lab_page):
-    sockets = []
+def test_a_cut_connection_is_made_again_and_nothing_is_missing(seeded: Lab, lab_page: LabPage) -> None:
+    sockets: list[Any] = []
 
-    def through(socket) -> None:
+    def through(socket: Any) -> None:
         socket.connect_to_server()
         sockets.append(socket)
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
+from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.ui
+
+Lab = Any  # conftest.Lab
+LabPage = Any  # conftest.LabPage
+Live = Any  # subprocess.Popen[str], with pipes
 
 HOSTILE = '<img src=x onerror="window.hacked=1">'
 
@@ -37,26 +41,26 @@ run.finish()
 
 
 @pytest.fixture(scope="module")
-def seeded(lab):
+def seeded(lab: Lab) -> Lab:
     lab.python(SEED)
     return lab
 
 
-def log(live: subprocess.Popen[str], value: float) -> None:
+def log(live: Live, value: float) -> None:
     """Lets the live run log a value, and returns when it has."""
     live.stdin.write(f"{value}\n")
     live.stdin.flush()
     assert live.stdout.readline() == "logged\n"
 
 
-def test_an_empty_sidebar_teaches_the_first_step(fresh_lab, lab_page):
+def test_an_empty_sidebar_teaches_the_first_step(fresh_lab: Lab, lab_page: LabPage) -> None:
     sidebar = lab_page.open(fresh_lab).sidebar()
     expect(sidebar.get_by_text("No runs yet")).to_be_visible()
-    expect(sidebar.get_by_text("%%track").first).to_be_visible()
+    expect(sidebar.locator("p code").get_by_text("%%track", exact=True)).to_be_visible()
     expect(sidebar.get_by_text("%gpu_provision a100")).to_be_visible()
 
 
-def test_runs_are_listed_newest_first_with_state_and_last_values(seeded, lab_page):
+def test_runs_are_listed_newest_first_with_state_and_last_values(seeded: Lab, lab_page: LabPage) -> None:
     sidebar = lab_page.open(seeded).sidebar()
     expect(sidebar.locator("[data-run-id]")).to_have_count(4)
     names = sidebar.locator(".jp-trackside-runName").all_text_contents()
@@ -66,14 +70,14 @@ def test_runs_are_listed_newest_first_with_state_and_last_values(seeded, lab_pag
     expect(lab_page.row("broken")).to_contain_text("failed")
 
 
-def test_a_hostile_name_is_text_and_runs_nothing(seeded, lab_page):
+def test_a_hostile_name_is_text_and_runs_nothing(seeded: Lab, lab_page: LabPage) -> None:
     lab_page.open(seeded).sidebar()
     expect(lab_page.row(HOSTILE)).to_be_visible()
-    assert lab_page.page.locator(f"#trackside-sidebar img").count() == 0
+    assert lab_page.page.locator("#trackside-sidebar img").count() == 0
     assert lab_page.page.evaluate("window.hacked") is None
 
 
-def test_the_filter_narrows_as_one_types_and_says_when_nothing_is_left(seeded, lab_page):
+def test_the_filter_narrows_as_one_types(seeded: Lab, lab_page: LabPage) -> None:
     sidebar = lab_page.open(seeded).sidebar()
     expect(sidebar.locator("[data-run-id]")).to_have_count(4)
     box = sidebar.get_by_role("searchbox")
@@ -88,7 +92,7 @@ def test_the_filter_narrows_as_one_types_and_says_when_nothing_is_left(seeded, l
     expect(sidebar.locator("[data-run-id]")).to_have_count(4)
 
 
-def test_a_run_moves_while_it_trains_and_settles_when_it_ends(seeded, lab_page):
+def test_a_run_moves_while_it_trains_and_settles_when_it_ends(seeded: Lab, lab_page: LabPage) -> None:
     lab_page.open(seeded).sidebar()
     expect(lab_page.row("lr=0.1")).to_be_visible()
     with seeded.process(LIVE) as live:
@@ -104,7 +108,7 @@ def test_a_run_moves_while_it_trains_and_settles_when_it_ends(seeded, lab_page):
         expect(row).to_contain_text("finished")
 
 
-def test_a_killed_run_says_so(seeded, lab_page):
+def test_a_killed_run_says_so(seeded: Lab, lab_page: LabPage) -> None:
     lab_page.open(seeded).sidebar()
     with seeded.process(LIVE.replace("live one", "doomed")) as doomed:
         log(doomed, 1.0)
@@ -113,7 +117,7 @@ def test_a_killed_run_says_so(seeded, lab_page):
         expect(lab_page.row("doomed")).to_contain_text("killed")
 
 
-def test_the_keyboard_alone_selects_and_compares(seeded, lab_page):
+def test_the_keyboard_alone_selects_and_compares(seeded: Lab, lab_page: LabPage) -> None:
     sidebar = lab_page.open(seeded).sidebar()
     expect(lab_page.row("lr=0.1")).to_be_visible()
     sidebar.get_by_role("searchbox").fill("lr=")
@@ -130,7 +134,7 @@ def test_the_keyboard_alone_selects_and_compares(seeded, lab_page):
     expect(page.locator(".jp-trackside-compare:visible .jp-trackside-chip")).to_have_count(2)
 
 
-def test_the_selection_can_be_cleared(seeded, lab_page):
+def test_the_selection_can_be_cleared(seeded: Lab, lab_page: LabPage) -> None:
     sidebar = lab_page.open(seeded).sidebar()
     lab_page.row("lr=0.1").click()
     lab_page.row("lr=0.01").click()
@@ -140,13 +144,13 @@ def test_the_selection_can_be_cleared(seeded, lab_page):
     expect(sidebar.get_by_role("button", name="Compare", exact=True)).to_be_disabled()
 
 
-def test_a_missing_server_extension_is_said_in_a_sentence(lab_without_server, lab_page):
+def test_a_missing_server_extension_is_said_in_a_sentence(lab_without_server: Lab, lab_page: LabPage) -> None:
     lab_page.expected.append("404")  # the browser itself notes the failed request
     sidebar = lab_page.open(lab_without_server).sidebar()
     expect(sidebar.get_by_text("jupyter server extension enable jupyter_ext")).to_be_visible()
 
 
-def test_a_restarted_server_is_found_again(lab_without_server, lab_page):
+def test_a_restarted_server_is_found_again(lab_without_server: Lab, lab_page: LabPage) -> None:
     """The feed's answers are made up here: what counts is that the panel recovers by itself."""
     lab_page.expected.append("404")
     lab_page.expected.append("50")
@@ -158,7 +162,9 @@ def test_a_restarted_server_is_found_again(lab_without_server, lab_page):
     expect(sidebar.locator('[data-feed="refused"]')).to_be_visible(timeout=15_000)
 
 
-def test_a_server_of_another_version_is_refused_in_a_sentence(lab_without_server, lab_page):
+def test_another_version_of_the_server_is_refused_in_a_sentence(
+    lab_without_server: Lab, lab_page: LabPage
+) -> None:
     answer = {"version": "9.0.0", "api": 9, "journal": 1, "data_dir": "", "read_only": False, "index": {}}
     lab_page.page.route("**/trackside/api/info*", lambda route: route.fulfill(json=answer))
     sidebar = lab_page.open(lab_without_server).sidebar()

@@ -13,6 +13,7 @@ export class RunBook {
     private readonly limit: () => number
   ) {
     feed.messages.connect(this.onMessage, this);
+    feed.stateChanged.connect(this.onState, this);
   }
 
   /** Emitted with the ids of runs that are new, different or gone. */
@@ -80,6 +81,14 @@ export class RunBook {
     }
   }
 
+  /** The first list is read while the feed is being connected; the feed's hello makes sure of it. */
+  private onState(): void {
+    if (this.feed.state === 'waiting' && !this.asked) {
+      this.asked = true;
+      this.refresh().catch(() => undefined); // the feed says what is wrong with the connection
+    }
+  }
+
   private put(run: Run): void {
     this.runs.set(run.id, run);
   }
@@ -93,5 +102,6 @@ export class RunBook {
   private sorted: Run[] | null = null;
   private pushedSince: Set<string> | null = null;
   private _loaded = false;
+  private asked = false;
   private readonly _changed = new Signal<this, ReadonlySet<string>>(this);
 }

@@ -28,14 +28,20 @@ export function FeedNotice({
 const EXAMPLE =
   '%load_ext kernel_magics\n\n%%track my-first-run\nfor step in range(100):\n    run.log({"loss": 1 / (step + 1)})';
 
+/** Stands for the magic while the sentence is translated: translation takes `%%` for an escaped `%`. */
+const MAGIC = '\u0000';
+
 export function NoRuns({ trans }: { trans: TranslationBundle }): React.JSX.Element {
   return (
     <div className="jp-trackside-empty">
       <h3>{trans.__('No runs yet')}</h3>
       <p>
         {trans
-          .__('Put %%track on top of a training cell, and it is on the record: source, outputs and metrics.')
-          .split('%%track')
+          .__(
+            'Put %1 on top of a training cell, and it is on the record: source, outputs and metrics.',
+            MAGIC
+          )
+          .split(MAGIC)
           .flatMap((part, index) => (index === 0 ? [part] : [<code key={index}>%%track</code>, part]))}
       </p>
       <pre aria-label={trans.__('Example')}>{EXAMPLE}</pre>

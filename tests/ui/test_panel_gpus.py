@@ -1,0 +1,145 @@
+"""Machines in the panel: a real local lease, rented, seen, attached to the status bar, and released."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.ui
+
+Lab = Any  # conftest.Lab
+LabPage = Any  # conftest.LabPage
+
+LEASE = {
+    "id": "a100-k3f9qz",
+    "name": "team-a100",
+    "provider": "local",
+    "target": "gpu1",
+    "spec": "a100",
+    "state": "planned",
+    "created": 0.0,
+    "device": "a100-80gb",
+    "machine": "gpu-box",
+    "notebook": "work/digits.ipynb",
+    "usd_per_hour": 2.7,
+}
+
+
+def write_lease(lab: Lab, **changes: Any) -> None:
+    """A lease as another process would have written it down a moment ago."""
+    folder = lab.data_dir / "leases"
+    folder.mkdir(parents=True, exist_ok=True)
+    lease = {**LEASE, "created": time.time() - 12, **changes}
+    (folder / f"{lease['id']}.json").write_text(json.dumps(lease))
+
+
+def open_notebook(lab: Lab, lab_page: LabPage) -> None:
+    """A new notebook in front, its kernel connected and idle."""
+    lab_page.page.evaluate(
+        """async () => {
+          const w = await jupyterapp.commands.execute('notebook:create-new', { kernelName: 'python3' });
+          await w.context.ready; await w.sessionContext.ready }"""
+    )
+    lab_page.page.wait_for_function(
+        """() => { const k = jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel;
+                   return k && k.status === 'idle' && k.connectionStatus === 'connected' }""",
+        timeout=60_000,
+    )
+
+
+def sources(lab_page: LabPage) -> list[str]:
+    cells: list[str] = lab_page.page.evaluate(
+        "() => jupyterapp.shell.currentWidget.content.model.sharedModel.cells.map(c => c.getSource())"
+    )
+    return cells
+
+
+def test_a_lease_tells_device_machine_notebook_time_and_price(lab: Lab, lab_page: LabPage) -> None:
+    write_lease(lab)
+    card = lab_page.open(lab).sidebar().locator("[data-lease-id=a100-k3f9qz]")
+    for text in ("A100-80GB", "team-a100", "gpu-box", "digits.ipynb", "planned", "$2.70/h"):
+        expect(card).to_contain_text(text)
+    write_lease(lab, usd_per_hour=None)
+    expect(card).to_contain_text("no price known")
+
+
+def test_releasing_asks_first(lab: Lab, lab_page: LabPage) -> None:
+    write_lease(lab)
+    card = lab_page.open(lab).sidebar().locator("[data-lease-id=a100-k3f9qz]")
+    card.get_by_role("button", name="Release").click()
+    dialog = lab_page.page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Release team-a100?")
+    expect(dialog).to_contain_text("$2.70/h")
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(dialog).to_have_count(0)
+    saved = json.loads((lab.data_dir / "leases" / "a100-k3f9qz.json").read_text())
+    assert saved["state"] == "planned"
+
+
+def test_offers_are_asked_for_on_request(lab: Lab, lab_page: LabPage) -> None:
+    sidebar = lab_page.open(lab).sidebar()
+    assert sidebar.locator("[data-offer]").count() == 0
+    sidebar.get_by_role("button", name="Look for GPUs").click()
+    expect(sidebar.locator("[data-offer=cpu]")).to_contain_text("CPU", timeout=30_000)
+    expect(sidebar.locator("[data-offer=cpu]").get_by_role("button", name="Use")).to_be_disabled()
+
+
+def test_an_ordinary_kernel_shows_nothing_in_the_status_bar(lab: Lab, lab_page: LabPage) -> None:
+    lab_page.open(lab)
+    open_notebook(lab, lab_page)
+    expect(lab_page.page.locator(".jp-trackside-kernelItem")).to_have_count(0)
+
+
+def test_a_notebook_is_provisioned_shown_and_released_from_the_panel(
+    fresh_lab: Lab, lab_page: LabPage
+) -> None:
+    page = lab_page.page
+    sidebar = lab_page.open(fresh_lab).sidebar()
+    open_notebook(fresh_lab, lab_page)
+    sidebar.get_by_role("button", name="Look for GPUs").click()
+    sidebar.locator("[data-offer=cpu]").get_by_role("button", name="Use").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("%gpu_provision cpu --on local")
+    dialog.get_by_role("button", name="Run", exact=True).click()
+    card = sidebar.locator("[data-lease-id][data-state=ready]")
+    expect(card).to_contain_text("this notebook", timeout=60_000)
+    assert "%load_ext kernel_magics\n%gpu_provision cpu --on local" in sources(lab_page)
+    item = page.locator(".jp-trackside-kernelItem")
+    expect(item).to_contain_text("CPU · 0:")
+    first = item.text_content()
+    expect(item).not_to_have_text(first or "")
+    card.get_by_role("button", name="Release").click()
+    page.get_by_role("dialog").get_by_role("button", name="Release").click()
+    expect(card).to_have_count(0, timeout=30_000)
+    expect(item).to_have_count(0)
+
+
+def test_a_spec_that_would_smuggle_code_in_is_refused(lab: Lab, lab_page: LabPage) -> None:
+    lab_page.open(lab)
+    open_notebook(lab, lab_page)
+    before = sources(lab_page)
+    page = lab_page.page
+    page.evaluate("() => void jupyterapp.commands.execute('trackside:provision', {spec: 'a100\\nimport os'})")
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("write one word")
+    dialog.get_by_role("button").first.click()
+    assert sources(lab_page) == before
+
+
+def test_the_commands_stand_in_the_palette(lab: Lab, lab_page: LabPage) -> None:
+    lab_page.open(lab)
+    open_notebook(lab, lab_page)
+    lab_page.command("apputils:activate-command-palette")
+    lab_page.page.locator("#modal-command-palette input, .lm-CommandPalette-input").first.fill("Trackside")
+    palette = lab_page.page.locator(".lm-CommandPalette-content")
+    for label in (
+        "Show Runs and GPUs",
+        "Provision a GPU for This Notebook…",
+        "Attach This Notebook to a Leased Machine…",
+        "Release a Leased Machine…",
+    ):
+        expect(palette.get_by_text(label)).to_be_visible()
