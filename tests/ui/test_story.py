@@ -49,7 +49,8 @@ def wait_idle(lab_page: Any, timeout_s: float = 120) -> None:
 def run_cell(lab_page: Any, index: int, wait: bool = True) -> None:
     """Runs a cell as a person does: select it, Shift+Enter."""
     lab_page.page.evaluate(
-        f"""i => {{ {CURRENT} w.content.activeCellIndex = i; w.content.mode = 'command'; w.content.activate() }}""",
+        f"""i => {{ {CURRENT} w.content.activeCellIndex = i; w.content.mode = 'command';
+                    w.content.activate() }}""",
         index,
     )
     lab_page.page.keyboard.press("Shift+Enter")
@@ -135,7 +136,8 @@ def test_a_run_on_a_provisioned_kernel_moves_in_the_sidebar_while_its_cell_runs(
         "node => node.trackside.drawn()[0].y.at(-1) === 0.5", arg=chart.element_handle(), timeout=10_000
     )
     lab_page.page.evaluate(
-        "() => { for (const w of jupyterapp.shell.widgets('main')) if (w.context) jupyterapp.shell.activateById(w.id) }"
+        """() => { for (const w of jupyterapp.shell.widgets('main'))
+                       if (w.context) jupyterapp.shell.activateById(w.id) }"""
     )
     run_cell(lab_page, 3)
     assert [out for out in outputs(lab_page) if out["output_type"] == "error"] == []
