@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -280,8 +281,10 @@ def answers(store) -> dict:
         "windows": [
             window.to_json()
             for axis in ("step", "relative", "time")
-            for window in store.window(ids, "loss", axis, width=200)
+            for width in (20, 200)
+            for window in store.window(ids, "loss", axis, width=width)
         ],
+        "series": [store.series(run_id, "loss").value.tobytes() for run_id in ids],
         "outputs": [store.outputs(run_id) for run_id in ids],
         "events": [store.events(run_id) for run_id in ids],
     }
@@ -323,30 +326,46 @@ def damage_garbage(path: Path) -> None:
     path.write_bytes(b"this is no database" * 1000)
 
 
-def damage_blobs(path: Path) -> None:
-    import sqlite3
-
+def flip(path: Path, table: str, column: str) -> None:
+    """Every fifth byte of every blob of one column, so that no field of a record is spared."""
     sql = sqlite3.connect(path)
-    for table, column in (("chunk", "data"), ("chunk", "by_step"), ("node", "buckets"), ("tail", "data")):
-        rows = sql.execute(f"SELECT id, {column} FROM {table}").fetchall()
-        for row, blob in rows:
-            flipped = bytearray(blob)
-            flipped[len(blob) // 2] ^= 1
-            sql.execute(f"UPDATE {table} SET {column}=? WHERE id=?", (bytes(flipped), row))
+    rows = sql.execute(f"SELECT id, {column} FROM {table}").fetchall()
+    assert rows, "nothing to damage"
+    for row, blob in rows:
+        flipped = bytearray(blob)
+        flipped[::5] = bytes(byte ^ 0x11 for byte in flipped[::5])
+        sql.execute(f"UPDATE {table} SET {column}=? WHERE id=?", (bytes(flipped), row))
     sql.commit()
     sql.close()
 
 
-def damage_schema(path: Path) -> None:
-    import sqlite3
+def damage_chunks(path: Path) -> None:
+    flip(path, "chunk", "data")
 
+
+def damage_summaries_of_chunks(path: Path) -> None:
+    flip(path, "chunk", "by_step")
+
+
+def damage_nodes(path: Path) -> None:
+    flip(path, "node", "buckets")
+
+
+def damage_tails(path: Path) -> None:
+    flip(path, "tail", "data")
+
+
+def damage_schema(path: Path) -> None:
     sql = sqlite3.connect(path)
     sql.execute("UPDATE meta SET value=0 WHERE key='schema'")
     sql.commit()
     sql.close()
 
 
-DAMAGES = [damage_nothing, damage_delete, damage_truncate, damage_garbage, damage_blobs, damage_schema]
+DAMAGES = [
+    *(damage_nothing, damage_delete, damage_truncate, damage_garbage, damage_schema),
+    *(damage_chunks, damage_summaries_of_chunks, damage_nodes, damage_tails),
+]
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
