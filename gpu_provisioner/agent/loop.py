@@ -267,6 +267,8 @@ class Agent:
                 self._kernel.interrupt()
             else:
                 self._interrupt_when_ready = True
+        elif kind == "hand-over":
+            self._keeper.keep(wire.encode_event("hand-over", by=str(command.get("by") or "somebody else")))
 
     def _stop(self, by: str) -> None:
         if self._stopped_by:

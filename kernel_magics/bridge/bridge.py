@@ -73,6 +73,8 @@ class Bridge:
         self._originals: Dict[str, Dict[str, Any]] = {}
         self._died, self._restarted = threading.Event(), threading.Event()
         self._lock = threading.Lock()
+        self._joined_at = 0
+        """Offset in the home journal: an order to let go before it was for a former holder."""
         self.ended: Optional[str] = None
         """Why the remote kernel is gone for good, once it is."""
 
@@ -91,6 +93,7 @@ class Bridge:
     def connect(self, timeout_s: float) -> Any:
         """Reach the remote kernel; cells still run where they ran. Returns the welcome."""
         welcome = self.holder.start(timeout_s)
+        self._joined_at = int(welcome.end)
         self._ask_who_it_is().result(timeout_s)
         return welcome
 
@@ -179,7 +182,7 @@ class Bridge:
             self._end(f"{why} What it printed and recorded before is kept in this notebook and its runs.")
             self.holder.detach()
 
-    def _on_event(self, event: Mapping[str, Any]) -> None:
+    def _on_event(self, event: Mapping[str, Any], end: int) -> None:
         kind = event.get("type")
         if kind == "kernel-died":
             self._subshells.forget_all()
@@ -196,12 +199,19 @@ class Bridge:
             by = event.get("by") or "the agent"
             self._cells.notices.say(f"{self.machine} was released by {by}. Cells run here again.")
             self._end(f"It was released by {by}.")
+        elif kind == "hand-over" and end > self._joined_at:
+            self._let_go_for(str(event.get("by")))
         elif kind == "agent-died":
             self._cells.notices.say(f"The agent on {self.machine} died. Cells run here again.")
             self._end(str(event.get("reason", "")))
             threading.Thread(target=self.holder.release, args=("its agent's death",), daemon=True).start()
         elif kind == "notice":
             self._cells.notices.say(str(event.get("text", "")))
+
+    def _let_go_for(self, by: str) -> None:
+        self._cells.notices.say(f"{self.machine} was taken over by {by}. Cells run here again.")
+        self._end(f"It was taken over by {by}; a cell that runs there goes on.")
+        threading.Thread(target=self.holder.detach, daemon=True).start()
 
     def _ask_who_it_is(self) -> Any:
         """Kernel info, on control: it also makes ipykernel's iopub known to the agent (no welcome is sent

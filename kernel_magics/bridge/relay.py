@@ -34,7 +34,7 @@ class Relay:
         pending: Pending,
         comms: RemoteComms,
         hint: NameHint,
-        on_event: Callable[[Mapping[str, Any]], None],
+        on_event: Callable[[Mapping[str, Any], int], None],
     ) -> None:
         self._pending = pending
         self._comms = comms
@@ -45,9 +45,13 @@ class Relay:
     def on_records(self, records: Iterable[Record]) -> None:
         """The holder's callback."""
         batch: List[Outgoing] = []
-        for _end, channel, parts in records:
+        for end, channel, parts in records:
             try:
-                self._sort(channel, parts, batch)
+                if channel == EVENT:
+                    self._send(batch)
+                    self._pass_event(parts, end)
+                else:
+                    self._sort(channel, parts, batch)
             except Exception:
                 log.exception("a message of the remote kernel could not be passed on")
         self._send(batch)
@@ -56,13 +60,13 @@ class Relay:
         if channel == IOPUB:
             self._sort_output(parts, batch)
             return
-        if channel == EVENT:
-            self._send(batch)
-            event = json.loads(parts[0])
-            self._outbox.then(lambda: self._on_event(event))
-        elif channel <= STDIN:
+        if channel <= STDIN:
             self._send(batch)
             self._sort_answer(channel, parts)
+
+    def _pass_event(self, parts: Sequence[bytes], end: int) -> None:
+        event = json.loads(parts[0])
+        self._outbox.then(lambda: self._on_event(event, end))
 
     def _sort_output(self, parts: Sequence[bytes], batch: List[Outgoing]) -> None:
         header, parent = json.loads(parts[0]), json.loads(parts[1])

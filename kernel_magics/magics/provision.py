@@ -85,11 +85,12 @@ class GpuMagics(Magics):
 
     @magic_arguments()
     @argument("name", nargs="?", help="as %%gpu_status shows it; default: the one of this notebook")
+    @argument("--take", action="store_true", help="also if another notebook holds it, which then lets go")
     @line_magic
     def gpu_attach(self, line: str) -> None:
         """Run cells on a machine that is still yours from before; its variables are there."""
-        options = _options(self.gpu_attach, line, "%gpu_attach [NAME]")
-        self.session.attach(options.name)
+        options = _options(self.gpu_attach, line, "%gpu_attach [NAME] [--take]")
+        self.session.attach(options.name, take=options.take)
 
     @magic_arguments()
     @argument("spec", nargs="?", help="as for %%gpu_provision; default: every GPU")

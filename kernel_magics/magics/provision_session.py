@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import atexit
+import socket
 import time
 from pathlib import Path
 from typing import Any, List, Mapping, Optional, Sequence
 
 from gpu_provisioner import provisioner
+from gpu_provisioner.bootstrap import open_carrier
 from gpu_provisioner.catalog import Catalog
 from gpu_provisioner.config import configuration_path, load_targets
-from gpu_provisioner.errors import ProvisionError
+from gpu_provisioner.errand import call_on
+from gpu_provisioner.errors import LeaseError, ProvisionError
 from gpu_provisioner.gpus import matches, parse
 from gpu_provisioner.holder import Holder
 from gpu_provisioner.leases import LeaseBook
@@ -26,6 +29,7 @@ from kernel_magics.magics.provision_reminder import leases_of_notebook
 from kernel_magics.tracking import git
 
 _READY_LIMIT_S = 120.0
+_HAND_OVER_LIMIT_S = 15.0
 
 
 class GpuSession:
@@ -73,10 +77,16 @@ class GpuSession:
         if former is not None:
             print(f"{former.name!r} goes on there and is still yours: %gpu_release {former.name}")
 
-    def attach(self, name: Optional[str]) -> None:
+    def attach(self, name: Optional[str], *, take: bool) -> None:
         """``%gpu_attach``."""
         lease = self._find(name, "%gpu_attach")
-        self._come_back(lease, self._progress(f"%gpu_attach {lease.name}"))
+        progress = self._progress(f"%gpu_attach {lease.name}")
+        try:
+            self._come_back(lease, progress)
+        except LeaseError as held:
+            if not take:
+                raise LeaseError(held.message, f"%gpu_attach {lease.name} --take") from None
+            self._take(lease, progress)
 
     def release(self, name: Optional[str]) -> None:
         """``%gpu_release``."""
@@ -178,6 +188,22 @@ class GpuSession:
             return
         progress.step(f"{lease.name!r} is yours already; nothing new is rented.")
         self._join(lease, progress)
+
+    def _take(self, lease: Lease, progress: Progress) -> None:
+        """Have the lease's holder let go, and join it as soon as it has."""
+        progress.step(f"Asking the holder of {lease.name!r} to let go.")
+        who = Path(self._notebook).name if self._notebook else f"a kernel on {socket.gethostname()}"
+        call_on(lambda: open_carrier(lease), _HAND_OVER_LIMIT_S, {"type": "hand-over", "by": who})
+        deadline = time.monotonic() + _HAND_OVER_LIMIT_S
+        while True:
+            try:
+                self._come_back(lease, progress)
+                return
+            except LeaseError:
+                if time.monotonic() > deadline:
+                    progress.failed()
+                    raise
+                time.sleep(0.05)
 
     def _mine(self) -> List[Lease]:
         """Live leases this notebook asked for or is joined to, after asking whether they live."""

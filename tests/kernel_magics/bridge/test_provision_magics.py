@@ -148,6 +148,24 @@ def test_two_notebooks_have_a_kernel_each(bridged: Notebook, open_notebook: Open
     assert other.value(pid) != other.pid, "a refused attach leaves things as they were"
 
 
+def test_a_lease_can_be_taken_from_another_notebook(bridged: Notebook, open_notebook: OpenNotebook) -> None:
+    """The one that had it says so, and goes on here; what ran there is still there."""
+    pid = "__import__('os').getpid()"
+    there = bridged.value(pid)
+    bridged.must("kept = 5")
+    other = open_notebook("other.ipynb")
+    refused = other.run("%gpu_attach cpu")
+    assert refused.reply["content"]["ename"] == "LeaseError" and "--take" in refused.error
+    other.must("%gpu_attach cpu --take", timeout=60)
+    assert (other.value(pid), other.value("kept")) == (there, 5)
+    bridged.must("1")
+    said = [cell for cell in bridged.cells.values() if "taken over by other.ipynb" in cell.all_text]
+    assert len(said) == 1
+    assert bridged.value(pid) == bridged.pid
+    bridged.must("%gpu_attach --take", timeout=60)
+    assert (bridged.value(pid), bridged.value("kept")) == (there, 5)
+
+
 def test_plain_ipython_says_what_works_there(home: dict[str, str], tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "IPython", "--colors=NoColor", "-i", "--no-confirm-exit"],
