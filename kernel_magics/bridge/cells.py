@@ -92,7 +92,7 @@ def _parse(code: str, shell: Optional[_Shell]) -> Optional[ast.Module]:
         if shell is not None and len(python.splitlines()) == 1 and _is_home(python.split(None, 1)[0]):
             python = shell.prefilter_manager.prefilter_lines(python)
         return ast.parse(python)
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # as Python's parser may fail
         return None
 
 

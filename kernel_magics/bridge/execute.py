@@ -115,7 +115,7 @@ class CellRunner:
             return
         try:
             python = TransformerManager().transform_cell(request.code)
-        except SyntaxError:
+        except Exception:  # noqa: BLE001 - the cell runs elsewhere already; here it is only written down
             python = request.code
         self._kernel.shell.history_manager.store_inputs(number, python, request.code)
 

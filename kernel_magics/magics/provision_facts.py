@@ -63,6 +63,8 @@ class HomeFacts:
             found = dict((await asyncio.wait_for(asking, _GIT_LIMIT_S)).get("git", {}))
         except asyncio.TimeoutError:
             return {**self._git, "incomplete": f"git did not answer within {_GIT_LIMIT_S:.0f} s"}
+        except Exception as error:  # noqa: BLE001 - a deleted folder, no more processes: the cell runs all the same
+            return {**self._git, "incomplete": repr(error)}
         self._git = {key: value for key, value in found.items() if key not in _OF_THIS_MOMENT}
         self._mark = self._head_mark()
         return found

@@ -52,6 +52,9 @@ HERE, THERE, MIXED = Place.HERE, Place.THERE, Place.MIXED
         ("import torch\n%gpu_provision cpu", MIXED),
         ("if True:\n    %gpu_release", MIXED),
         ("%gpu_status; x = 1", HERE),  # IPython gives the whole line to the magic
+        ("# runs\0", THERE),
+        ("runs = " + "(" * 5000, THERE),
+        ("runs = " + "-" * 100_000 + "1", THERE),
         ("async def f():\n    await g()\n%runs", MIXED),
     ],
 )

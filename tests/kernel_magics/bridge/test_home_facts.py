@@ -83,6 +83,14 @@ def test_a_git_that_hangs_does_not_keep_the_cell(monkeypatch: pytest.MonkeyPatch
     assert "did not answer" in asyncio.run(ask())["home"]["git"]["incomplete"]
 
 
+def test_a_git_that_fails_does_not_keep_the_cell() -> None:
+    def fail(_with_diff: bool) -> Mapping[str, Any]:
+        raise FileNotFoundError("the working folder was deleted")
+
+    found = facts_of(HomeFacts({"host": "h"}, fail, CaptureSettings()), "%%track\n1")
+    assert found["home"]["host"] == "h" and "deleted" in found["home"]["git"]["incomplete"]
+
+
 def test_outside_of_a_repository_git_is_asked_once() -> None:
     asked: list[bool] = []
     facts = HomeFacts({}, lambda with_diff: asked.append(with_diff) or {}, CaptureSettings())
