@@ -1,43 +1,70 @@
-"""The far side on Python 3.9 with ipykernel 6.31, the oldest there may be."""
+"""The far side on other Pythons with other ipykernels than here, down to 3.9."""
 
 from __future__ import annotations
 
+import getpass
 import os
 import shutil
 import signal
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.gpu_provisioner.front import Lab, Place
 
-_PLACES = (Path.home() / ".pyenv" / "versions").glob("3.9.*/bin/python")
+MATRIX = {"3.9": "6.31.0", "3.10": "6.29.5", "3.13": "7.3.0"}
+"""Python version → the ipykernel to try it with."""
 
 
 @pytest.fixture(scope="session")
-def python39(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """An interpreter 3.9 with ipykernel 6.31: ``$TRACKSIDE_PYTHON39``, or a venv made for this session."""
-    if os.environ.get("TRACKSIDE_PYTHON39"):
-        return os.environ["TRACKSIDE_PYTHON39"]
-    found = next((str(path) for path in _PLACES), None) or shutil.which("python3.9")
-    if found is None:
-        pytest.skip("NOT TESTED: there is no Python 3.9 on this machine (pyenv install 3.9)")
-    venv = tmp_path_factory.mktemp("python39") / "venv"
-    subprocess.run([found, "-m", "venv", str(venv)], check=True)
-    python = str(venv / "bin" / "python")
-    done = subprocess.run(
-        [python, "-m", "pip", "install", "-q", "ipykernel==6.31.0"], capture_output=True, text=True
-    )
-    if done.returncode:
-        pytest.skip(f"NOT TESTED: ipykernel 6.31 cannot be installed: {done.stderr.strip()[-200:]}")
-    return python
+def interpreter(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """Python version → an interpreter with its ipykernel of the matrix, in a venv.
+
+    The venvs are made once for the session; under ``$TRACKSIDE_TEST_VENVS`` they are kept for the next one.
+    """
+    kept = os.environ.get("TRACKSIDE_TEST_VENVS")
+    base = Path(kept) if kept else tmp_path_factory.mktemp("venvs")
+    # Test places have a HOME of their own; the interpreters lie in the real one.
+    versions = Path(f"~{getpass.getuser()}").expanduser() / ".pyenv" / "versions"
+
+    def get(version: str) -> str:
+        python = base / f"{version}-{MATRIX[version]}" / "bin" / "python"
+        if not python.exists():
+            found = next((str(path) for path in versions.glob(f"{version}.*/bin/python")), None)
+            found = found or shutil.which(f"python{version}")
+            if found is None:
+                pytest.skip(
+                    f"NOT TESTED: there is no Python {version} on this machine (pyenv install {version})"
+                )
+            subprocess.run([found, "-m", "venv", str(python.parent.parent)], check=True)
+        wanted = f"ipykernel=={MATRIX[version]}"
+        done = subprocess.run(
+            [str(python), "-m", "pip", "install", "-q", wanted], capture_output=True, text=True
+        )
+        if done.returncode:
+            pytest.skip(f"NOT TESTED: {wanted} cannot be installed: {done.stderr.strip()[-200:]}")
+        return str(python)
+
+    return get
 
 
-def test_cells_input_interrupt_and_death(lab: Lab, python39: str) -> None:
-    front = lab.kernel(python=python39)
+@pytest.fixture
+def python39(interpreter: Callable[[str], str]) -> str:
+    return interpreter("3.9")
+
+
+@pytest.mark.parametrize("version", MATRIX)
+def test_cells_input_interrupt_and_death(interpreter: Callable[[str], str], lab: Lab, version: str) -> None:
+    front = lab.kernel(python=interpreter(version))
     cell = front.execute("import sys, ipykernel; print(sys.version_info[:2], ipykernel.__version__)", count=5)
-    assert "(3, 9) 6.31" in cell.text and cell.reply is not None and cell.reply["execution_count"] == 5
+    major, minor = version.split(".")
+    assert (
+        cell.text == f"({major}, {minor}) {MATRIX[version]}\n"
+        and cell.reply is not None
+        and cell.reply["execution_count"] == 5
+    )
     asked = front.begin("print(input('? '))", 6)
     front.wait(lambda: front.questions, "a question")
     front.send(3, "input_reply", {"value": "yes", "status": "ok"})
