@@ -86,8 +86,8 @@ def page(results: dict[str, list[Result]], load: float, minutes: float) -> str:
     today = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")
     parts = [
         "# Benchmarks",
-        "Made by `make bench`, never by hand. Each figure stands beside its budget and, where there is one, a"
-        " yardstick: the least that could do the same, measured in the same run, turn by turn. Trust the ratios"
+        "Made by `make bench`, never by hand. Each figure stands beside its budget and, where there is one,"
+        " a yardstick: the least that does the same, measured in the same run, turn by turn. Trust the ratios"
         " more than the microseconds.",
         f"{today}; {os.cpu_count()} cores ({cpu()}), load {load:.1f} at the start;"
         f" Python {platform.python_version()}, {versions}; {minutes:.0f} minutes in all.",
