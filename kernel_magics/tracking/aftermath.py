@@ -37,7 +37,8 @@ def close_runs(data_dir: Union[str, Path], report: Mapping[str, Any]) -> List[st
     Args:
         data_dir: the data folder.
         report: what is known of the death, each key optional: ``pid`` (without it, every process of this
-            host that wrote here and is dead), ``returncode``, ``signal`` (a number or a name), ``reason`` in
+            host that wrote here and is dead), ``start_ticks`` of that process
+            (:func:`~kernel_magics.tracking.processes.start_ticks`: ids are used again), ``returncode``, ``signal`` (a number or a name), ``reason`` in
             words, ``epoch`` of the kernel.
 
     Returns:
@@ -103,9 +104,17 @@ def _head(journal: Path) -> Optional[_Head]:
 
 
 def _died_with(writer: Mapping[str, Any], report: Mapping[str, Any]) -> bool:
+    if writer.get("host") != host_name():
+        return False
     pid = report.get("pid")
-    same = pid is None or writer.get("pid") == pid or pid in (writer.get("ancestors") or ())
-    return same and writer.get("host") == host_name()
+    if pid is None:
+        return True
+    began, died = writer.get("start_ticks"), report.get("start_ticks")
+    comparable = isinstance(began, int) and isinstance(died, int)
+    if writer.get("pid") == pid:
+        return not comparable or began == died
+    # An id that an ancestor had is free again only after the writer began: a younger process is another one.
+    return pid in (writer.get("ancestors") or ()) and (not comparable or died <= began)
 
 
 def _says_finish(journal: Path) -> bool:

@@ -150,6 +150,7 @@ class CellTracker:
             group=options.group,
             facts=facts,
             capture=asdict(settings),
+            nested=True,  # a run that the user began in an earlier cell goes on, and is active again
         )
         if config:
             run.record_facts({"config_from_source": sorted(config)})

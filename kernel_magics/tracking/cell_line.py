@@ -31,31 +31,8 @@ SWITCHES: Dict[str, str] = {
 _VALUED = ("--project", "--group", "--tag")
 
 _NOT_PYTHON = frozenset(
-    [
-        "!",
-        "HTML",
-        "SVG",
-        "bash",
-        "cmd",
-        "file",
-        "html",
-        "javascript",
-        "js",
-        "latex",
-        "markdown",
-        "perl",
-        "pypy",
-        "python",
-        "python2",
-        "python3",
-        "ruby",
-        "script",
-        "sh",
-        "svg",
-        "sx",
-        "system",
-        "writefile",
-    ]
+    "! HTML SVG bash cmd file html javascript js latex markdown perl pypy python python2 python3 ruby script"
+    " sh svg sx system writefile".split()
 )
 """IPython's own cell magics whose body is not run as a cell here; a ``%%track`` below them is just text."""
 

@@ -132,4 +132,5 @@ class TrackedCell:
             described = how_it_ended(error, None, interrupted=True, display_failed=False).error
         self._word = Ending(RunStatus(status), described or error or None)
         active.leave(self.run)
-        os.environ.pop(active.RUN_VARIABLE, None)  # a km.init() after this is a run of its own
+        if os.environ.get(active.RUN_VARIABLE) == self.run.id:  # the run was joined: its parent's word
+            del os.environ[active.RUN_VARIABLE]  # a km.init() after this is a run of its own

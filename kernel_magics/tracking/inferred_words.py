@@ -35,16 +35,8 @@ STOP = _words(
 HARD_STOP = _words("code id line pid port version")
 """Words that never stand in a metric's name, whatever else does (``error code``)."""
 
-FUNCTION = _words(
-    """
-    at after in for on with and vs from over per by during while when was is
-    """
-)
+FUNCTION = _words("at after in for on with and vs from over per by during while when was is")
 """Words that may follow a number without making it part of a phrase (``0.3 at epoch 5``, not ``3 files``)."""
 
-SPLITS = _words(
-    """
-    train training val valid validation test testing eval evaluation dev holdout
-    """
-)
+SPLITS = _words("train training val valid validation test testing eval evaluation dev holdout")
 """Words that say which data a line's numbers are about."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional
 
 
 def writer_identity(writer_id: str, role: str, environ: Optional[Mapping[str, str]] = None) -> Dict[str, Any]:
@@ -16,6 +16,7 @@ def writer_identity(writer_id: str, role: str, environ: Optional[Mapping[str, st
         environ: where torchrun's ``RANK`` and ``WORLD_SIZE`` and the bridge's variables are read from.
     """
     environ = os.environ if environ is None else environ
+    own = _stat(os.getpid())
     identity: Dict[str, Any] = {
         "id": writer_id,
         "pid": os.getpid(),
@@ -25,6 +26,8 @@ def writer_identity(writer_id: str, role: str, environ: Optional[Mapping[str, st
         "world_size": _number(environ.get("WORLD_SIZE")),
         "role": role,
     }
+    if own is not None:
+        identity["start_ticks"] = own.start_ticks
     if environ.get("TRACKSIDE_ROLE") == "remote":
         identity["lease"] = environ.get("TRACKSIDE_LEASE", "")
     return identity
@@ -41,21 +44,38 @@ def ancestors(pid: int, limit: int = 16) -> List[int]:
     """Ids of the parent, its parent and so on (Linux ``proc(5)``; elsewhere of the parent only)."""
     found: List[int] = []
     while len(found) < limit:
-        parent = _parent(pid)
-        if parent is None or parent <= 1:
+        stat = _stat(pid)
+        if stat is None or stat.parent <= 1:
             break
-        found.append(parent)
-        pid = parent
+        found.append(stat.parent)
+        pid = stat.parent
     if not found and os.getppid() > 1:
         found.append(os.getppid())
     return found
 
 
-def _parent(pid: int) -> Optional[int]:
+def start_ticks(pid: int) -> Optional[int]:
+    """When the process began, in clock ticks since boot: tells it from a later one with the same id.
+
+    ``None`` when there is no such process, or no ``/proc`` to ask.
+    """
+    stat = _stat(pid)
+    return None if stat is None else stat.start_ticks
+
+
+class _Stat(NamedTuple):
+    """Fields 4 and 22 of ``/proc/<pid>/stat`` (proc(5))."""
+
+    parent: int
+    start_ticks: int
+
+
+def _stat(pid: int) -> Optional[_Stat]:
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
         # pid (command) state ppid …; the command may hold spaces and brackets.
-        return int(text[text.rindex(")") + 2 :].split()[1])
+        fields = text[text.rindex(")") + 2 :].split()
+        return _Stat(int(fields[1]), int(fields[19]))
     except (OSError, ValueError, IndexError):
         return None
 

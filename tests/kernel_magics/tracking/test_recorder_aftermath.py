@@ -15,6 +15,7 @@ import pytest
 import kernel_magics as km
 from kernel_magics import paths
 from kernel_magics.journal.format import Kind
+from kernel_magics.tracking import processes
 from kernel_magics.tracking.aftermath import close_runs, last_word
 
 Records = Callable[[str], list[Any]]
@@ -147,6 +148,31 @@ def test_the_run_of_a_dead_process_s_child_is_closed_when_the_child_is_dead_too(
     report = parent.end(signal.SIGKILL)
     assert close_runs(paths.data_dir(), report) == [child_run]
     assert ends(records, child_run)[0]["status"] == "killed"
+
+
+def test_a_process_id_that_is_used_again_is_not_the_process_that_wrote(
+    tracked: Callable[..., Tracked], records: Records
+) -> None:
+    victim = tracked()
+    began = processes.start_ticks(victim.pid)
+    assert began is not None
+    report = victim.end(signal.SIGKILL)
+    assert processes.start_ticks(victim.pid) is None
+    (main,) = records(victim.run_id)
+    assert main.head["writer"]["start_ticks"] == began
+    assert close_runs(paths.data_dir(), {**report, "start_ticks": began + 1}) == []
+    grandparent = main.head["writer"]["ancestors"][0]
+    assert close_runs(paths.data_dir(), {**report, "pid": grandparent, "start_ticks": began + 1}) == []
+    assert close_runs(paths.data_dir(), {**report, "start_ticks": began}) == [victim.run_id]
+
+
+def test_an_ancestor_is_older_than_the_process_that_wrote(tracked: Callable[..., Tracked]) -> None:
+    victim = tracked()
+    report = victim.end(signal.SIGKILL)
+    ticks = processes.start_ticks(os.getpid())
+    assert close_runs(paths.data_dir(), {**report, "pid": os.getpid(), "start_ticks": ticks}) == [
+        victim.run_id
+    ]
 
 
 def test_damaged_and_foreign_files_are_no_obstacle(tracked: Callable[..., Tracked], records: Records) -> None:
