@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import { drawingOf, nearest, padded, union, xExtent, yExtent } from '../src/charts/geometry';
+import { drawingOf, nearest, padded, polygons, union, xExtent, yExtent } from '../src/charts/geometry';
 import { byValue, formatX, read, tickLabels, type Reading } from '../src/charts/readout';
 import type { SeriesWindow } from '../src/wire/decode';
 
@@ -60,6 +60,16 @@ test('a logarithmic axis leaves out what it cannot show', () => {
   assert.deepEqual(drawingOf(raw([1, 0, -1, 10]), 'log').y, [1, NaN, NaN, 10]);
   const band = drawingOf({ ...reduced, min: Float64Array.from([-1, 0.25]) }, 'log').band;
   assert.deepEqual(band.low, [1.5, 0.25]);
+});
+
+test('a band is one polygon a stretch without gaps', () => {
+  const band = { x: [0, 1, 2, 3, 4, 5], low: [1, 1, NaN, 2, 2, NaN], high: [3, 4, NaN, 5, 6, NaN] };
+  assert.deepEqual(polygons(band), [
+    { x: [0, 1, 1, 0], y: [1, 1, 4, 3] },
+    { x: [3, 4, 4, 3], y: [2, 2, 6, 5] }
+  ]);
+  assert.deepEqual(band.x, [0, 1, 2, 3, 4, 5], 'what is given is not changed');
+  assert.deepEqual(polygons({ x: [], low: [], high: [] }), []);
 });
 
 test('extents are exact, follow the view, and are null without points', () => {

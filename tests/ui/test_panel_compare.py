@@ -169,15 +169,22 @@ def test_zooming_brings_every_point_and_a_double_click_everything(seeded: Lab, l
     whole = chart.evaluate("node => node.trackside.view()")
     box = chart.locator(".jp-trackside-plot").bounding_box()
     page, middle = lab_page.page, box["y"] + box["height"] / 2
-    page.mouse.move(box["x"] + 0.60 * box["width"], middle)
-    page.mouse.down()
-    page.mouse.move(box["x"] + 0.625 * box["width"], middle, steps=4)
-    page.mouse.up()
-    page.wait_for_function(
-        "whole => { const v = document.querySelector('[data-metric=norm]').trackside.view();"
-        " return v.end - v.start < (whole.end - whole.start) / 20 }",
-        arg=whole,
-    )
+
+    def zoom(start: float, stop: float) -> None:
+        """Drags over a part of the chart, from and to in shares of its width."""
+        before = chart.evaluate("node => node.trackside.view()")
+        page.mouse.move(box["x"] + start * box["width"], middle)
+        page.mouse.down()
+        page.mouse.move(box["x"] + stop * box["width"], middle, steps=4)
+        page.mouse.up()
+        page.wait_for_function(
+            "old => { const v = document.querySelector('[data-metric=norm]').trackside.view();"
+            " return v.end - v.start < (old.end - old.start) / 3 }",
+            arg=before,
+        )
+
+    zoom(0.5, 0.65)
+    zoom(0.5, 0.6)
     raw = "() => { const [l] = document.querySelector('[data-metric=norm]').trackside.drawn();"
     page.wait_for_function(raw + " return l.low.length === 0 && l.x.length > 50 && l.x[1] - l.x[0] === 1 }")
     page.mouse.dblclick(box["x"] + box["width"] / 2, middle)

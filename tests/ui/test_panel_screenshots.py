@@ -124,11 +124,12 @@ def test_the_sidebar_and_the_comparison_fit_and_look_right(
         picture(lab_page, tmp_path, "compare-dark.png")
         lab_page.page.locator("[data-section=table]").scroll_into_view_if_needed()
         lab_page.page.locator(".jp-trackside-compare").evaluate("node => node.scrollTo(0, 1e6)")
-        expect(lab_page.page.locator(".jp-trackside-column").last).to_contain_text("accuracy")
+        expect(lab_page.page.locator(".jp-trackside-column").nth(1)).to_contain_text("accuracy")
         picture(lab_page, tmp_path, "compare-details-dark.png")
+        lab_page.theme("JupyterLab Light")  # the theme is the server's setting, and stays for the next test
 
 
-def test_nothing_sticks_out_of_a_narrow_sidebar(trained: Lab, lab_page: LabPage, tmp_path: Path) -> None:
+def test_nothing_sticks_out_of_the_narrowest_sidebar(trained: Lab, lab_page: LabPage, tmp_path: Path) -> None:
     sidebar = lab_page.open(trained).sidebar()
     expect(lab_page.row("lr=0.003")).to_be_visible()
     handle = lab_page.page.locator("#jp-main-split-panel > .lm-SplitPanel-handle").first.bounding_box()

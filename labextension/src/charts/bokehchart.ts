@@ -2,25 +2,27 @@
 import Bokeh from '@bokeh/bokehjs/build/js/bokeh.esm.min.js';
 import '@bokeh/bokehjs/build/js/bokeh-api.esm.min.js';
 
-import type { LineStyle } from '../model/palette';
 import type { XKind } from '../wire/protocol';
 import type { Chart, ChartOptions, DrawnLine, Line } from './chart';
-import type { Drawing, Extent } from './geometry';
+import { polygons, type Extent } from './geometry';
 import { tickLabels } from './readout';
 
 type Range = InstanceType<typeof Bokeh.Range1d>;
 type Source = InstanceType<typeof Bokeh.ColumnDataSource>;
 type Figure = InstanceType<typeof Bokeh.Plotting.Figure>;
-type Renderer = ReturnType<Figure['line']>;
 
-/** The models of one run. */
-interface RunModels {
-  style: LineStyle;
-  line: Source;
-  band: Source;
+/**
+ * Five sources and five glyphs a chart, however many runs: one entry a run. A glyph a run would cost 100 runs seconds,
+ * for BokehJS makes five views of each glyph.
+ */
+interface Sources {
+  lines: Source;
+  /** Filled polygons between least and greatest values. */
+  bands: Source;
+  /** The bands' edges, which keep a spike of one pixel visible. */
+  edges: Source;
   lone: Source;
   marks: Source;
-  renderers: Renderer[];
 }
 
 /** Marks of values that are not finite: their shape, and where on the chart's edge they stand (share of its height). */
@@ -30,8 +32,10 @@ const MARKS = {
   neginf: { marker: 'inverted_triangle', height: 0.04 }
 } as const;
 
-const FULL = 1;
-const FAINT = 0.12;
+const EDGE_ALPHA = 0.55;
+const BAND_ALPHA = 0.2;
+/** How much is left of the others when one run is brought forward. */
+const FAINT = 0.15;
 
 class BokehChart implements Chart {
   constructor(
@@ -39,6 +43,8 @@ class BokehChart implements Chart {
     options: ChartOptions
   ) {
     this.figure = makeFigure(options, this.x, this.y, getComputedStyle(node).fontFamily);
+    addGlyphs(this.figure, this.sources);
+    this.fill();
     this.document.add_root(this.figure);
     const zoomed = (): void => {
       if (!this.settingView) {
@@ -53,23 +59,13 @@ class BokehChart implements Chart {
   }
 
   setLines(lines: readonly Line[]): void {
-    for (const { run, style, drawing } of lines) {
-      const models = this.runs.get(run);
-      if (models && models.style.colour === style.colour && models.style.dash === style.dash) {
-        fill(models, drawing);
-      } else {
-        this.removeLine(run);
-        this.runs.set(run, addRun(this.figure, style, drawing));
-      }
-    }
+    lines.forEach(line => this.lines.set(line.run, line));
+    this.fill();
   }
 
   removeLine(run: string): void {
-    const models = this.runs.get(run);
-    if (models) {
-      const gone = new Set<unknown>(models.renderers);
-      this.figure.renderers = this.figure.renderers.filter(renderer => !gone.has(renderer));
-      this.runs.delete(run);
+    if (this.lines.delete(run)) {
+      this.fill();
     }
   }
 
@@ -81,11 +77,9 @@ class BokehChart implements Chart {
   }
 
   highlight(run: string | null): void {
-    for (const [id, { renderers }] of this.runs) {
-      const line = renderers[0]?.glyph;
-      if (line) {
-        line.line_alpha = { value: run === null || run === id ? FULL : FAINT };
-      }
+    if (run !== this.forward) {
+      this.forward = run;
+      this.fill();
     }
   }
 
@@ -109,21 +103,39 @@ class BokehChart implements Chart {
   }
 
   drawn(): DrawnLine[] {
-    const column = (source: Source, name: string): number[] => Array.from(source.get_array<number>(name));
-    return [...this.runs].map(([run, { line, band, marks }]) => ({
-      run,
-      x: column(line, 'x'),
-      y: column(line, 'y'),
-      low: column(band, 'low'),
-      high: column(band, 'high'),
-      marks: column(marks, 'x')
-    }));
+    const { lines, edges, marks } = this.sources;
+    const column = <T>(source: Source, name: string): T[] => Array.from(source.get_array<T>(name));
+    const of = <T>(source: Source, name: string, run: string): T[] => {
+      const values = column<T>(source, name);
+      return column<string>(source, 'run').flatMap((other, i) => (other === run ? [values[i] as T] : []));
+    };
+    return column<string>(lines, 'run').map(run => {
+      const [low, high] = of<number[]>(edges, 'ys', run);
+      const [[x], [y]] = [of<number[]>(lines, 'xs', run), of<number[]>(lines, 'ys', run)];
+      return {
+        run,
+        x: x ?? [],
+        y: y ?? [],
+        low: low ?? [],
+        high: high ?? [],
+        marks: of<number>(marks, 'x', run)
+      };
+    });
   }
 
   dispose(): void {
     this.disposed = true;
     this.removeViews();
-    this.runs.clear();
+    this.lines.clear();
+  }
+
+  /** New data into the sources: the figure stays, nothing flickers. */
+  private fill(): void {
+    const lines = [...this.lines.values()];
+    const strength = (run: string): number => (this.forward === null || this.forward === run ? 1 : FAINT);
+    fillLines(this.sources, lines, strength);
+    fillBands(this.sources, lines, strength);
+    fillPoints(this.sources, lines);
   }
 
   private removeViews(): void {
@@ -136,7 +148,15 @@ class BokehChart implements Chart {
   private readonly y = new Bokeh.Range1d();
   private readonly document = new Bokeh.Document();
   private readonly figure: Figure;
-  private readonly runs = new Map<string, RunModels>();
+  private readonly sources: Sources = {
+    lines: new Bokeh.ColumnDataSource(),
+    bands: new Bokeh.ColumnDataSource(),
+    edges: new Bokeh.ColumnDataSource(),
+    lone: new Bokeh.ColumnDataSource(),
+    marks: new Bokeh.ColumnDataSource()
+  };
+  private readonly lines = new Map<string, Line>();
+  private forward: string | null = null;
   private painted: Promise<void> = Promise.resolve();
   private settingView = false;
   private disposed = false;
@@ -216,51 +236,69 @@ function tickerOf(kind: XKind): InstanceType<typeof Bokeh.Ticker> {
   }); // prettier-ignore
 }
 
-function addRun(figure: Figure, style: LineStyle, drawing: Drawing): RunModels {
-  const source = (): Source => new Bokeh.ColumnDataSource({ data: {} });
-  const models: RunModels = {
-    style,
-    line: source(),
-    band: source(),
-    lone: source(),
-    marks: source(),
-    renderers: []
-  };
-  fill(models, drawing);
-  const { colour, dash } = style;
-  const edge = { line_color: colour, line_alpha: 0.55, line_width: 1 };
-  const [x, low, high] = [{ field: 'x' }, { field: 'low' }, { field: 'high' }];
-  models.renderers = [
-    figure.line(
-      x,
-      { field: 'y' },
-      { source: models.line, line_color: colour, line_dash: dash, line_width: 1.75 }
-    ),
-    figure.varea(x, low, high, { source: models.band, fill_color: colour, fill_alpha: 0.2 }),
-    figure.line(x, low, { source: models.band, ...edge }),
-    figure.line(x, high, { source: models.band, ...edge }),
-    figure.scatter(x, { field: 'y' }, { source: models.lone, color: colour, size: 6 }),
-    figure.scatter(x, { field: 'y' }, {
-      source: models.marks,
-      marker: { field: 'marker' },
-      color: colour,
-      size: 8,
-      line_width: 1.5,
-      y_range_name: 'marks'
-    }) // prettier-ignore
-  ] as unknown as Renderer[];
-  return models;
+function addGlyphs(figure: Figure, sources: Sources): void {
+  const field = (name: string): { field: string } => ({ field: name });
+  const [xs, ys, x, y] = ['xs', 'ys', 'x', 'y'].map(field) as [Field, Field, Field, Field];
+  const [colour, alpha] = [field('colour'), field('alpha')];
+  figure.patches(xs, ys, { source: sources.bands, fill_color: colour, fill_alpha: alpha, line_color: null });
+  const stroke = { line_color: colour, line_alpha: alpha };
+  figure.multi_line(xs, ys, { source: sources.edges, ...stroke, line_width: 1 });
+  figure.multi_line(xs, ys, { source: sources.lines, ...stroke, line_dash: field('dash'), line_width: 1.75 });
+  figure.scatter(x, y, { source: sources.lone, color: colour, size: 6 });
+  const marker = field('marker');
+  figure.scatter(x, y, { source: sources.marks, marker, color: colour, size: 8, y_range_name: 'marks' });
 }
 
-/** New data into the sources a run already has: the figure stays, nothing flickers. */
-function fill(models: RunModels, drawing: Drawing): void {
-  const { x, y, band, lone, marks } = drawing;
-  models.line.data = { x, y };
-  models.band.data = { x: band.x, low: band.low, high: band.high };
-  models.lone.data = { x: lone.x, y: lone.y };
-  models.marks.data = {
-    x: marks.x,
-    y: marks.kind.map(kind => MARKS[kind].height),
-    marker: marks.kind.map(kind => MARKS[kind].marker)
+type Field = { field: string };
+type Strength = (run: string) => number;
+
+function fillLines({ lines: source }: Sources, lines: readonly Line[], strength: Strength): void {
+  source.data = {
+    run: lines.map(line => line.run),
+    xs: lines.map(line => line.drawing.x),
+    ys: lines.map(line => line.drawing.y),
+    colour: lines.map(line => line.style.colour),
+    dash: lines.map(line => line.style.dash),
+    alpha: lines.map(line => strength(line.run))
+  };
+}
+
+function fillBands({ bands, edges }: Sources, lines: readonly Line[], strength: Strength): void {
+  const reduced = lines.filter(line => line.drawing.band.x.length > 0);
+  const sides = reduced.flatMap(line => [
+    { ...line, y: line.drawing.band.low },
+    { ...line, y: line.drawing.band.high }
+  ]);
+  edges.data = {
+    run: sides.map(side => side.run),
+    xs: sides.map(side => side.drawing.band.x),
+    ys: sides.map(side => side.y),
+    colour: sides.map(side => side.style.colour),
+    alpha: sides.map(side => EDGE_ALPHA * strength(side.run))
+  };
+  const areas = reduced.flatMap(line => polygons(line.drawing.band).map(area => ({ ...line, area })));
+  bands.data = {
+    xs: areas.map(({ area }) => area.x),
+    ys: areas.map(({ area }) => area.y),
+    colour: areas.map(({ style }) => style.colour),
+    alpha: areas.map(({ run }) => BAND_ALPHA * strength(run))
+  };
+}
+
+function fillPoints({ lone, marks }: Sources, lines: readonly Line[]): void {
+  lone.data = {
+    x: lines.flatMap(line => line.drawing.lone.x),
+    y: lines.flatMap(line => line.drawing.lone.y),
+    colour: lines.flatMap(line => line.drawing.lone.x.map(() => line.style.colour))
+  };
+  const points = lines.flatMap(({ run, style, drawing }) =>
+    drawing.marks.kind.map((kind, i) => ({ run, style, x: drawing.marks.x[i], ...MARKS[kind] }))
+  );
+  marks.data = {
+    run: points.map(point => point.run),
+    x: points.map(point => point.x),
+    y: points.map(point => point.height),
+    marker: points.map(point => point.marker),
+    colour: points.map(point => point.style.colour)
   };
 }

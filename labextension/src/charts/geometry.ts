@@ -78,6 +78,25 @@ function bandOf(window: SeriesWindow, scale: YScale): Drawing['band'] {
   return { x: Array.from(window.x), low, high };
 }
 
+/** A band as closed polygons, one a stretch without gaps: there along the low edge, back along the high one. */
+export function polygons({ x, low, high }: Drawing['band']): { x: number[]; y: number[] }[] {
+  const areas: { x: number[]; y: number[] }[] = [];
+  let from = 0;
+  for (let i = 0; i <= x.length; i++) {
+    if (i === x.length || Number.isNaN(low[i]) || Number.isNaN(high[i])) {
+      if (i - from > 1) {
+        const there = x.slice(from, i);
+        areas.push({
+          x: [...there, ...[...there].reverse()],
+          y: [...low.slice(from, i), ...high.slice(from, i).reverse()]
+        });
+      }
+      from = i + 1;
+    }
+  }
+  return areas;
+}
+
 /** From the first to the last x of all windows; `null` when there is no point. */
 export function xExtent(windows: Iterable<SeriesWindow>): Extent | null {
   let [start, end] = [Infinity, -Infinity];
