@@ -54,6 +54,7 @@ def execute(notebook: Any) -> None:
             timeout=300,
             kernel_name="python3",
             resources={"metadata": {"path": str(NOTEBOOK.parent)}},
+            extra_arguments=["--log-level=ERROR"],  # else ipykernel remarks on its loopback ports
             on_cell_execute=begins,
             on_cell_executed=ends,
         )
