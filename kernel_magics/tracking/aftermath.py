@@ -37,9 +37,9 @@ def close_runs(data_dir: Union[str, Path], report: Mapping[str, Any]) -> List[st
     Args:
         data_dir: the data folder.
         report: what is known of the death, each key optional: ``pid`` (without it, every process of this
-            host that wrote here and is dead), ``start_ticks`` of that process
-            (:func:`~kernel_magics.tracking.processes.start_ticks`: ids are used again), ``returncode``, ``signal`` (a number or a name), ``reason`` in
-            words, ``epoch`` of the kernel.
+            host that wrote here and is dead), ``start_ticks`` of that process (ids are used again; see
+            :func:`kernel_magics.tracking.processes.start_ticks`), ``returncode``, ``signal`` (a
+            number or a name), ``reason`` in words, ``epoch`` of the kernel.
 
     Returns:
         The ids of the runs that were closed.
@@ -110,11 +110,12 @@ def _died_with(writer: Mapping[str, Any], report: Mapping[str, Any]) -> bool:
     if pid is None:
         return True
     began, died = writer.get("start_ticks"), report.get("start_ticks")
-    comparable = isinstance(began, int) and isinstance(died, int)
+    if not isinstance(began, int) or not isinstance(died, int):
+        return writer.get("pid") == pid or pid in (writer.get("ancestors") or ())
     if writer.get("pid") == pid:
-        return not comparable or began == died
+        return began == died
     # An id that an ancestor had is free again only after the writer began: a younger process is another one.
-    return pid in (writer.get("ancestors") or ()) and (not comparable or died <= began)
+    return pid in (writer.get("ancestors") or ()) and died <= began
 
 
 def _says_finish(journal: Path) -> bool:

@@ -30,10 +30,11 @@ SWITCHES: Dict[str, str] = {
 
 _VALUED = ("--project", "--group", "--tag")
 
-_NOT_PYTHON = frozenset(
+_NOT_PYTHON_NAMES = (
     "! HTML SVG bash cmd file html javascript js latex markdown perl pypy python python2 python3 ruby script"
-    " sh svg sx system writefile".split()
+    " sh svg sx system writefile"
 )
+_NOT_PYTHON = frozenset(_NOT_PYTHON_NAMES.split())
 """IPython's own cell magics whose body is not run as a cell here; a ``%%track`` below them is just text."""
 
 
