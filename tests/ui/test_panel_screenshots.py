@@ -113,7 +113,7 @@ def test_the_sidebar_and_the_comparison_fit_and_look_right(
         lab_page.chart("val/loss", lines=5)
         lab_page.page.locator(".jp-trackside-legend").scroll_into_view_if_needed()
         box = chart.locator(".jp-trackside-plot").bounding_box()
-        lab_page.page.mouse.move(box["x"] + 200, box["y"] + 90)
+        lab_page.page.mouse.move(box["x"] + 120, box["y"] + 90)
         expect(chart.locator(".jp-trackside-tip")).to_be_visible()
         target = DOCS if os.environ.get("TRACKSIDE_SCREENSHOTS") else tmp_path
         lab_page.page.screenshot(path=str(target / "compare-light.png"), animations="disabled")

@@ -48,7 +48,8 @@ export class Tooltip {
     }
     this.node.replaceChildren(...children);
     this.node.hidden = rows.length === 0;
-    const onRight = left < this.host.clientWidth / 2;
+    // Towards the middle of the page, where there is room; it may lie over the neighbouring chart.
+    const onRight = this.host.getBoundingClientRect().left + left < window.innerWidth * 0.62;
     this.node.style.left = onRight ? `${left + 14}px` : '';
     this.node.style.right = onRight ? '' : `${this.host.clientWidth - left + 14}px`;
   }

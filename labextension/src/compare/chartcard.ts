@@ -141,8 +141,10 @@ export class ChartCard extends Widget {
     this.note.textContent = problem ?? (empty ? trans.__('No points here.') : '');
   }
 
+  /** How many device pixels of data fit side by side; the server reduces to about twice that. */
   private dataWidth(): number {
-    return Math.max(100, Math.round((this.plot.clientWidth || 400) - AXIS_WIDTH));
+    const css = Math.max(100, (this.plot.clientWidth || 400) - AXIS_WIDTH);
+    return Math.round(css * Math.min(2, Math.max(1, window.devicePixelRatio)));
   }
 
   private windows(): SeriesWindow[] {

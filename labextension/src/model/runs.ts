@@ -13,7 +13,7 @@ export class RunBook {
     private readonly limit: () => number
   ) {
     feed.messages.connect(this.onMessage, this);
-    feed.stateChanged.connect(this.onState, this);
+    feed.accepted.connect(this.onAccepted, this);
   }
 
   /** Emitted with the ids of runs that are new, different or gone. */
@@ -81,10 +81,9 @@ export class RunBook {
     }
   }
 
-  /** The first list is read while the feed is being connected; the feed's hello makes sure of it. */
-  private onState(): void {
-    if (this.feed.state === 'waiting' && !this.asked) {
-      this.asked = true;
+  /** The first list is read while the socket is being opened; the feed's hello makes sure of it. */
+  private onAccepted(): void {
+    if (!this._loaded) {
       this.refresh().catch(() => undefined); // the feed says what is wrong with the connection
     }
   }
@@ -102,6 +101,5 @@ export class RunBook {
   private sorted: Run[] | null = null;
   private pushedSince: Set<string> | null = null;
   private _loaded = false;
-  private asked = false;
   private readonly _changed = new Signal<this, ReadonlySet<string>>(this);
 }

@@ -37,6 +37,11 @@ export class Feed {
     return this._stateChanged;
   }
 
+  /** Emitted when the server turned out to be one of ours; the socket is opened next. */
+  get accepted(): ISignal<this, void> {
+    return this._accepted;
+  }
+
   get messages(): ISignal<this, FeedMessage> {
     return this._messages;
   }
@@ -141,6 +146,7 @@ export class Feed {
     }
     this.connecting = false;
     if (this.wanted) {
+      this._accepted.emit();
       this.openSocket();
     } else {
       this.update();
@@ -210,6 +216,7 @@ export class Feed {
 
   private readonly watches = new Map<object, SeriesRequest[]>();
   private readonly _stateChanged = new Signal<this, FeedState>(this);
+  private readonly _accepted = new Signal<this, void>(this);
   private readonly _messages = new Signal<this, FeedMessage>(this);
   private socket: WebSocket | null = null;
   private _state: FeedState = 'idle';
