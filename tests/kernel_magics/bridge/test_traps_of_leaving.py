@@ -244,6 +244,7 @@ def test_a_dead_agent_ends_the_cell_and_cells_run_here_again(bridged: Notebook) 
     bridged.pump(lambda: cell.done, timeout=60)
     assert cell.reply["content"]["ename"] == "KernelLost"
     assert "agent" in cell.error and "kept" in cell.error
+    assert "Cells run here again" in cell.error and "fresh kernel there" not in cell.error
     wait_until(lambda: remote_pid(bridged) == bridged.pid, what="cells run here again")
 
 
