@@ -270,7 +270,7 @@ def _obituary(event: Mapping[str, Any], machine: str) -> str:
             f"The kernel on {machine} was {reason} while this cell ran. What it printed and recorded is kept."
         )
     next_cell = "The next cell runs in a fresh kernel there."
-    if event.get("returncode") is None:  # nobody was left to see it end: the agent died, and the lease with it
+    if event.get("returncode") is None:  # nobody saw it end: its agent died, and the lease with it
         next_cell = "Cells run here again; %gpu_provision starts another."
     return (
         f"The kernel on {machine} died: {reason}. Everything printed and recorded before is kept; its "

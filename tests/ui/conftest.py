@@ -141,18 +141,38 @@ def _environment(folder: Path) -> dict[str, str]:
     return {**os.environ, **{name: str(folder / path) for name, path in folders.items()}}
 
 
+def _lab_command(installed_in: Optional[Path]) -> list[str]:
+    if installed_in is None:
+        return [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"]
+    command = [str(installed_in / "bin" / "python"), "-m", "jupyterlab", "--no-browser", "--allow-root"]
+    return [
+        *command,
+        f"--app-dir={sys.prefix}/share/jupyter/lab",
+    ]  # JupyterLab's own files stay where they are
+
+
 @contextlib.contextmanager
-def running_lab(folder: Path, server_extension: bool = True) -> Iterator[Lab]:
-    """JupyterLab on a free port, with the panel as it was built and folders of its own."""
+def running_lab(
+    folder: Path, server_extension: bool = True, installed_in: Optional[Path] = None
+) -> Iterator[Lab]:
+    """JupyterLab on a free port, with the panel as it was built and folders of its own.
+
+    Args:
+        server_extension: whether ours is enabled.
+        installed_in: a virtual environment whose installed Trackside is used instead of this checkout's.
+    """
     if not (BUILT / "package.json").exists():
         raise RuntimeError("The panel is not built. Type: cd labextension && npm ci && npm run build:prod")
     _prepare(folder, server_extension)
+    if installed_in is not None:
+        (folder / "extensions" / "trackside").unlink()
+        (folder / "config" / "jupyter_server_config.json").unlink()
     port, token, env = _free_port(), secrets.token_hex(16), _environment(folder)
     log = folder / "server.log"
     with log.open("wb") as out:
         server = subprocess.Popen(
             [
-                *[sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"],
+                *_lab_command(installed_in),
                 "--ServerApp.ip=127.0.0.1",
                 f"--ServerApp.port={port}",
                 "--ServerApp.port_retries=0",
@@ -307,3 +327,9 @@ def lab_without_server(tmp_path: Path) -> Iterator[Lab]:
     """JupyterLab with the panel but without the server extension."""
     with running_lab(tmp_path / "lab", server_extension=False) as running:
         yield running
+
+
+@pytest.fixture
+def lab_of(tmp_path: Path) -> Callable[[Path], contextlib.AbstractContextManager[Lab]]:
+    """Starts the JupyterLab of another virtual environment."""
+    return lambda environment: running_lab(tmp_path / "lab", installed_in=environment)
