@@ -18,14 +18,29 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kernel_magics.store import Store
-    from kernel_magics.tracking import active_run, finish, init, log
+    from kernel_magics.tracking import (
+        Histogram,
+        Html,
+        Image,
+        Table,
+        active_run,
+        define_metric,
+        finish,
+        init,
+        log,
+    )
     from kernel_magics.tracking.recorder import Run
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Histogram",
+    "Html",
+    "Image",
     "Run",
+    "Table",
     "active_run",
+    "define_metric",
     "finish",
     "init",
     "load_ipython_extension",
@@ -34,7 +49,7 @@ __all__ = [
     "unload_ipython_extension",
 ]
 
-_TRACKING = frozenset({"Run", "active_run", "finish", "init", "log"})
+_TRACKING = frozenset(__all__) - {"load_ipython_extension", "open_store", "unload_ipython_extension"}
 
 
 def __getattr__(name: str) -> Any:

@@ -46,6 +46,7 @@ class Kind(IntEnum):
     ARTIFACT = 11
     FINISH = 12
     CHANGE = 13
+    MEDIA = 14
 
 
 class Points(NamedTuple):

@@ -114,6 +114,17 @@ def log(data: Mapping[str, Any], step: Optional[int] = None) -> None:
         run.log(data, step)
 
 
+def define_metric(
+    name: str, *, unit: Optional[str] = None, better: Optional[str] = None, x: Optional[str] = None
+) -> None:
+    """:meth:`Run.define_metric` of the active run; without one a warning, said once."""
+    run = active_run()
+    if run is None:
+        _no_run("define_metric")
+    else:
+        run.define_metric(name, unit=unit, better=better, x=x)
+
+
 def finish(status: Union[str, RunStatus] = "finished", error: endings.Error = None) -> None:
     """:meth:`Run.finish` of the active run; nothing when there is none."""
     run = active_run()

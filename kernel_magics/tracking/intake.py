@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from typing import Any, Deque, Dict, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, Deque, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from kernel_magics.model import MetricSource
 from kernel_magics.tracking import device
+from kernel_magics.tracking.gallery import Gallery, as_media
+from kernel_magics.tracking.media import Media
 from kernel_magics.tracking.scribe import Scribe
-from kernel_magics.tracking.series import Layout
+from kernel_magics.tracking.series import Layout, Steps
 from kernel_magics.tracking.values import NotANumber, describe, flatten, to_number, to_step
+
+LONGEST_NAME = 1000
+"""Characters of a metric's name; every reader holds all names in memory."""
 
 
 class _Waiting(NamedTuple):
@@ -24,6 +29,15 @@ class _Waiting(NamedTuple):
     copy: device.DeviceCopy
 
 
+class _Sorted(NamedTuple):
+    """What one call brought, by name and in order."""
+
+    numbers: Dict[str, float]
+    """All numbers, ``nan`` where a CUDA tensor's is to come."""
+    on_device: Dict[str, Any]
+    media: Dict[str, List[Media]]
+
+
 class Intake:
     """Takes what ``log()`` was given apart: numbers are recorded, the rest is said once per name.
 
@@ -33,6 +47,7 @@ class Intake:
 
     def __init__(self, scribe: Scribe) -> None:
         self._scribe = scribe
+        self._gallery = Gallery(scribe)
         self._waiting: Deque[_Waiting] = deque()
         scribe.on_fork.append(self._waiting.clear)  # CUDA scalars under way are the parent's
 
@@ -50,10 +65,26 @@ class Intake:
                 "value-refused",
             )
             return
-        numbers, on_device = self._sort(data)
-        names = tuple(name for name in numbers)
-        if not names:
-            return
+        given = self._sort(data, source)
+        if given.media:
+            steps = self._scribe.table.steps[source]
+            with self._scribe.lock:
+                step = self._step(step, steps)
+                steps.last = max(steps.last, step)
+        if given.numbers:
+            self._take_numbers(given, step, source, units, when)
+        for name, items in given.media.items():
+            self._gallery.hang(name, items, step, when)
+
+    def _take_numbers(
+        self,
+        given: _Sorted,
+        step: Any,
+        source: MetricSource,
+        units: Optional[Mapping[str, str]],
+        when: float,
+    ) -> None:
+        names = tuple(given.numbers)
         try:
             layout = self._scribe.layout(names, source, units)
         except ValueError as error:
@@ -63,13 +94,13 @@ class Intake:
             self._scribe.lose(len(names))
             return
         with self._scribe.lock:
-            number = self._step(step, layout)
-            if on_device:
+            number = self._step(step, layout.steps)
+            if given.on_device:
                 layout.steps.last = max(layout.steps.last, number)
-                copy = device.DeviceCopy(on_device)
-                self._waiting.append(_Waiting(layout, names, number, when, numbers, copy))
+                copy = device.DeviceCopy(given.on_device)
+                self._waiting.append(_Waiting(layout, names, number, when, given.numbers, copy))
             else:
-                self._scribe.points(layout, number, numbers.values(), when)
+                self._scribe.points(layout, number, given.numbers.values(), when)
 
     def drain(self, deadline: Optional[float] = None) -> int:
         """Write the points whose CUDA scalars have arrived.
@@ -91,12 +122,17 @@ class Intake:
                 self._scribe.points(first.layout, first.step, first.numbers.values(), first.time)
         return 0
 
-    def _sort(self, data: Mapping[Any, Any]) -> Tuple[Dict[str, float], Dict[str, Any]]:
-        """All numbers by name, in order (``nan`` where a CUDA tensor's is to come), and those tensors."""
+    def _sort(self, data: Mapping[Any, Any], source: MetricSource) -> _Sorted:
         numbers: Dict[str, float] = {}
         on_device: Dict[str, Any] = {}
+        media: Dict[str, List[Media]] = {}
         for name, value in flatten(dict(data)):
             on_device.pop(name, None)
+            if len(name) > LONGEST_NAME:
+                self._refuse(
+                    f"{name[:40]}…", f"a name of {len(name):,} characters (at most {LONGEST_NAME:,})"
+                )
+                continue
             try:
                 if device.on_device(value):
                     device.check_scalar(value)
@@ -105,22 +141,25 @@ class Intake:
                 else:
                     numbers[name] = to_number(value)
             except NotANumber as refused:
-                self._refuse(name, str(refused))
+                items = as_media(value) if source is MetricSource.LOGGED else []
+                if items:
+                    media[name] = items
+                else:
+                    self._refuse(name, f"{refused} and not a number")
             except OverflowError:
-                self._refuse(name, "an int too large for a float")
+                self._refuse(name, "an int too large for a float and not a number")
             except Exception as error:  # noqa: BLE001 - an attribute of anybody's; the other values are good
                 self._refuse(name, f"a {type(value).__name__} that raises {type(error).__name__}")
-        return numbers, on_device
+        return _Sorted(numbers, on_device, media)
 
     def _refuse(self, name: str, what: str) -> None:
         self._scribe.tell_once(
             f"metric {name}",
-            f"log(): {name!r} is {what} and not a number, so it is not recorded; the other values are."
-            " (Said once per name.)",
+            f"log(): {name!r} is {what}, so it is not recorded; the other values are. (Said once per name.)",
             "value-refused",
         )
 
-    def _step(self, step: Any, layout: Layout) -> int:
+    def _step(self, step: Any, steps: Steps) -> int:
         if step is not None:
             try:
                 return to_step(step)
@@ -131,4 +170,4 @@ class Intake:
                     " used. (Said once.)",
                     "step-refused",
                 )
-        return layout.steps.last + 1
+        return steps.last + 1

@@ -25,6 +25,14 @@ def mask_text(name: str) -> str:
     return f"[masked: ${name}]"
 
 
+def _is_path(value: str) -> bool:
+    """Whether it names a file (``SSH_KEY=/home/me/.ssh/id``), which is no secret."""
+    try:
+        return Path(value).exists()
+    except (OSError, ValueError):  # a token longer than any file name
+        return False
+
+
 class Mask:
     """Replaces the values of secret-looking environment variables wherever they occur in a text.
 
@@ -35,7 +43,7 @@ class Mask:
     def __init__(self, environ: Optional[Mapping[str, str]] = None) -> None:
         found = {}
         for name, value in (os.environ if environ is None else environ).items():
-            if len(value) >= _SHORTEST and looks_secret(name) and not Path(value).exists():
+            if len(value) >= _SHORTEST and looks_secret(name) and not _is_path(value):
                 found[value] = name
         # The longest first: one secret may contain another.
         self._secrets: Tuple[Tuple[str, str], ...] = tuple(

@@ -96,6 +96,34 @@ class Run:
         """As :meth:`log`, for numbers found in outputs. They stay apart from logged ones of the same name."""
         self._log_carefully(data, step, MetricSource.INFERRED)
 
+    def define_metric(
+        self,
+        name: str,
+        *,
+        unit: Optional[str] = None,
+        better: Optional[str] = None,
+        x: Optional[str] = None,
+    ) -> None:
+        """Say how a metric is meant; before or after it is first logged. What is not given stays as it was.
+
+        Args:
+            name: the metric, or a pattern of names: ``*`` stands for any characters (``val/*``).
+            unit: what its numbers count in: ``"%"``, ``"tokens/s"``.
+            better: ``"lower"`` or ``"higher"``.
+            x: the metric it is drawn over instead of the step, logged in the same calls (``"epoch"``).
+        """
+        if better not in (None, "lower", "higher"):
+            self._scribe.tell_once(
+                f"better {better!r}",
+                f'define_metric({name!r}): better is "lower" or "higher", not {better!r}; that is left out.',
+                "value-refused",
+            )
+            better = None
+        given = {"unit": unit, "better": better, "x": x}
+        said = {key: str(value) for key, value in given.items() if value is not None}
+        if said and not self._refused():
+            self._scribe.define(str(name), said)
+
     def log_artifact(self, path: Union[str, Path], name: Optional[str] = None, type: str = "file") -> None:
         """Keep a copy of a file, or of every file in a folder, with the run.
 

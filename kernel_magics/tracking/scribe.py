@@ -138,6 +138,11 @@ class Scribe:
         with self.lock:
             return self.table.layout(names, source, units) if self._ready() else None
 
+    def define(self, pattern: str, said: Mapping[str, str]) -> None:
+        """See :meth:`kernel_magics.tracking.series.MetricTable.define`."""
+        with self.lock:
+            self.table.define(pattern, said)
+
     def lose(self, points: int) -> None:
         """Count points that could not even be held."""
         with self.lock:

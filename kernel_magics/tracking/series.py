@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
 from kernel_magics.journal import format as fmt
 from kernel_magics.model import MetricSource
 
 _MOST_LAYOUTS = 4096
+_DEFINED = frozenset({MetricSource.LOGGED, MetricSource.INFERRED})
+"""Sources that people's definitions are about; telemetry brings its units along."""
 
 
 class Steps:
@@ -52,6 +55,30 @@ class MetricTable:
         }
         self.steps = {source: Steps() for source in MetricSource}
         self._next_layout = 0
+        self._definitions: List[Tuple[re.Pattern[str], Dict[str, str]]] = []
+
+    def define(self, pattern: str, said: Mapping[str, str]) -> None:
+        """From now on metrics whose name fits ``pattern`` are as ``said``; those in the journal are refined.
+
+        A later definition wins, key by key. Definitions outlive :meth:`forget`.
+
+        Args:
+            pattern: a metric's name, in which ``*`` stands for any characters.
+            said: any of ``unit``, ``better``, ``x``.
+        """
+        expression = re.compile(".*".join(map(re.escape, pattern.split("*"))), re.DOTALL)
+        self._definitions.append((expression, dict(said)))
+        for (source, name), number in self._metrics.items():
+            if source in _DEFINED and expression.fullmatch(name):
+                self._append(_frame(fmt.Kind.METRIC, self._content(number, name, source)))
+
+    def _content(self, number: int, name: str, source: MetricSource) -> Dict[str, Any]:
+        content: Dict[str, Any] = {"id": number, "name": name, "source": str(source)}
+        if source in _DEFINED:
+            for expression, said in self._definitions:
+                if expression.fullmatch(name):
+                    content.update(said)
+        return content
 
     @property
     def logged_step(self) -> int:
@@ -104,7 +131,7 @@ class MetricTable:
         if number is not None:
             return number
         number = len(self._metrics)
-        content: Dict[str, Any] = {"id": number, "name": name, "source": str(source)}
+        content = self._content(number, name, source)
         if unit is not None:
             content["unit"] = unit
         if not self._append(_frame(fmt.Kind.METRIC, content)):

@@ -277,6 +277,16 @@ def test_a_config_that_is_no_mapping_is_a_mistake_and_begins_nothing() -> None:
     assert not paths.runs_dir(paths.data_dir()).exists()
 
 
+def test_a_secret_longer_than_a_file_name_may_be_is_masked_too(
+    records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = "eyJ" + "x" * 5000  # a JSON Web Token
+    monkeypatch.setenv("ACCESS_TOKEN", token)
+    with km.init(config={"header": f"Bearer {token}"}) as run:
+        pass
+    assert records(run.id)[0].merged(Kind.CONFIG) == {"header": "Bearer [masked: $ACCESS_TOKEN]"}
+
+
 def test_secrets_of_the_environment_are_masked_visibly(
     records: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
