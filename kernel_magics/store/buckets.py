@@ -26,14 +26,13 @@ BUCKET = np.dtype(
         ("max", "<f8"),
         ("first", "<f8"),
         ("last", "<f8"),
-        ("sum", "<f8"),
         ("count", "<i4"),
         ("nan", "<i4"),
         ("posinf", "<i4"),
         ("neginf", "<i4"),
     ]
 )
-"""One bucket, 72 bytes. min, max, first, last and sum are of the finite points; NaN (sum: 0) without one."""
+"""One bucket, 64 bytes. min, max, first and last are of the finite points; NaN without one."""
 
 FINEST = {"step": 0, "time": -20}
 """The least exponent per axis: single steps, microseconds."""
@@ -82,10 +81,11 @@ def summarise(x: Floats, values: Floats, axis: str, most: int) -> tuple[int, Buc
     return exponent, _reduce_sorted(x, values, starts)
 
 
-def merge(parts: Sequence[Buckets], exponent: int) -> Buckets:
+def merge(parts: Sequence[Buckets | bytes], exponent: int) -> Buckets:
     """Buckets of one or several parts, in the order of logging, as buckets of width ``2**exponent``.
 
-    Each part must have been made with an exponent of at most ``exponent``.
+    Args:
+        parts: buckets or their bytes, each made with an exponent of at most ``exponent``.
     """
     records = _joined(parts)
     if len(records) < 2:
@@ -104,12 +104,12 @@ def merge(parts: Sequence[Buckets], exponent: int) -> Buckets:
     return _combine(records[by_first], records[by_first], records[by_last], starts)
 
 
-def _joined(parts: Sequence[Buckets]) -> Buckets:
-    """``numpy.concatenate``, which for records compares their types pair by pair."""
-    return parts[0] if len(parts) == 1 else np.frombuffer(b"".join(part.data for part in parts), BUCKET)
+def _joined(parts: Sequence[Buckets | bytes]) -> Buckets:
+    """As ``numpy.concatenate``, which for records compares their types pair by pair."""
+    return np.frombuffer(b"".join([part if isinstance(part, bytes) else part.data for part in parts]), BUCKET)
 
 
-def coarsen(parts: Sequence[Buckets], finest: int, most: int) -> tuple[int, Buckets]:
+def coarsen(parts: Sequence[Buckets | bytes], finest: int, most: int) -> tuple[int, Buckets]:
     """Buckets of several parts as at most ``most`` of the finest possible width, at least ``2**finest``."""
     exponent = finest
     merged = merge(parts, exponent)
@@ -156,20 +156,18 @@ def _reduce_sorted(x: Floats, values: Floats, starts: NDArray[np.intp]) -> Bucke
     finite = np.isfinite(values)
     if finite.all():
         first, last = starts, ends - 1
-        low = high = total = values
+        low = high = values
     else:
         place = np.arange(len(x))
         first = np.minimum.reduceat(np.where(finite, place, len(x)), starts)
         last = np.maximum.reduceat(np.where(finite, place, -1), starts)
         first, last = np.where(last < 0, starts, first), np.where(last < 0, ends - 1, last)
         values = np.where(finite, values, _count_odd(out, values, starts))
-        low, high, total = values, values, np.where(finite, values, 0.0)
+        low = high = values
     out["x_first"], out["x_last"] = x[first], x[last]
     out["first"], out["last"] = values[first], values[last]
     out["min"] = np.fmin.reduceat(low, starts)
     out["max"] = np.fmax.reduceat(high, starts)
-    with np.errstate(over="ignore", invalid="ignore"):
-        out["sum"] = np.add.reduceat(total, starts)
     return out
 
 
@@ -197,8 +195,6 @@ def _combine(any_order: Buckets, by_first: Buckets, by_last: Buckets, starts: ND
         out[name] = by_last[name][ends]
     out["min"] = np.fmin.reduceat(any_order["min"], starts)
     out["max"] = np.fmax.reduceat(any_order["max"], starts)
-    with np.errstate(over="ignore", invalid="ignore"):
-        out["sum"] = np.add.reduceat(any_order["sum"], starts)
     for name in ("count", "nan", "posinf", "neginf"):
         out[name] = np.add.reduceat(any_order[name], starts)
     return out

@@ -14,7 +14,7 @@ from kernel_magics.model import MetricSource
 
 from .documents import DOCUMENT_KINDS, Document, began, derive, fold, light_facts
 from .encoding import Points
-from .schema import INDEX_BITS, TAIL_BITS
+from .schema import INDEX_BITS, NODE_BITS, TAIL_BITS
 from .streams import (
     STREAM_COLUMNS,
     Extremes,
@@ -281,7 +281,7 @@ def drop_run(sql: sqlite3.Connection, run_id: str) -> None:
         return
     (run,) = found
     for (stream,) in sql.execute("SELECT id FROM stream WHERE run=?", (run,)).fetchall():
-        for table, bits in (("chunk", INDEX_BITS), ("tail", TAIL_BITS), ("node", INDEX_BITS + 5)):
+        for table, bits in (("chunk", INDEX_BITS), ("tail", TAIL_BITS), ("node", NODE_BITS)):
             rows = stream << bits, ((stream + 1) << bits) - 1
             sql.execute(f"DELETE FROM {table} WHERE id BETWEEN ? AND ?", rows)
     for (journal,) in sql.execute("SELECT id FROM journal WHERE run=?", (run,)).fetchall():

@@ -9,7 +9,6 @@ everybody else opens it ``mode=ro``. So nobody meets the WAL-reset race of SQLit
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 import sqlite3
 from pathlib import Path
@@ -17,36 +16,46 @@ from pathlib import Path
 from kernel_magics import paths
 from kernel_magics.errors import DataFolderError
 
-SCHEMA = 1
+SCHEMA = 3
 """Raised with every change of the tables, of the encodings, or of what is derived from a journal."""
 
-TABLES = """
-CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
-CREATE TABLE run(
-  id INTEGER PRIMARY KEY, run_id TEXT UNIQUE NOT NULL, name TEXT, project TEXT, grp TEXT, tags TEXT, created
-  REAL, state TEXT, detail TEXT, finished REAL, error TEXT, config TEXT, summary TEXT, light TEXT, writers
-  TEXT, changed INTEGER NOT NULL); CREATE INDEX run_changed ON run(changed); CREATE INDEX run_created ON
-  run(created); CREATE TABLE facts(run INTEGER PRIMARY KEY, facts TEXT); CREATE TABLE journal( id INTEGER
-  PRIMARY KEY, run INTEGER NOT NULL, writer TEXT NOT NULL, offset INTEGER NOT NULL, seen INTEGER NOT NULL,
-  began REAL NOT NULL, document TEXT, refused TEXT, UNIQUE(run, writer)); CREATE TABLE damage(journal INTEGER,
-  offset INTEGER, detail TEXT, PRIMARY KEY(journal, offset, detail)) WITHOUT ROWID; CREATE TABLE
-  layout(journal INTEGER, number INTEGER, metrics TEXT, PRIMARY KEY(journal, number)) WITHOUT ROWID; CREATE
-  TABLE local(journal INTEGER, number INTEGER, stream INTEGER, PRIMARY KEY(journal, number)) WITHOUT ROWID;
-  CREATE TABLE stream( id INTEGER PRIMARY KEY, run INTEGER NOT NULL, journal INTEGER NOT NULL, name TEXT NOT
-  NULL, source TEXT NOT NULL, unit TEXT, better TEXT, n INTEGER NOT NULL DEFAULT 0, last REAL, last_step
-  INTEGER, last_time REAL, low REAL, low_step INTEGER, high REAL, high_step INTEGER, step_lo REAL, step_hi
-  REAL, time_lo REAL, time_hi REAL, added INTEGER NOT NULL, changed INTEGER NOT NULL, UNIQUE(journal, name,
-  source)); CREATE INDEX stream_run ON stream(run, name); CREATE INDEX stream_changed ON stream(changed);
-  CREATE INDEX stream_added ON stream(added); CREATE TABLE chunk( id INTEGER PRIMARY KEY, step_e INTEGER,
-  step_lo REAL, step_hi REAL, time_e INTEGER, time_lo REAL, time_hi REAL, by_step BLOB, by_time BLOB, data
-  BLOB); CREATE TABLE node(id INTEGER PRIMARY KEY, e INTEGER, lo REAL, hi REAL, buckets BLOB); CREATE TABLE
-  tail(id INTEGER PRIMARY KEY, data BLOB); CREATE TABLE frame(journal INTEGER, offset INTEGER, length INTEGER,
-  kind INTEGER, PRIMARY KEY(journal, offset)) WITHOUT ROWID; CREATE TABLE gone(run_id TEXT PRIMARY KEY,
-  changed INTEGER NOT NULL) WITHOUT ROWID;
-"""
+TABLES = (
+    "CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID",
+    "CREATE TABLE run(id INTEGER PRIMARY KEY, run_id TEXT UNIQUE NOT NULL, name TEXT, project TEXT, grp TEXT,"
+    " tags TEXT, created REAL, state TEXT, detail TEXT, finished REAL, error TEXT, config TEXT, summary TEXT,"
+    " light TEXT, writers TEXT, changed INTEGER NOT NULL)",
+    "CREATE INDEX run_changed ON run(changed)",
+    "CREATE INDEX run_created ON run(created)",
+    "CREATE TABLE facts(run INTEGER PRIMARY KEY, facts TEXT)",
+    "CREATE TABLE journal(id INTEGER PRIMARY KEY, run INTEGER NOT NULL, writer TEXT NOT NULL,"
+    " offset INTEGER NOT NULL, seen INTEGER NOT NULL, began REAL NOT NULL, document TEXT, refused TEXT,"
+    " UNIQUE(run, writer))",
+    "CREATE TABLE damage(journal INTEGER, offset INTEGER, detail TEXT, PRIMARY KEY(journal, offset, detail))"
+    " WITHOUT ROWID",
+    "CREATE TABLE layout(journal INTEGER, number INTEGER, metrics TEXT, PRIMARY KEY(journal, number))"
+    " WITHOUT ROWID",
+    "CREATE TABLE local(journal INTEGER, number INTEGER, stream INTEGER, PRIMARY KEY(journal, number))"
+    " WITHOUT ROWID",
+    "CREATE TABLE stream(id INTEGER PRIMARY KEY, run INTEGER NOT NULL, journal INTEGER NOT NULL,"
+    " name TEXT NOT NULL, source TEXT NOT NULL, unit TEXT, better TEXT, x TEXT, n INTEGER NOT NULL DEFAULT 0,"
+    " last REAL, last_step INTEGER, last_time REAL, low REAL, low_step INTEGER, high REAL, high_step INTEGER,"
+    " step_lo REAL, step_hi REAL, time_lo REAL, time_hi REAL, added INTEGER NOT NULL,"
+    " changed INTEGER NOT NULL, UNIQUE(journal, name, source))",
+    "CREATE INDEX stream_run ON stream(run, name)",
+    "CREATE INDEX stream_changed ON stream(changed)",
+    "CREATE INDEX stream_added ON stream(added)",
+    "CREATE TABLE chunk(id INTEGER PRIMARY KEY, step_e INTEGER, step_lo REAL, step_hi REAL, time_e INTEGER,"
+    " time_lo REAL, time_hi REAL, by_step BLOB, by_time BLOB, data BLOB)",
+    "CREATE TABLE node(id INTEGER PRIMARY KEY, e INTEGER, lo REAL, hi REAL, crc INTEGER, buckets BLOB)",
+    "CREATE TABLE tail(id INTEGER PRIMARY KEY, data BLOB)",
+    "CREATE TABLE frame(journal INTEGER, offset INTEGER, length INTEGER, kind INTEGER,"
+    " PRIMARY KEY(journal, offset)) WITHOUT ROWID",
+    "CREATE TABLE gone(run_id TEXT PRIMARY KEY, changed INTEGER NOT NULL) WITHOUT ROWID",
+)
 
 INDEX_BITS = 26
 """Of a chunk's number within its stream; the stream stands above them."""
+NODE_BITS = INDEX_BITS + 6
 TAIL_BITS = 13
 
 
@@ -56,8 +65,8 @@ def chunk_id(stream: int, index: int) -> int:
 
 
 def node_id(stream: int, axis: str, level: int, index: int) -> int:
-    """Row of a stream's summary of ``4**level`` chunks."""
-    return (stream << 5 | (axis == "time") << 4 | level) << INDEX_BITS | index
+    """Row of a stream's summary of ``2**level`` chunks."""
+    return (stream << 6 | (axis == "time") << 5 | level) << INDEX_BITS | index
 
 
 def tail_id(stream: int, start: int) -> int:
@@ -67,7 +76,9 @@ def tail_id(stream: int, start: int) -> int:
 
 def index_path(data_dir: Path, cache_dir: Path | None = None) -> Path:
     """Where the index of a data folder lies: on a local disk even if the data folder is not."""
-    digest = hashlib.sha256(os.path.realpath(data_dir).encode("utf-8", "surrogateescape")).hexdigest()[:24]
+    from hashlib import sha256  # brings OpenSSL into memory: only where an index is opened
+
+    digest = sha256(os.path.realpath(data_dir).encode("utf-8", "surrogateescape")).hexdigest()[:24]
     return (cache_dir or paths.cache_dir()) / "index" / f"{digest}.sqlite"
 
 
@@ -122,10 +133,18 @@ def open_writer(path: Path, data_dir: Path) -> sqlite3.Connection:
     discard(path)
     connection = _connect_writer(path)
     path.chmod(0o600)
-    connection.executescript(f"BEGIN; {TABLES} COMMIT;")
+    _make(connection, data_dir)
+    return connection
+
+
+def _make(connection: sqlite3.Connection, data_dir: Path) -> None:
+    """Tables and what they are of, in one transaction: a reader sees nothing, or a whole empty index."""
+    connection.execute("BEGIN IMMEDIATE")
+    for statement in TABLES:
+        connection.execute(statement)
     rows = [("schema", SCHEMA), ("data_dir", os.path.realpath(data_dir)), ("commit", 0)]
     connection.executemany("INSERT INTO meta VALUES(?, ?)", rows)
-    return connection
+    connection.execute("COMMIT")
 
 
 def open_reader(path: Path) -> sqlite3.Connection:
@@ -151,7 +170,8 @@ def open_reader(path: Path) -> sqlite3.Connection:
 
 def _nothing() -> sqlite3.Connection:
     connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-    connection.executescript(TABLES)
+    for statement in TABLES:
+        connection.execute(statement)
     return connection
 
 

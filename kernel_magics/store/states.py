@@ -4,7 +4,6 @@ heartbeat."""
 from __future__ import annotations
 
 import json
-import socket
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,7 +39,9 @@ def present_state(
     held = [is_held(folder / f"{writer}.lock") for writer, _host in writers]
     if any(held):
         return State(RunStatus.RUNNING)
-    here = socket.gethostname()
+    from socket import gethostname  # rarely asked for, and slow to import
+
+    here = gethostname()
     last = _last_written(folder, [writer for writer, _host in writers])
     if held and all(
         free is False and host in (here, None) for free, (_w, host) in zip(held, writers, strict=True)

@@ -160,8 +160,7 @@ class Store:
         """
 
         def ask(sql: sqlite3.Connection) -> Points:
-            row = queries.run_row(sql, run_id)
-            streams = queries.metric_streams(sql, row, metric, source)
+            _created, streams = queries.metric_streams(sql, [run_id], metric, source)[run_id]
             if not streams:
                 raise self._no_metric(sql, run_id, metric)
             return _by_time([read_points(sql, stream) for stream in streams])
@@ -195,12 +194,11 @@ class Store:
         check_query(x, start, stop, width)
 
         def ask(sql: sqlite3.Connection) -> list[Window]:
-            found = []
-            for run_id in run_ids:
-                row = queries.run_row(sql, run_id)
-                streams = queries.metric_streams(sql, row, metric, source)
-                if streams:
-                    found.append((run_id, queries.created(sql, row) if x == "relative" else 0.0, streams))
+            found = [
+                (run_id, created if x == "relative" else 0.0, streams)
+                for run_id, (created, streams) in queries.metric_streams(sql, run_ids, metric, source).items()
+                if streams
+            ]
             return windows_of_runs(sql, found, metric, (x, start, stop, width))
 
         return self._ask(ask, run_ids)

@@ -1,28 +1,29 @@
 """Points into the index: an open tail per stream, sealed chunks, and the pyramid of summaries above them.
 
-A stream is one metric of one source in one journal. Every 4096 points become a chunk; every four chunks, and
-every four summaries of a level, get a summary of the next level. What is stored depends only on the journal,
+A stream is one metric of one source in one journal. Every 4096 points become a chunk; every two chunks, and
+every two summaries of a level, get a summary of the next level. What is stored depends only on the journal,
 never on how its points were divided into batches, so an index built anew answers the same.
 """
 
 from __future__ import annotations
 
+import math
 import sqlite3
+import zlib
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from .buckets import BUCKET, coarsen, summarise
+from .buckets import coarsen, summarise
 from .encoding import (
     CHUNK,
+    IndexDamage,
     Points,
-    checked,
     joined,
     pack_buckets,
     pack_chunk,
     pack_raw,
-    unchecked,
     unpack_buckets,
     unpack_raw,
 )
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
 
     from .buckets import Buckets
 
-FANOUT_BITS = 2
+TOP_LEVEL = 20
+"""The summaries of this level are the coarsest; one stands for four thousand million points."""
 BUCKETS = 66
 """Most buckets of a summary: 64 cells, and one more at each end that the points do not fill."""
 AXES = ("step", "time")
@@ -53,6 +55,7 @@ class Stream:
     source: str
     unit: str | None = None
     better: str | None = None
+    x: str | None = None
     n: int = 0
     last: float | None = None
     last_step: int | None = None
@@ -201,24 +204,23 @@ class PointSink:
             ),
         )
         level = 0
-        while (index + 1) % (1 << FANOUT_BITS) == 0:
+        while (index + 1) % 2 == 0 and level < TOP_LEVEL:
             for axis in AXES:
                 self._summarise_level(stream, axis, level, index)
-            level, index = level + 1, index >> FANOUT_BITS
+            level, index = level + 1, index >> 1
 
     def _summarise_level(self, stream: int, axis: str, level: int, last: int) -> None:
-        """The summary of the four of ``level`` that end with number ``last``."""
-        first = last + 1 - (1 << FANOUT_BITS)
-        rows = read_level(self._sql, stream, axis, level, first, last)
-        finest = max(row[1] for row in rows)
-        exponent, merged = coarsen([row[4] for row in rows], finest, BUCKETS)
+        """The summary of the two of ``level`` that end with number ``last``."""
+        rows = read_level(self._sql, stream, axis, level, last - 1, last)
+        finest = max(row.exponent for row in rows)
+        exponent, merged = coarsen([row.buckets for row in rows], finest, BUCKETS)
+        data = merged.tobytes()
         self._sql.execute(
-            "INSERT INTO node VALUES(?, ?, ?, ?, ?)",
+            "INSERT INTO node VALUES(?, ?, ?, ?, ?, ?)",
             (
-                node_id(stream, axis, level + 1, last >> FANOUT_BITS),
-                exponent,
-                *(min(row[2] for row in rows), max(row[3] for row in rows)),
-                checked(merged.tobytes()),
+                *(node_id(stream, axis, level + 1, last >> 1), exponent),
+                *(min(row.low for row in rows), max(row.high for row in rows)),
+                *(zlib.crc32(data), data),
             ),
         )
 
@@ -228,25 +230,56 @@ def tail_range(stream: int) -> tuple[int, int]:
     return tail_id(stream, 0), tail_id(stream + 1, 0) - 1
 
 
-LevelRow = tuple[int, int, float, float, "Buckets"]
-"""Number within the level, exponent, least and greatest x, buckets."""
+class Summary(NamedTuple):
+    """A summary of ``2**level`` chunks: its number within the level, exponent, least and greatest x.
+
+    ``buckets`` are empty when they were not asked for.
+    """
+
+    number: int
+    exponent: int
+    low: float
+    high: float
+    buckets: Buckets | bytes
 
 
-def read_level(
-    connection: sqlite3.Connection, stream: int, axis: str, level: int, first: int, last: int
-) -> list[LevelRow]:
+class Wanted(NamedTuple):
+    """Which summaries come with their buckets: those within ``low`` and ``high`` that are fine enough."""
+
+    exponent: int | None = 1 << 20
+    low: float = -math.inf
+    high: float = math.inf
+
+
+def read_level(  # noqa: PLR0913 - a place in the pyramid has this many coordinates
+    connection: sqlite3.Connection,
+    stream: int,
+    axis: str,
+    level: int,
+    first: int,
+    last: int,
+    wanted: Wanted = Wanted(),  # noqa: B008 - immutable
+) -> list[Summary]:
     """Summaries ``first`` to ``last`` of a level; level 0 are the chunks' own."""
     if level == 0:
         rows = connection.execute(
-            f"SELECT id, {axis}_e, {axis}_lo, {axis}_hi, by_{axis} FROM chunk"
-            " WHERE id BETWEEN ? AND ? ORDER BY id",
-            (chunk_id(stream, first), chunk_id(stream, last)),
+            f"SELECT id, {axis}_e, {axis}_lo, {axis}_hi,"
+            f" CASE WHEN {axis}_e <= ? AND {axis}_lo >= ? AND {axis}_hi <= ? THEN by_{axis} END"
+            " FROM chunk WHERE id BETWEEN ? AND ? ORDER BY id",
+            (*wanted, chunk_id(stream, first), chunk_id(stream, last)),
         ).fetchall()
         base = chunk_id(stream, 0)
-        return [(row - base, e, lo, hi, unpack_buckets(data)) for row, e, lo, hi, data in rows]
+        return [
+            Summary(row - base, e, low, high, b"" if data is None else unpack_buckets(data))
+            for row, e, low, high, data in rows
+        ]
     base = node_id(stream, axis, level, 0)
     rows = connection.execute(
-        "SELECT id, e, lo, hi, buckets FROM node WHERE id BETWEEN ? AND ? ORDER BY id",
-        (base + first, base + last),
+        "SELECT id, e, lo, hi, crc, CASE WHEN e <= ? AND lo >= ? AND hi <= ? THEN buckets END"
+        " FROM node WHERE id BETWEEN ? AND ? ORDER BY id",
+        (*wanted, base + first, base + last),
     ).fetchall()
-    return [(row - base, e, lo, hi, np.frombuffer(unchecked(data), BUCKET)) for row, e, lo, hi, data in rows]
+    for *_row, crc, data in rows:
+        if data is not None and zlib.crc32(data) != crc:
+            raise IndexDamage("a checksum does not fit")
+    return [Summary(row - base, e, low, high, data or b"") for row, e, low, high, _crc, data in rows]

@@ -21,14 +21,13 @@ from .buckets import FINEST, empty, exponent_for, merge, one_each, reduce_points
 from .encoding import CHUNK, Points, joined, unpack_chunk, unpack_raw
 from .model import X_KINDS, Window
 from .schema import chunk_id
-from .streams import FANOUT_BITS, Stream, read_level, tail_range
+from .streams import TOP_LEVEL, Stream, Wanted, read_level, tail_range
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .buckets import Buckets
 
-_TOP_LEVEL = 12
 RAW_PER_PIXEL = 2
 """Up to so many points a pixel are given as they are."""
 
@@ -67,25 +66,20 @@ def read_points(sql: sqlite3.Connection, stream: Stream) -> Points:
 
 @dataclass
 class Reduction:
-    """Buckets of width ``2**exponent`` (merged or not), in the order of logging, and how many points they
-    are."""
+    """Buckets of width ``2**exponent`` or finer, in the order of logging, and how many points they are."""
 
-    parts: list[Buckets]
+    parts: list[Buckets | bytes]
+    points: int
     raw: list[tuple[NDArray[np.float64], NDArray[np.float64]]]
     summarised: bool
-
-    @property
-    def points(self) -> int:
-        """Points that the buckets stand for."""
-        return sum(int(part["count"].sum()) for part in self.parts)
 
 
 def reduce_stream(sql: sqlite3.Connection, stream: Stream, span: Span, exponent: int | None) -> Reduction:
     """One stream between two x as buckets of width ``2**exponent`` or finer; ``None``: only its points."""
     chunks = stream.n // CHUNK
-    descent = _Descent(sql, stream.id, span, exponent)
+    descent = _Descent(sql, stream.id, span.axis, Wanted(exponent, span.start, span.stop))
     down: list[int] = []
-    for level in range(_TOP_LEVEL, -1, -1):
+    for level in range(min(TOP_LEVEL, chunks.bit_length()), -1, -1):
         down = descent.level(level, [*down, *_roots(chunks, level)])
     raw: list[tuple[int, Points]] = []
     for first, last in _ranges(down):
@@ -93,18 +87,19 @@ def reduce_stream(sql: sqlite3.Connection, stream: Stream, span: Span, exponent:
     if stream.n % CHUNK:
         raw.append((chunks, read_tail(sql, stream.id)))
     cut = [(number, *_cut(points, span)) for number, points in raw]
-    found = list(descent.found)
+    found: list[tuple[int, Buckets | bytes]] = [*descent.found]
     if exponent is not None:
         found += [(number, reduce_points(x, values, exponent)) for number, x, values in cut]
         found.sort(key=lambda part: part[0])
+    points = descent.points + sum(len(x) for _number, x, _values in cut)
     buckets = [part for _number, part in found]
-    return Reduction(buckets, [(x, values) for _number, x, values in cut], bool(descent.found))
+    return Reduction(buckets, points, [(x, values) for _number, x, values in cut], bool(descent.found))
 
 
 def _roots(chunks: int, level: int) -> range:
     """Summaries of a level that none of a higher level covers."""
-    above = chunks >> (FANOUT_BITS * (level + 1))
-    return range(above << FANOUT_BITS, chunks >> (FANOUT_BITS * level))
+    above = chunks >> (level + 1) if level < TOP_LEVEL else 0
+    return range(above << 1, chunks >> level)
 
 
 @dataclass
@@ -113,23 +108,24 @@ class _Descent:
 
     sql: sqlite3.Connection
     stream: int
-    span: Span
-    exponent: int | None
-    found: list[tuple[int, Buckets]] = field(default_factory=list)
+    axis: str
+    wanted: Wanted
+    found: list[tuple[int, Buckets | bytes]] = field(default_factory=list)
+    points: int = 0
 
     def level(self, level: int, numbers: Iterable[int]) -> list[int]:
         """Looks at summaries of one level; answers the numbers below (or chunks) that must be looked at."""
-        span, down = self.span, list[int]()
+        wanted, down = self.wanted, list[int]()
         for first, last in _ranges(numbers):
-            rows = read_level(self.sql, self.stream, span.axis, level, first, last)
-            for number, e, low, high, buckets in rows:
-                if high < span.start or low > span.stop:
+            rows = read_level(self.sql, self.stream, self.axis, level, first, last, wanted)
+            for number, _exponent, low, high, buckets in rows:
+                if len(buckets):
+                    self.found.append((number << level, buckets))
+                    self.points += CHUNK << level
+                elif high < wanted.low or low > wanted.high:
                     continue
-                fine = self.exponent is not None and e <= self.exponent
-                if fine and low >= span.start and high <= span.stop:
-                    self.found.append((number << (FANOUT_BITS * level), buckets))
                 elif level:
-                    down += range(number << FANOUT_BITS, (number + 1) << FANOUT_BITS)
+                    down += (2 * number, 2 * number + 1)
                 else:
                     down.append(number)
         return down

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 from kernel_magics.store import open_store
+from kernel_magics.store.schema import index_path, open_reader, open_writer
 
 WRITER = """
 import sys
@@ -57,3 +60,28 @@ def test_writers_readers_and_a_follower_at_once(data_dir):
         for run in runs:
             assert store.series(run.id, "loss").value.tolist() == [float(step) for step in range(3000)]
             assert len(store.series(run.id, "acc")) == 3000
+
+
+def test_a_reader_never_meets_an_index_that_is_half_made(data_dir, monkeypatch):
+    """What another process could see is looked at before every statement that makes a new index."""
+    path = index_path(data_dir)
+    path.parent.mkdir(parents=True)
+    seen = []
+
+    def look(_statement: str) -> None:
+        try:
+            with closing(open_reader(path)) as sql:
+                seen.append(sql.execute("SELECT count(*) FROM run").fetchone()[0])
+        except sqlite3.DatabaseError as error:
+            seen.append(str(error))
+
+    def watched(place, **more):
+        sql = real(place, **more)
+        if "mode=ro" not in str(place) and str(place) != ":memory:":
+            sql.set_trace_callback(look)
+        return sql
+
+    real = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", watched)
+    open_writer(path, data_dir).close()
+    assert len(seen) > 20 and set(seen) == {0}

@@ -8,10 +8,10 @@ import math
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from kernel_magics.model import RunInfo, RunStatus
-from kernel_magics.store import Window
-from kernel_magics.store.lazy import JsonMapping
+from kernel_magics.store import Window, lazy
 
 GOLDEN = Path(__file__).parents[2] / "contracts" / "golden"
 
@@ -56,7 +56,12 @@ def test_a_window_is_spelled_as_in_the_golden_file():
             np.testing.assert_array_equal(values, [math.nan if one == "NaN" else one for one in expected])
 
 
-def test_a_run_is_spelled_as_in_the_golden_file():
+@pytest.mark.parametrize("at_once", [0, 10**6])
+def test_a_run_is_spelled_as_in_the_golden_file(at_once, monkeypatch):
+    monkeypatch.setattr(lazy, "AT_ONCE", at_once)
+    (config,) = lazy.mappings(['{"lr": 0.1, "model": {"layers": [64, 10]}}'])
+    (summary,) = lazy.mappings(['{"loss": 0.25, "best": {"acc": 0.5}}'])
+    (facts,) = lazy.mappings(['{"notebook": "digits.ipynb", "host": "gpu-box", "lease": "a100-k3f9qz"}'])
     run = RunInfo(
         id="20261122-141503-k3f9qz",
         name="lr=0.1 <b>é</b>",
@@ -67,9 +72,9 @@ def test_a_run_is_spelled_as_in_the_golden_file():
         tags=("baseline", "β"),
         created=1795356903.25,
         finished=1795357000.0,
-        config=JsonMapping('{"lr": 0.1, "model": {"layers": [64, 10]}}'),
-        summary=JsonMapping('{"loss": 0.25, "best": {"acc": 0.5}}'),
-        facts=JsonMapping('{"notebook": "digits.ipynb", "host": "gpu-box", "lease": "a100-k3f9qz"}'),
+        config=config,
+        summary=summary,
+        facts=facts,
         error={"ename": "ValueError", "evalue": "no", "traceback": ["ValueError: no"]},
     )
     bare = RunInfo(
