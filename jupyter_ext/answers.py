@@ -68,14 +68,22 @@ def feed_metrics(run_ids: Collection[str]) -> str:
     return dumps({"type": "metrics", "runs": sorted(run_ids)})
 
 
-def feed_series(store: Store, watch: int, query: WindowQuery, runs: Collection[str]) -> str | None:
-    """A ``series`` message with the windows of ``runs``; ``None`` when none of them has the metric."""
+def feed_series(
+    store: Store, watch: int, index: int, query: WindowQuery, runs: Collection[str]
+) -> str | None:
+    """A ``series`` message with the windows of ``runs``; ``None`` when none of them has the metric.
+
+    Args:
+        watch: the browser's number of its watch.
+        index: which of the watch's series ``query`` is, from 0.
+    """
     found = list(_windows(store, query, runs))
     if not found:
         return None
     return record(
         type='"series"',
         watch=dumps(watch),
+        index=dumps(index),
         metric=dumps(query.metric),
         source=dumps(query.source),
         windows=array(found),

@@ -123,11 +123,15 @@ class Connection:
         if news.leases:
             yield await asyncio.to_thread(self._read_leases)
         watch = self._watch
-        for one in watch.series:
+        for index, one in enumerate(watch.series):
+            if watch is not self._watch:
+                # What has changed of this watch is told by way of the one that has replaced it.
+                self.tell(Pending(metrics=set(self._watched if news.everything else news.metrics)))
+                return
             changed = tuple(run for run in one.runs if news.everything or (run, one.metric) in news.metrics)
-            if changed and watch is self._watch:
+            if changed:
                 text = await self._readers.read(
-                    partial(answers.feed_series, watch=watch.id, query=one, runs=changed)
+                    partial(answers.feed_series, watch=watch.id, index=index, query=one, runs=changed)
                 )
                 if text is not None:
                     yield text

@@ -65,7 +65,7 @@ async def test_watched_series_are_pushed_again_when_points_come(listen: Ask) -> 
                 run.log({"loss": 1 / points, "acc": 2.0})
                 points += 1
             message = await browser.until(of_type("series"))
-            assert (message["watch"], message["metric"]) == (7, "loss")
+            assert (message["watch"], message["index"], message["metric"]) == (7, 0, "loss")
             [window] = message["windows"]
             assert window["run"] == run.id
             assert window["points"] >= seen

@@ -132,6 +132,63 @@ async def test_after_a_gap_every_run_and_every_watched_series_is_told(readers: S
     await stopped(pushing)
 
 
+def watch(number: int, *series: dict[str, Any]) -> Watch:
+    return Watch.from_json({"type": "watch", "id": number, "series": list(series)})
+
+
+async def test_a_push_says_which_of_the_watched_series_it_is(readers: StoreReaders) -> None:
+    """Two parts of one series, and a logged and an inferred metric of one name, are told apart."""
+    with km.init(name="both") as run:
+        for step in range(10):
+            run.log({"loss": float(step)}, step=step)
+        run.log_inferred({"loss": 0.5}, step=1)
+    ingest()
+    browser = SlowBrowser()
+    browser.allowed = asyncio.Semaphore(100)
+    feed = Feed(readers, lambda: "{}", LOG)
+    connection = feed.connect(browser.send)
+    one = {"metric": "loss", "runs": [run.id]}
+    connection.watch(
+        watch(
+            4,
+            {**one, "source": "logged"},
+            {**one, "source": "logged", "start": 3, "stop": 5},
+            {"metric": "absent", "runs": [run.id]},
+            {**one, "source": "inferred"},
+        )
+    )
+    pushing = asyncio.create_task(connection.push())
+    feed.on_report(Report(everything=True))
+    await until(lambda: len(browser.taken) >= 4)
+    told = {message["index"]: message for message in browser.taken if message["type"] == "series"}
+    assert sorted(told) == [0, 1, 3]
+    assert [told[index]["source"] for index in (0, 1, 3)] == ["logged", "logged", "inferred"]
+    assert [told[index]["windows"][0]["points"] for index in (0, 3)] == [10, 1]
+    assert told[1]["windows"][0] != told[0]["windows"][0]
+    await stopped(pushing)
+
+
+async def test_a_watch_that_is_replaced_while_it_is_told_loses_no_change(readers: StoreReaders) -> None:
+    with km.init(name="live") as run:
+        run.log({"loss": 1.0, "acc": 0.5})
+    ingest()
+    browser = SlowBrowser()
+    feed = Feed(readers, lambda: "{}", LOG)
+    connection = feed.connect(browser.send)
+    loss, acc = ({"metric": name, "runs": [run.id]} for name in ("loss", "acc"))
+    connection.watch(watch(1, loss, acc))
+    pushing = asyncio.create_task(connection.push())
+    feed.on_report(Report(metrics=frozenset({(run.id, "loss"), (run.id, "acc")})))
+    await until(lambda: browser.offered == 1)
+    connection.watch(watch(2, acc))
+    for _ in range(10):
+        browser.allowed.release()
+    await until(lambda: len(browser.taken) == 2)
+    told = [(message["watch"], message["metric"]) for message in browser.taken]
+    assert told == [(1, "loss"), (2, "acc")]
+    await stopped(pushing)
+
+
 async def test_the_event_loop_goes_on_while_the_store_thinks(readers: StoreReaders) -> None:
     loop = asyncio.get_running_loop()
     may_go_on = asyncio.Event()
