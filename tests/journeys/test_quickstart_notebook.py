@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOK = ROOT / "notebooks" / "01_quickstart.ipynb"
 EXECUTORS = {
-    "nbclient": [sys.executable, "-m", "nbclient", "--output", "{out}", "{nb}"],
+    "nbclient": [sys.executable, "-m", "jupyter", "execute", "--output", "{out}", "{nb}"],
     "papermill": [sys.executable, "-m", "papermill", "-k", "python3", "{nb}", "{out}"],
 }
 
