@@ -54,6 +54,7 @@ class CaptureSettings:
         packages: names and versions of what is installed.
         environment: environment variables, secrets masked.
         inferred_metrics: numbers found in outputs.
+        frameworks: what a framework's own logger is given (``SummaryWriter.add_scalar``).
     """
 
     source: bool = True
@@ -62,6 +63,7 @@ class CaptureSettings:
     packages: bool = True
     environment: bool = False
     inferred_metrics: bool = True
+    frameworks: bool = True
 
     @classmethod
     def from_mapping(cls, given: Mapping[str, Any]) -> CaptureSettings:
@@ -128,6 +130,8 @@ class MetricInfo:
     unit: Optional[str] = None
     better: Optional[str] = None
     """``"lower"``, ``"higher"`` or ``None`` when nobody said."""
+    x: Optional[str] = None
+    """The metric of the same source over which it is meant to be drawn; ``None``: the step."""
 
 
 def new_run_id(now: Optional[float] = None) -> str:

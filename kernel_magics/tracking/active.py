@@ -6,16 +6,19 @@ import atexit
 import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Callable, Iterable, List, Mapping, Optional, Set, Tuple, Type, Union
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Set, Tuple, Type, Union
 
 from kernel_magics import paths
 from kernel_magics.errors import UsageMistake
+from kernel_magics.journal.writer import unwritable
 from kernel_magics.model import RunStatus, is_run_id, new_run_id
-from kernel_magics.tracking import cell_join, endings, surroundings
+from kernel_magics.tracking import cell_join, endings, surroundings, tensorboard
 from kernel_magics.tracking import facts as facts_of
 from kernel_magics.tracking.jsonable import as_mapping
+from kernel_magics.tracking.launch import Launch, joined_launch
 from kernel_magics.tracking.notices import notice
 from kernel_magics.tracking.recorder import Run
 from kernel_magics.tracking.scribe import RunHead, Scribe
@@ -24,6 +27,7 @@ RUN_VARIABLE = "TRACKSIDE_RUN"
 """Environment variable that holds the active run's id, so that a subprocess's ``init`` joins the run."""
 
 _runs: List[Run] = []  # the active one last; beneath it those that nested runs lie upon
+_launched: Dict[str, int] = {}  # runs of torchrun's ranks, and the process that is one of them
 _exit_error: Optional[BaseException] = None
 _exit_hooked = False
 
@@ -79,21 +83,27 @@ def init(  # noqa: PLR0913 - the public signature, wandb-shaped
     data = paths.data_dir() if data_dir is None else Path(data_dir).expanduser().absolute()
     head = _head(project, name, tags, group)
     previous = active_run()
-    if previous is not None and previous.member and not nested:
+    if previous is not None and previous.member and not nested and not _of_launch(previous):
         previous.config.update(wanted)
         return previous
     joined = _joined_id(data)
+    launched = _launch(data) if joined is None else None
     if joined is not None:
-        head = RunHead(joined, head.name, head.project, head.group, head.tags, head.created)
-    run = Run(Scribe(head, data, member=joined is not None))
+        head = replace(head, id=joined)
+    elif launched is not None:
+        head = _head(project, name, tags, group, launched)
+    member = joined is not None or (launched is not None and launched.rank > 0)
+    run = Run(Scribe(head, data, member=member))
     if previous is not None and not nested:
         previous.finish()
         notice(f"The run {previous.name} was still active; it is finished now, because a new one begins.")
     run.config.update(wanted)
-    surroundings.observe(run, settings, {**home.facts, **(facts or {})}, member=joined is not None)
+    surroundings.observe(run, settings, {**home.facts, **(facts or {})}, member=member)
     _runs.append(run)
     _tell_children()
     run.on_finish(lambda: leave(run))
+    if settings.frameworks:
+        tensorboard.arm(run, active_run)
     _hook_exit()
     return run
 
@@ -102,6 +112,7 @@ def leave(run: Run) -> None:
     """``run`` is not active any more, and goes on being recorded; the one beneath it is active again."""
     if run in _runs:
         _runs.remove(run)
+    tensorboard.disarm(run)
     _tell_children()
 
 
@@ -133,10 +144,14 @@ def finish(status: Union[str, RunStatus] = "finished", error: endings.Error = No
 
 
 def _head(
-    project: Optional[str], name: Optional[str], tags: Tuple[str, ...], group: Optional[str]
+    project: Optional[str],
+    name: Optional[str],
+    tags: Tuple[str, ...],
+    group: Optional[str],
+    launched: Optional[Launch] = None,
 ) -> RunHead:
-    now = time.time()
-    run_id = new_run_id(now)
+    now = time.time() if launched is None else launched.created
+    run_id = new_run_id(now) if launched is None else launched.run_id
     return RunHead(
         id=run_id,
         name=str(name) if name else f"{surroundings.program_name()}-{run_id[-6:]}",
@@ -166,6 +181,22 @@ def _joined_id(data: Path) -> Optional[str]:
     return None
 
 
+def _launch(data: Path) -> Optional[Launch]:
+    """The run that torchrun's ranks share, in one of them."""
+    try:
+        launched = joined_launch(data)
+    except OSError as error:
+        raise unwritable(data, error) from error
+    if launched is not None:
+        _launched[launched.run_id] = os.getpid()
+    return launched
+
+
+def _of_launch(run: Run) -> bool:
+    """Whether this very process, and not the one it was forked from, is a rank that takes part in ``run``."""
+    return _launched.get(run.id) == os.getpid()
+
+
 def _tell_children() -> None:
     """Put the active run into the environment of subprocesses to come; take ours out when there is none."""
     run = active_run()
@@ -173,7 +204,7 @@ def _tell_children() -> None:
         os.environ[RUN_VARIABLE] = run.id
     elif os.environ.get(RUN_VARIABLE) in _told:
         del os.environ[RUN_VARIABLE]
-    if run is not None and not run.member:
+    if run is not None and (not run.member or _of_launch(run)):
         _told.add(run.id)
 
 

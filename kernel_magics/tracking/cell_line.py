@@ -25,6 +25,7 @@ SWITCHES: Dict[str, str] = {
     "--no-packages": "packages",
     "--no-environment": "environment",
     "--no-inferred": "inferred_metrics",
+    "--no-frameworks": "frameworks",
 }
 """What a cell can keep off the record, and the key of ``[capture]`` it switches off."""
 

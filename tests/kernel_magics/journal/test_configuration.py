@@ -40,7 +40,7 @@ def test_what_the_file_says_holds(file: Path) -> None:
         (
             "[capture]\n\nzzz = 1\n",
             3,
-            "known are: source, outputs, diff, packages, environment, inferred_metrics",
+            "known are: source, outputs, diff, packages, environment, inferred_metrics, frameworks",
         ),
         ("[limits]\n[capture]\noutputs = 'no'\n", 3, "`outputs` must be true or false, not 'no'"),
         ("[limits]\n\n[captur]\ndiff = true\n", 3, "`captur` is no section; did you mean `capture`?"),
