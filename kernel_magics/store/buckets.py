@@ -34,9 +34,9 @@ BUCKET = np.dtype(
 )
 """One bucket, 64 bytes. min, max, first and last are of the finite points; NaN without one."""
 
-FINEST = {"step": 0, "time": -20}
-"""The least exponent per axis: single steps, microseconds."""
-COARSEST = 64
+FINEST = {"step": 0, "time": -20, "metric": -960}
+"""The least exponent per axis: single steps, microseconds; of another metric's values any."""
+COARSEST = {"step": 64, "time": 64, "metric": 1000}
 
 
 def empty() -> Buckets:
@@ -124,7 +124,7 @@ def exponent_for(span: float, width: int, axis: str) -> int:
     pixel = span / width
     if not pixel > 0:
         return FINEST[axis]
-    return min(COARSEST, max(FINEST[axis], math.frexp(pixel)[1] - 1))
+    return min(COARSEST[axis], max(FINEST[axis], math.frexp(pixel)[1] - 1))
 
 
 def _starts(keys: Floats) -> NDArray[np.intp]:

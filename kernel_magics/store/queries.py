@@ -6,6 +6,7 @@ import json
 import math
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from kernel_magics.errors import UnknownRun
@@ -172,9 +173,10 @@ def metrics(sql: sqlite3.Connection, run_ids: Collection[str]) -> dict[str, list
     for run_id, stream in streams(sql, run_ids):
         key = stream.name, stream.source
         known = found[run_id].get(key)
-        unit = known.unit if known is not None and known.unit is not None else stream.unit
-        better = known.better if known is not None and known.better is not None else stream.better
-        found[run_id][key] = MetricInfo(stream.name, MetricSource(stream.source), unit, better)
+        said = known or MetricInfo(stream.name, MetricSource(stream.source))
+        found[run_id][key] = replace(
+            said, unit=said.unit or stream.unit, better=said.better or stream.better, x=said.x or stream.x
+        )
     return {run_id: list(infos.values()) for run_id, infos in found.items()}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from .frames import HEAD, frame_end
 from .model import CellRecord
 
 Json = dict[str, Any]
+_DIGEST = re.compile("[0-9a-f]{64}")
 
 
 def read_cells(sql: sqlite3.Connection, data_dir: Path, run_id: str) -> list[CellRecord]:
@@ -59,6 +61,17 @@ def read_events(sql: sqlite3.Connection, data_dir: Path, run_id: str) -> list[Js
 def read_artifacts(sql: sqlite3.Connection, data_dir: Path, run_id: str) -> list[Json]:
     """Artifacts of a run in the order of logging: ``{name, type, digest, size, path}``."""
     return [content for _kind, content in _contents(sql, data_dir, run_id, (Kind.ARTIFACT,))]
+
+
+def read_media(sql: sqlite3.Connection, data_dir: Path, run_id: str) -> list[Json]:
+    """``media`` frames in the order of logging; ``blob`` is the path of bytes that are not in the frame."""
+    found = []
+    for _kind, content in _contents(sql, data_dir, run_id, (Kind.MEDIA,)):
+        digest = content.get("digest")
+        if isinstance(digest, str) and _DIGEST.fullmatch(digest):  # checked before it is a path
+            content["blob"] = str(paths.blobs_dir(data_dir) / digest)
+        found.append(content)
+    return found
 
 
 def _cell(key: str, start: Json, end: Json, folder: Folder) -> CellRecord:

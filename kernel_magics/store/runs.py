@@ -20,6 +20,7 @@ from .streams import (
     Extremes,
     PointSink,
     Stream,
+    describe,
     extremes,
     note_extremes,
     note_span,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from .frames import Batch, Frame, PointsBlock
 
-FRAME_KINDS = frozenset({Kind.CELL, Kind.OUTPUT, Kind.EVENT, Kind.ARTIFACT})
+FRAME_KINDS = frozenset({Kind.CELL, Kind.OUTPUT, Kind.EVENT, Kind.ARTIFACT, Kind.MEDIA})
 """Frames that stay in the journal; the index knows where they are."""
 _SOURCES = frozenset(str(source) for source in MetricSource)
 _SELECT_STREAMS = f"SELECT {', '.join(STREAM_COLUMNS)} FROM stream WHERE run=?"
@@ -150,7 +151,6 @@ class RunState:
         local, name, source = int(content["id"]), str(content["name"]), str(content.get("source") or "logged")
         if source not in _SOURCES:
             raise ValueError(f"unknown source {source!r}")
-        unit, better = content.get("unit"), content.get("better")
         known = self._sql.execute(
             "SELECT id FROM stream WHERE journal=? AND name=? AND source=?", (journal.row, name, source)
         ).fetchone()
@@ -165,8 +165,8 @@ class RunState:
             )
         else:
             stream = self._streams[known[0]]
-        stream.unit = str(unit) if unit is not None else stream.unit
-        stream.better = better if better in ("lower", "higher") else stream.better
+        if describe(stream, content):
+            stream.added = number  # so that whoever shows it hears of it
         stream.changed = number
         self._dirty.add(stream.id)
         journal.local[local] = stream.id

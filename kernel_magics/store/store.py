@@ -7,14 +7,13 @@ disposable: lost or damaged, it is built anew from the journals, and answers the
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,15 +22,19 @@ from kernel_magics.errors import DataFolderError, UsageMistake
 from kernel_magics.model import MetricInfo, RunInfo
 
 from . import queries
-from .encoding import IndexDamage, Points, joined
+from .charting import ChartQuery, windows_of_runs
+from .encoding import Points, joined
 from .index import Index
+from .mending import Answer, ask, mended
 from .model import CellRecord, Changes, MetricSummary, Series, Window
 from .news import News
-from .records import read_artifacts, read_cells, read_events
+from .records import read_artifacts, read_cells, read_events, read_media
 from .states import StateWatch
-from .windows import check_query, read_points, windows_of_runs
+from .windows import read_points
 
-Answer = TypeVar("Answer")
+if TYPE_CHECKING:
+    import pandas
+
 OPENING_S = 1.0
 """How long opening a store ingests before it answers with what there is."""
 
@@ -98,14 +101,14 @@ class Store:
             run_ids: only these runs.
             limit_s: stop after about so many seconds; what is asked of a run later is completed then.
         """
-        left = self._mended(lambda: self._index.catch_up(run_ids, limit_s))
+        left = mended(self._index, lambda: self._index.catch_up(run_ids, limit_s))
         if run_ids is None:
             self._incomplete = left > 0
         return self._ask(self._news.look)
 
     def behind_bytes(self) -> int:
         """Bytes of journals that the index does not have yet."""
-        return self._mended(self._index.behind)
+        return mended(self._index, self._index.behind)
 
     def rebuild(self) -> None:
         """Builds the index anew from the journals."""
@@ -133,12 +136,12 @@ class Store:
             UnknownRun: there is none of that id.
         """
 
-        def ask(sql: sqlite3.Connection) -> RunInfo:
+        def look(sql: sqlite3.Connection) -> RunInfo:
             row = queries.run_row(sql, run_id)
             (info,) = queries.runs_by_id(sql, self._states, [run_id])
             return replace(info, facts=queries.facts(sql, row))
 
-        return self._ask(ask, [run_id])
+        return self._ask(look, [run_id])
 
     def metrics(self, run_ids: Collection[str]) -> dict[str, list[MetricInfo]]:
         """The metrics of each of these runs, in the order in which they were first seen."""
@@ -159,13 +162,13 @@ class Store:
             UsageMistake: the run has no such metric.
         """
 
-        def ask(sql: sqlite3.Connection) -> Points:
+        def read(sql: sqlite3.Connection) -> Points:
             _created, streams = queries.metric_streams(sql, [run_id], metric, source)[run_id]
             if not streams:
                 raise self._no_metric(sql, run_id, metric)
             return _by_time([read_points(sql, stream) for stream in streams])
 
-        return Series(*self._ask(ask, [run_id]))
+        return Series(*self._ask(read, [run_id]))
 
     def window(  # noqa: PLR0913 - the seam's signature
         self,
@@ -177,31 +180,26 @@ class Store:
         width: int = 1000,
         *,
         source: str | None = None,
+        smoothing: float = 0.0,
     ) -> list[Window]:
         """A metric of several runs between two x, reduced to ``width`` pixels: one window per run that has
         it.
 
         Args:
-            x: ``step``, ``relative`` (seconds since each run's start) or ``time`` (seconds since the epoch).
+            x: ``step``, ``relative`` (seconds since each run's start), ``time`` (seconds since the epoch), or
+                the name of another metric; :mod:`kernel_magics.store.curves` says where a point lies then.
             start, stop: both included; by default where the runs begin and end.
             width: pixels; at most two buckets fall on each.
             source: as in :meth:`series`.
+            smoothing: weight of the past in a moving average over all points, before they are reduced; at
+                least 0 (none) and below 1. The formula is in :mod:`kernel_magics.store.curves`.
 
         Raises:
             UnknownRun: there is no such run.
             UsageMistake: an argument makes no sense.
         """
-        check_query(x, start, stop, width)
-
-        def ask(sql: sqlite3.Connection) -> list[Window]:
-            found = [
-                (run_id, created if x == "relative" else 0.0, streams)
-                for run_id, (created, streams) in queries.metric_streams(sql, run_ids, metric, source).items()
-                if streams
-            ]
-            return windows_of_runs(sql, found, metric, (x, start, stop, width))
-
-        return self._ask(ask, run_ids)
+        query = ChartQuery(metric, x, start, stop, width, source, smoothing)
+        return self._ask(lambda sql: windows_of_runs(sql, run_ids, query), run_ids)
 
     def outputs(self, run_id: str) -> list[CellRecord]:
         """The tracked cells of a run and what they showed.
@@ -227,6 +225,43 @@ class Store:
         """
         return self._ask(lambda sql: self._records(sql, run_id, read_artifacts), [run_id])
 
+    def media(self, run_id: str, metric: str | None = None) -> list[dict[str, Any]]:
+        """Images, tables, HTML and histograms of a run, in the order of logging (untrusted).
+
+        Each is ``{metric, step, time, type, mime, size, …}`` as in ``docs/journal-format.md``, with
+        ``content``, or with ``digest`` and ``blob``, the path of a file.
+
+        Args:
+            metric: only those logged under this name.
+
+        Raises:
+            UnknownRun: there is none of that id.
+        """
+        found = self._ask(lambda sql: self._records(sql, run_id, read_media), [run_id])
+        return [one for one in found if metric is None or one.get("metric") == metric]
+
+    def dataframe(
+        self, run_ids: Sequence[str] | None = None, metrics: Collection[str] | None = None
+    ) -> pandas.DataFrame:
+        """Every point as a row of a ``pandas.DataFrame``: run, metric, source, step, time, value.
+
+        ``time`` is in seconds since the epoch. A table that is as wide as there are metrics is
+        ``frame.pivot_table(values="value", index=["run", "step"], columns="metric")``.
+
+        Args:
+            run_ids: by default all, oldest first.
+            metrics: names; by default all.
+
+        Raises:
+            UnknownRun: there is no such run.
+            UsageMistake: pandas is not installed.
+        """
+        from .frame import dataframe
+
+        if run_ids is None:
+            run_ids = [run.id for run in reversed(self.runs())]
+        return dataframe(self, run_ids, metrics)
+
     def _records(
         self,
         sql: sqlite3.Connection,
@@ -243,43 +278,8 @@ class Store:
 
     def _ask(self, question: Callable[[sqlite3.Connection], Answer], run_ids: Collection[str] = ()) -> Answer:
         if self._incomplete and run_ids:
-            self._mended(lambda: self._index.catch_up(run_ids))
-
-        def ask() -> Answer:
-            with self._index.reading() as sql:
-                return question(sql)
-
-        return self._mended(ask)
-
-    def _mended(self, act: Callable[[], Answer]) -> Answer:
-        """``act()``; when the index turns out to be damaged, once more with one built anew."""
-        try:
-            return act()
-        except _DAMAGE:
-            self._index.close()
-        try:
-            return act()  # the index may have been replaced under the connection
-        except _DAMAGE as error:
-            _raise_if_of_the_disk(error)
-            self._index.close()
-            self.rebuild()
-        try:
-            return act()
-        except _DAMAGE as error:
-            _raise_if_of_the_disk(error)
-            raise  # a fresh index answers the same: the fault is ours
-
-
-_DAMAGE = (sqlite3.DatabaseError, IndexDamage, json.JSONDecodeError)
-_OF_THE_DISK = ("full", "readonly", "unable to open", "disk i/o", "locked")
-
-
-def _raise_if_of_the_disk(error: Exception) -> None:
-    if any(word in str(error).lower() for word in _OF_THE_DISK):
-        raise DataFolderError(
-            f"The index cannot be used: {error}. What was recorded is safe in the journals.",
-            remedy="free some disk space, or set XDG_CACHE_HOME to a folder that you may write",
-        ) from error
+            mended(self._index, lambda: self._index.catch_up(run_ids))
+        return ask(self._index, question)
 
 
 def _by_time(parts: list[Points]) -> Points:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import math
 import sqlite3
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -74,6 +75,17 @@ class Stream:
 
 STREAM_COLUMNS = tuple(column.name for column in fields(Stream))
 _SAVE = f"UPDATE stream SET {', '.join(f'{column}=?' for column in STREAM_COLUMNS[5:])} WHERE id=?"
+
+
+def describe(stream: Stream, content: Mapping[str, Any]) -> bool:
+    """Takes over how a metric is meant from a frame about it; answers whether that was not known."""
+    before = stream.unit, stream.better, stream.x
+    for key in ("unit", "x"):
+        if content.get(key) is not None:
+            setattr(stream, key, str(content[key]))
+    if content.get("better") in ("lower", "higher"):
+        stream.better = content["better"]
+    return before != (stream.unit, stream.better, stream.x)
 
 
 def save_streams(connection: sqlite3.Connection, streams: list[Stream]) -> None:

@@ -15,11 +15,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kernel_magics.errors import UsageMistake
-
 from .buckets import FINEST, empty, exponent_for, merge, one_each, reduce_points
 from .encoding import CHUNK, Points, joined, unpack_chunk, unpack_raw
-from .model import X_KINDS, Window
+from .model import Window
 from .schema import chunk_id
 from .streams import TOP_LEVEL, Stream, Wanted, read_level, tail_range
 
@@ -192,39 +190,3 @@ def as_window(run: str, metric: str, x_kind: str, origin: float, reduced: tuple[
         **columns,
         **counts,
     )
-
-
-def check_query(x: str, start: float | None, stop: float | None, width: int) -> None:
-    """Raises :class:`UsageMistake` for a query that makes no sense."""
-    if x not in X_KINDS:
-        raise UsageMistake(f"x is one of {', '.join(X_KINDS)}, not {x!r}.")
-    if width < 1:
-        raise UsageMistake("The width of a window is at least one pixel.")
-    given = [end for end in (start, stop) if end is not None]
-    if not all(math.isfinite(end) for end in given) or (len(given) == 2 and given[0] > given[1]):
-        raise UsageMistake(f"A window from {start} to {stop} makes no sense.")
-
-
-def windows_of_runs(
-    sql: sqlite3.Connection,
-    found: list[tuple[str, float, list[Stream]]],
-    metric: str,
-    query: tuple[str, float | None, float | None, int],
-) -> list[Window]:
-    """Windows of ``(run id, origin of its x, streams)``."""
-    x, start, stop, width = query
-    axis = "step" if x == "step" else "time"
-    bounds = []
-    for _run_id, origin, streams in found:
-        lows = [getattr(stream, f"{axis}_lo") for stream in streams if stream.n]
-        highs = [getattr(stream, f"{axis}_hi") for stream in streams if stream.n]
-        if lows:
-            low = min(lows) - origin if start is None else start
-            bounds.append((low, max(low, max(highs) - origin) if stop is None else stop))
-    exponent = common_exponent(bounds, width, axis)
-    windows = []
-    for run_id, origin, streams in found:
-        low = -math.inf if start is None else start + origin
-        span = Span(axis, low, math.inf if stop is None else stop + origin)
-        windows.append(as_window(run_id, metric, x, origin, window(sql, streams, span, exponent, width)))
-    return windows
