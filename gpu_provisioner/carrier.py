@@ -7,7 +7,7 @@ import select
 import subprocess
 import tempfile
 import time
-from typing import Sequence
+from typing import Optional, Sequence
 
 from gpu_provisioner.agent.attach import widen_pipe
 
@@ -86,6 +86,13 @@ class Carrier:
             return self._stderr.read().decode(errors="replace").strip()
         except (OSError, ValueError):
             return ""
+
+    def exit_status(self, patience_s: float) -> Optional[int]:
+        """Its exit status, for a message and nothing else; ``None`` when it has not ended in time."""
+        try:
+            return self._process.wait(patience_s)
+        except subprocess.TimeoutExpired:
+            return None
 
     def kill(self) -> None:
         """End it at once; :meth:`read` in another thread returns. May be called again."""

@@ -6,7 +6,7 @@ import queue
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import Callable, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple
 
 from gpu_provisioner.errors import NoOffer, ProvisionError
 from gpu_provisioner.model import GpuRequest, Offer
@@ -49,14 +49,18 @@ class Catalog:
         self._targets = list(targets)
         self._live_leases = live_leases
         self._answer_limit_s = answer_limit_s
+        self._providers: Dict[str, Provider] = {}
+        self._hung: Set[str] = set()
+        """Targets that did not answer in time; they are not waited for again."""
 
     def survey(self, request: GpuRequest) -> Survey:
         """Ask every target; the cheapest offer first, then the smallest GPU, then the targets' own order."""
         answers: queue.Queue[Tuple[Target, Tuple[Offer, ...], str, Optional[str]]] = queue.Queue()
-        for target in self._targets:
+        asked = [target for target in self._targets if target.name not in self._hung]
+        for target in asked:
             # Daemon threads: one that hangs in a dead network must not keep the interpreter from ending.
             threading.Thread(target=self._ask, args=(target, request, answers), daemon=True).start()
-        waiting = {target.name for target in self._targets}
+        waiting = {target.name for target in asked}
         offers: List[Offer] = []
         problems: List[Problem] = []
         inventories: List[Tuple[str, str]] = []
@@ -73,7 +77,8 @@ class Catalog:
             elif not found:
                 inventories.append((target.name, inventory))
         late = f"did not answer within {self._answer_limit_s:.0f} s"
-        problems.extend(Problem(name, late) for name in sorted(waiting))
+        self._hung |= waiting
+        problems.extend(Problem(name, late) for name in sorted(self._hung))
         order = {target.name: index for index, target in enumerate(self._targets)}
         offers.sort(key=lambda offer: (*_price_rank(offer), _memory(offer), order[offer.target]))
         return Survey(tuple(offers), tuple(problems), tuple(sorted(inventories)))
@@ -101,6 +106,12 @@ class Catalog:
             return offer
         raise _no_offer(requests, surveys)
 
+    def _provider(self, target: Target) -> Provider:
+        """One for all requests: what it has learnt of the machine need not be asked twice."""
+        if target.name not in self._providers:
+            self._providers[target.name] = provider_of(target, self._live_leases)
+        return self._providers[target.name]
+
     def _ask(
         self,
         target: Target,
@@ -108,7 +119,7 @@ class Catalog:
         answers: queue.Queue[Tuple[Target, Tuple[Offer, ...], str, Optional[str]]],
     ) -> None:
         try:
-            provider: Provider = provider_of(target, self._live_leases)
+            provider = self._provider(target)
             offers = tuple(provider.offers(request))
             answers.put((target, offers, "" if offers else provider.inventory(), None))
         except ProvisionError as error:

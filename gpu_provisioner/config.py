@@ -25,6 +25,7 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
 import tomllib
 
 from gpu_provisioner.errors import ConfigurationError, ProvisionError
+from gpu_provisioner.openssh import configured_hosts
 from gpu_provisioner.providers import provider_class, provider_names
 from gpu_provisioner.providers.base import Target
 
@@ -59,6 +60,17 @@ def configuration_path(environ: Mapping[str, str]) -> Path:
 def load_targets(path: Optional[Path] = None) -> List[Target]:
     """The targets of the configuration file, this machine first."""
     return list(load_configuration(path).targets)
+
+
+def host_target(name: str, ssh_config: Optional[Path] = None) -> Optional[Target]:
+    """A host of ``~/.ssh/config`` as a target of its own, without a table; ``None`` for an unknown one.
+
+    Args:
+        ssh_config: that file; ``None`` for the user's own.
+    """
+    if name not in configured_hosts(ssh_config):
+        return None
+    return Target(name, "ssh", {"host": name})
 
 
 def load_configuration(path: Optional[Path] = None) -> Configuration:

@@ -6,6 +6,7 @@
     ├── BadRequest        the GPU specification cannot be understood
     ├── NoOffer           nothing that fits is to be had; nothing was rented
     ├── ProviderError     a machine could not be asked, started or stopped
+    │   └── Unreachable   there was no way to the machine; nothing happened there
     ├── BootstrapError    the machine answers, but no kernel can be started there
     ├── LeaseError        the lease is unknown, held by somebody else, or over
     └── ConfigurationError  trackside.toml is wrong: file, line, what was expected
@@ -41,6 +42,10 @@ class NoOffer(ProvisionError):
 
 class ProviderError(ProvisionError):
     """A machine could not be asked, started, reached or stopped."""
+
+
+class Unreachable(ProviderError):
+    """There was no way to the machine, or it did not let us in. Nothing happened there."""
 
 
 class BootstrapError(ProvisionError):

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any, Mapping, Optional
 
-from gpu_provisioner.agent.places import private_folder, read_json, write_private
+from gpu_provisioner.agent.places import private_folder, process_birth, read_json, write_private
 from gpu_provisioner.errors import LeaseError
 from gpu_provisioner.model import Lease
 
@@ -59,6 +59,20 @@ def lock_lease(folder: Path, lease: Lease) -> LeaseLock:
     }
     write_private(owner, json.dumps(me).encode())
     return LeaseLock(handle, owner)
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a living process of this machine holds the lease of that folder.
+
+    By the note, not by trying the lock: whoever tries it has it for a moment, and a holder that starts just
+    then would be refused.
+    """
+    owner = read_json(folder / "holder.json") or {}
+    try:
+        pid = int(owner.get("pid", 0))
+    except (TypeError, ValueError):
+        return False
+    return owner.get("host") == socket.gethostname() and pid > 0 and process_birth(pid) is not None
 
 
 def _describe(owner: Optional[Mapping[str, Any]]) -> str:

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import logging
+import math
+import queue
 import re
 import secrets
+import threading
 import time
 from pathlib import Path
-from typing import Any, Callable, List, Mapping, Optional, Sequence
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from gpu_provisioner.bootstrap import open_carrier
 from gpu_provisioner.catalog import Catalog
 from gpu_provisioner.errand import call_on
-from gpu_provisioner.errors import BootstrapError, LeaseError, NoOffer, ProvisionError
+from gpu_provisioner.errors import BootstrapError, LeaseError, NoOffer, ProvisionError, Unreachable
 from gpu_provisioner.holder import Holder
+from gpu_provisioner.home import home_folder
+from gpu_provisioner.lease_lock import is_held
 from gpu_provisioner.leases import LeaseBook
 from gpu_provisioner.model import GpuRequest, Lease, LeaseState, Offer
-from gpu_provisioner.providers import provider_of, provider_of_lease
+from gpu_provisioner.providers import provider_class, provider_of, provider_of_lease
 from gpu_provisioner.providers.base import Target
 
 Progress = Callable[[str, str], None]
@@ -34,6 +40,9 @@ _ATTEMPTS = 3
 _WELCOME_LIMIT_S = 30.0
 _STOP_LIMIT_S = 30.0
 _BRING_UP_LIMIT_S = 300.0
+_STATUS_LIMIT_S = 12.0
+
+log = logging.getLogger("trackside.provisioner")
 
 
 def provision(  # noqa: PLR0913 - the facts of one lease, all by name
@@ -95,28 +104,63 @@ def release(lease: Lease, data_dir: Path, by: str = "the user") -> Lease:
     return holder.release(by)
 
 
-def refresh(book: LeaseBook) -> List[Lease]:
+def refresh(book: LeaseBook, asked: Optional[Dict[str, float]] = None) -> List[Lease]:
     """All leases, after asking the providers of the live ones; what has vanished becomes ``LOST``, with a
     reason.
+
+    All are asked at once, for at most :data:`_STATUS_LIMIT_S`; a lease whose machine does not answer stays as
+    it is, and so does one that is held: its holder knows better.
+
+    Args:
+        asked: when each lease was asked last, by id (:func:`time.monotonic`). For who calls this again and
+            again: a provider is then not asked more often than its ``ASK_PAUSE_S``.
     """
+    answers: queue.Queue[Tuple[Lease, Optional[LeaseState]]] = queue.Queue()
+    waiting = 0
     for lease in book.live():
         if lease.state != LeaseState.READY and time.time() - lease.created < _BRING_UP_LIMIT_S:
             continue  # Somebody is bringing it up right now.
         if lease.state == LeaseState.PLANNED and not lease.handle:
             why = "the process that asked for it ended before it was rented"
             book.finish(lease.id, LeaseState.RELEASED, why)
-            continue
-        try:
-            state = provider_of_lease(lease).status(lease)
-        except ProvisionError:
-            continue
-        if state == LeaseState.LOST:
-            book.finish(
-                lease.id,
-                LeaseState.LOST,
-                f"its agent on {lease.machine or lease.target} has died or vanished",
-            )
+        elif not is_held(home_folder(book.data_dir, lease.id)) and _is_due(lease, asked):
+            waiting += 1
+            # Daemon threads: one that hangs in a dead network must not keep the interpreter from ending.
+            threading.Thread(target=_ask_status, args=(lease, answers), daemon=True).start()
+    deadline = time.monotonic() + _STATUS_LIMIT_S
+    with contextlib.suppress(queue.Empty):
+        while waiting:
+            lease, state = answers.get(timeout=max(0.0, deadline - time.monotonic()))
+            waiting -= 1
+            if state == LeaseState.LOST:
+                where = lease.machine or lease.target
+                book.finish(lease.id, LeaseState.LOST, f"its agent on {where} has died or vanished")
     return book.all()
+
+
+def _is_due(lease: Lease, asked: Optional[Dict[str, float]]) -> bool:
+    if asked is None:
+        return True
+    now = time.monotonic()
+    try:
+        pause = float(provider_class(lease.provider).ASK_PAUSE_S)
+    except (ProvisionError, AttributeError):
+        pause = 0.0
+    if now - asked.get(lease.id, -math.inf) < pause:
+        return False
+    asked[lease.id] = now
+    return True
+
+
+def _ask_status(lease: Lease, answers: queue.Queue[Tuple[Lease, Optional[LeaseState]]]) -> None:
+    try:
+        answers.put((lease, provider_of_lease(lease).status(lease)))
+    except ProvisionError:
+        answers.put((lease, None))
+    except Exception:
+        # A provider from elsewhere; its failure is in the log, the other leases are shown.
+        log.exception("the provider %s failed to tell about %s", lease.provider, lease.id)
+        answers.put((lease, None))
 
 
 def _reserve(
@@ -180,12 +224,18 @@ def _verify_gpus(lease: Lease, machine: Mapping[str, Any]) -> None:
 
 
 def _give_back(book: LeaseBook, lease: Lease, error: BaseException) -> None:
-    try:
-        current = book.load(lease.id)
-        if current.handle:
+    """Give back what ``error`` spoilt. When that fails too, the lease stays live and the error says so."""
+    current = book.load(lease.id)
+    if current.handle and not isinstance(error, Unreachable):
+        try:
             provider_of_lease(current).release(current)
-    finally:
-        book.finish(lease.id, LeaseState.RELEASED, f"given back: {error}".splitlines()[0])
+        except ProvisionError as failure:
+            book.update(lease.id, detail=failure.message)
+            if isinstance(error, ProvisionError):
+                error.message = f"{error.message}\n{failure.message}"
+                error.remedy = f"%gpu_release {lease.name}"
+            return
+    book.finish(lease.id, LeaseState.RELEASED, f"given back: {error}".splitlines()[0])
 
 
 def _new_id(offer: Offer) -> str:

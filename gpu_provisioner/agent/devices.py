@@ -6,7 +6,9 @@ import os
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Set
+
+from gpu_provisioner.agent.claims import claimed_gpus
 
 _GIB = 2**30
 _HIDDEN_USE_BYTES = 1 * _GIB
@@ -27,11 +29,12 @@ def describe_gpus() -> Dict[str, Any]:
     except nvml.NVMLError as error:
         return {"gpus": [], "gpu_problem": _why_no_nvml(nvml, error)}
     gpus: List[Dict[str, Any]] = []
+    claimed = claimed_gpus()
     problem = ""
     try:
         for index in range(nvml.nvmlDeviceGetCount()):
             try:
-                gpus.append(_describe(nvml, index))
+                gpus.append(_describe(nvml, index, claimed))
             except nvml.NVMLError as error:
                 problem = f"GPU {index} does not answer: {error}"
     except nvml.NVMLError as error:
@@ -59,14 +62,17 @@ def _why_no_nvml(nvml: Any, error: Exception) -> str:
     return f"NVML does not start: {error}"
 
 
-def _describe(nvml: Any, index: int) -> Dict[str, Any]:
+def _describe(nvml: Any, index: int, claimed: Set[str]) -> Dict[str, Any]:
     handle = nvml.nvmlDeviceGetHandleByIndex(index)
     memory = nvml.nvmlDeviceGetMemoryInfo(handle)
+    uuid = _text(nvml.nvmlDeviceGetUUID(handle))
     reason = _busy_reason(nvml, handle, memory)
+    if not reason and uuid in claimed:
+        reason = "a kernel of Trackside has it"
     return {
         "index": index,
         "name": _text(nvml.nvmlDeviceGetName(handle)),
-        "uuid": _text(nvml.nvmlDeviceGetUUID(handle)),
+        "uuid": uuid,
         "memory_gib": round(memory.total / _GIB, 1),
         "busy": bool(reason),
         "busy_reason": reason,

@@ -1,8 +1,8 @@
 """What the bootstrap stub calls once the payload is there: start the agent or find it, then become its pipe.
 
 Runs as ``python -I -S``: standard library only. What it says to the near end, before it becomes the pipe, is
-one JSON object a line: ``{"stage": …}``, at last ``{"attached": true}``, or ``{"error": …, "remedy": …}``, or
-``{"gone": reason}`` when there is nothing left to attach to.
+one JSON object: ``{"attached": true}``, or ``{"error": …, "remedy": …}``, or ``{"gone": reason}`` when there
+is nothing left to attach to. An errand (:mod:`gpu_provisioner.agent.errands`) ends with ``{"answer": …}``.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Mapping, Optional
 
 from gpu_provisioner.agent.attach import join
+from gpu_provisioner.agent.errands import ERRANDS
 from gpu_provisioner.agent.places import (
     UnsafeFolder,
     agent_facts,
@@ -39,6 +40,10 @@ Say = Callable[[Mapping[str, Any]], None]
 def main(header: Dict[str, Any], say: Say) -> None:
     """Act on the near end's header (see :mod:`gpu_provisioner.bootstrap`), then pipe until the end."""
     try:
+        errand = ERRANDS.get(header["mode"])
+        if errand is not None:
+            say({"answer": errand(header)})
+            return
         folder = agent_folder(header["lease"], os.environ)
         sock = connect(folder)
         if sock is None:

@@ -13,12 +13,14 @@ import json
 import os
 import shutil
 import signal
+import socket
 import sys
 import time
 import traceback
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
+from gpu_provisioner.agent.claims import Claims, GpuTaken
 from gpu_provisioner.agent.places import private_folder, read_json, runtime_folder
 from gpu_provisioner.agent.process import AgentConfig, KernelProcess
 from gpu_provisioner.agent.supervisor import supervise
@@ -81,6 +83,13 @@ def run_agent(folder: Path, ready: int, supervisor: int, salvage: bool) -> int:
     if missing:
         _say(ready, missing)
         return 0
+    try:
+        # Not for a salvage: there the GPUs may be somebody else's by now.
+        claims = Claims(() if salvage else config.gpus)
+    except GpuTaken as taken:
+        error = f"Another kernel of Trackside was quicker: it has {taken} of {socket.gethostname()}."
+        _say(ready, {"error": error, "remedy": "try again"})
+        return 0
     wakeup = _catch_signals()
     runtime = private_folder(runtime_folder(config.lease, os.environ))
 
@@ -99,6 +108,7 @@ def run_agent(folder: Path, ready: int, supervisor: int, salvage: bool) -> int:
         agent.report_predecessor(read_json(folder / "died.json") or {})
     _say(ready, {"socket": str(runtime / "attach")})
     agent.run()
+    claims.close()
     shutil.rmtree(runtime, ignore_errors=True)
     if agent.is_all_home:
         shutil.rmtree(folder, ignore_errors=True)

@@ -40,6 +40,7 @@ class AgentConfig:
     Attributes:
         cwd: folder the kernel starts in; the home folder when it does not exist.
         device: canonical name of the GPU, or ``"cpu"``.
+        gpus: UUIDs of the GPUs it may use.
         hook: ``"module:function"`` called with (data folder, report) after a kernel has ended.
         extensions: IPython extensions the kernel loads when they can be imported.
         quota_bytes: of the spool; beyond it the kernel waits until somebody fetches.
@@ -48,6 +49,7 @@ class AgentConfig:
     lease: str
     cwd: str = ""
     device: str = "cpu"
+    gpus: Tuple[str, ...] = ()
     hook: str = ""
     extensions: Tuple[str, ...] = ()
     quota_bytes: int = 2 << 30
@@ -55,7 +57,8 @@ class AgentConfig:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> AgentConfig:
         known = {key: data[key] for key in cls.__dataclass_fields__ if key in data}
-        known["extensions"] = tuple(known.get("extensions", ()))
+        for name in ("extensions", "gpus"):
+            known[name] = tuple(known.get(name, ()))
         return cls(**known)
 
 

@@ -6,8 +6,9 @@ Everything behind "here is a command whose stdin and stdout reach the machine" i
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Callable, Iterable, List, Mapping, Protocol, Sequence
+from typing import Any, Callable, Iterable, List, Mapping, Optional, Protocol, Sequence
 
+from gpu_provisioner.errors import ProvisionError
 from gpu_provisioner.model import GpuRequest, Lease, LeaseState, Offer
 
 
@@ -40,6 +41,10 @@ class Provider(Protocol):
     OPTIONS: Mapping[str, type]
     """Keys a target of this provider may have besides ``provider``, and their types."""
 
+    ASK_PAUSE_S: float
+    """Least pause between two calls of :meth:`status` that nobody asked for, in seconds: it may mean a login
+    each time."""
+
     def __init__(self, target: Target, live_leases: LiveLeases) -> None: ...
 
     def offers(self, request: GpuRequest) -> List[Offer]:
@@ -56,8 +61,7 @@ class Provider(Protocol):
 
     def submit(self, offer: Offer, lease: Lease) -> Lease:
         """Get the machine. The lease's file exists already, in state ``planned``, and its id is the tag by
-        which
-        :meth:`find` finds the machine should this process die now.
+        which :meth:`find` finds the machine should this process die now.
 
         Returns:
             the lease with its ``handle``: everything the other methods need, together with ``python`` (the
@@ -69,6 +73,17 @@ class Provider(Protocol):
 
     def carrier_argv(self, lease: Lease, command: Sequence[str]) -> List[str]:
         """A command to run *here* that runs ``command`` there, with stdin and stdout joined, 8 bits clean."""
+
+    def explain(self, complaint: str, status: Optional[int]) -> Optional[ProvisionError]:
+        """Why a carrier ended before any word of ours came back over it.
+
+        Args:
+            complaint: the end of what it wrote to stderr.
+            status: its exit status; ``None`` when it did not end.
+
+        Returns:
+            ``Unreachable`` when surely nothing happened there; ``None`` for no idea.
+        """
 
     def release(self, lease: Lease) -> None:
         """Give the machine back. May be repeated; a machine nobody knows any more counts as given back."""

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import uuid
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.gpu_provisioner.far import Account, Far, SshLab
 from tests.gpu_provisioner.front import MARK, Lab, Place, wait_for
+
+FAR_IPYKERNEL = "ipykernel==7.3.0"
 
 
 @pytest.fixture
@@ -45,8 +52,7 @@ def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
 def lab(place: Place) -> Iterator[Lab]:
     made = Lab(place)
     yield made
-    for front in made.fronts:
-        front.holder.release("the test")
+    made.close()
 
 
 @pytest.fixture(scope="session")
@@ -58,3 +64,46 @@ def nvml_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ["gcc", "-shared", "-fPIC", "-Wall", "-o", str(folder / "libnvidia-ml.so.1"), str(source)], check=True
     )
     return folder
+
+
+@pytest.fixture(scope="session")
+def account() -> Iterator[Account]:
+    """Another user of this machine with a Python of his own that knows nothing of this checkout.
+
+    Without root it is the same user and the same Python; then only the folders are others.
+    """
+    system = Path("/usr/bin/python3")
+    if os.getuid() != 0 or not system.exists():
+        warnings.warn("NOT TESTED: without root the far side is the same user", stacklevel=1)
+        yield Account(getpass.getuser(), sys.executable)
+        return
+    kept = os.environ.get("TRACKSIDE_TEST_VENVS")
+    folder = Path(kept) / "far" if kept else Path(tempfile.mkdtemp(prefix="tv-", dir="/tmp"))
+    if not (folder / "bin" / "python").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        subprocess.run([str(system), "-m", "venv", "--without-pip", str(folder)], check=True)
+        command = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"), "-qq", "install"]
+        subprocess.run([*command, FAR_IPYKERNEL], check=True)
+    folder.chmod(0o755)
+    name = f"tsfar{os.getpid()}"
+    # "*": no password, but not locked, which sshd would refuse (UsePAM no).
+    subprocess.run(["useradd", "-M", "-d", "/nonexistent", "-s", "/bin/bash", "-p", "*", name], check=True)
+    yield Account(name, str(folder / "bin" / "python"))
+    subprocess.run(["userdel", name], check=True, capture_output=True)
+    if not kept:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def far(place: Place, account: Account) -> Iterator[Far]:
+    made = Far(place, account)
+    made.start()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def ssh_lab(place: Place, far: Far) -> Iterator[SshLab]:
+    made = SshLab(place, far)
+    yield made
+    made.close()

@@ -180,10 +180,10 @@ class Front:
         return next(event for event in self.events if event["type"] == kind)
 
     def carrier(self) -> psutil.Process | None:
-        """The living carrier: a child of ours that runs the bare stub."""
+        """The living carrier: a child of ours that runs the bare stub, here or at the end of an ssh."""
         for child in psutil.Process().children():
             try:
-                if child.status() != psutil.STATUS_ZOMBIE and "-S" in child.cmdline():
+                if child.status() != psutil.STATUS_ZOMBIE and " -I -S -c " in " ".join(child.cmdline()):
                     return child
             except psutil.Error:
                 continue
@@ -195,17 +195,20 @@ class Front:
 
 
 class Lab:
-    """Provisions on this machine, with or without options of the target."""
+    """Provisions on one target, this machine, with or without options of the target."""
 
     def __init__(self, place: Place) -> None:
         self.place = place
         self.fronts: list[Front] = []
         self.progress: list[tuple[str, str]] = []
 
-    def provision(self, **options: Any) -> Lease:
+    def target(self, **options: Any) -> Target:
+        return Target("local", "local", options)
+
+    def provision(self, *specs: str, **options: Any) -> Lease:
         return provision(
-            [parse("cpu")],
-            targets=[Target("local", "local", options)],
+            [parse(spec) for spec in specs or ("cpu",)],
+            targets=[self.target(**options)],
             data_dir=self.place.data,
             on_progress=lambda stage, text: self.progress.append((stage, text)),
         )
@@ -216,6 +219,10 @@ class Lab:
         if start:
             front.holder.start(60)
         return front
+
+    def close(self) -> None:
+        for front in self.fronts:
+            front.holder.release("the test")
 
     def kernel(self, **options: Any) -> Front:
         """A kernel that is ready, and a front-end that holds it."""

@@ -52,10 +52,12 @@ class Machine:
 
     def __init__(self, library: Path, place: Place) -> None:
         self._library = library
+        # The machine's other test runs have GPUs of their own: a GPU that is claimed is claimed for all.
+        self._ours = f"GPU-{place.mark[:8]}-"
         self.state = place.root / "gpus"
 
     def gpus(self, *lines: str) -> None:
-        self.state.write_text("\n".join(lines) + "\n")
+        self.state.write_text("\n".join(lines).replace("GPU-", self._ours) + "\n")
 
     def run(self, code: str) -> list[dict[str, Any]]:
         environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent.parent)}
@@ -65,7 +67,7 @@ class Machine:
             [sys.executable, "-c", PREAMBLE + code], env=environ, capture_output=True, text=True, timeout=90
         )
         assert done.returncode == 0, done.stderr
-        return [json.loads(line) for line in done.stdout.splitlines()]
+        return [json.loads(line.replace(self._ours, "GPU-")) for line in done.stdout.splitlines()]
 
 
 @pytest.fixture

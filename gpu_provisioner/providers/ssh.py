@@ -1,0 +1,129 @@
+"""A machine reached by ssh: its GPUs by NVML over there, or its processors.
+
+Nothing is installed there and no port is opened: code crosses on the standard input of one ``ssh``, and the
+kernel's agent outlives that connection.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from typing import Any, Dict, List, Mapping, Optional, Sequence
+
+from gpu_provisioner.errors import ProviderError, ProvisionError
+from gpu_provisioner.model import GpuRequest, Lease, LeaseState, Offer
+from gpu_provisioner.openssh import SshHost
+from gpu_provisioner.openssh_errors import explain
+from gpu_provisioner.providers.base import LiveLeases, Target
+from gpu_provisioner.providers.one_machine import Machine
+from gpu_provisioner.stub import ask, stub_command
+
+_SURVEY_LIMIT_S = 18.0
+"""A little less than a catalog waits, so that its reason is told instead of "did not answer"."""
+
+_ERRAND_LIMIT_S = 15.0
+_END_LIMIT_S = 45.0
+
+
+class SshProvider:
+    """Leases parts of one machine that ``ssh`` reaches, with the user's own configuration and keys.
+
+    Options of a target: ``host`` (default: the target's name), ``python`` (default ``python3``),
+    ``ssh_args``, ``env`` (set over there), ``usd_per_gpu_hour`` or ``price_list``.
+    """
+
+    OPTIONS: Mapping[str, type] = {
+        "host": str,
+        "python": str,
+        "ssh_args": list,
+        "env": dict,
+        "usd_per_gpu_hour": float,
+        "price_list": str,
+    }
+    ASK_PAUSE_S = 60.0
+
+    def __init__(self, target: Target, live_leases: LiveLeases) -> None:
+        self._target = target
+        self._live_leases = live_leases
+        options = target.options
+        self._ssh = SshHost(str(options.get("host") or target.name), tuple(options.get("ssh_args") or ()))
+        self._python = str(options.get("python") or "python3")
+        self._env: Dict[str, str] = dict(options.get("env") or {})
+        self._survey: Optional[Mapping[str, Any]] = None
+        self._asking = threading.Lock()
+
+    def offers(self, request: GpuRequest) -> List[Offer]:
+        """One offer for each model that has enough free GPUs; of these the ones with the lowest index."""
+        return self._machine().offers(self._target, request)
+
+    def inventory(self) -> str:
+        """What that machine has: its GPUs and who uses them, or why there is none."""
+        return self._machine().inventory("there")
+
+    def submit(self, offer: Offer, lease: Lease) -> Lease:
+        """Nothing is rented; what the other methods need is put down, without the configuration."""
+        env = {**self._env, "CUDA_VISIBLE_DEVICES": ",".join(gpu.uuid for gpu in offer.gpus)}
+        options = {**self._target.options, "host": self._ssh.host}
+        handle = {"python": self._python, "env": env, "options": options, "agent": {}}
+        return dataclasses.replace(
+            lease,
+            handle={**lease.handle, **handle},
+            machine=self._ssh.host,
+            state=LeaseState.STARTING,
+        )
+
+    def status(self, lease: Lease) -> LeaseState:
+        """``READY`` while the lease's agent lives there, else ``LOST``; ``ProviderError`` if nobody knows."""
+        answer = self._ask("status", _ERRAND_LIMIT_S, lease=lease.id)
+        return LeaseState.READY if answer.get("alive") else LeaseState.LOST
+
+    def carrier_argv(self, lease: Lease, command: Sequence[str]) -> List[str]:  # noqa: ARG002 - one host
+        """``ssh HOST command``, quoted for the shell over there."""
+        return self._ssh.argv(command)
+
+    def explain(self, complaint: str, status: Optional[int]) -> Optional[ProvisionError]:
+        """What ssh meant."""
+        return explain(self._ssh.host, self._python, complaint, status)
+
+    def release(self, lease: Lease) -> None:
+        """End the agent over there, and with it the kernel; what is not home yet stays there."""
+        never_held = lease.state in (LeaseState.PLANNED, LeaseState.STARTING)
+        try:
+            self._ask("end", _END_LIMIT_S, lease=lease.id, never_held=never_held)
+        except ProvisionError as error:
+            raise ProviderError(
+                f"{lease.name!r} could not be ended, its kernel may still run on {self._ssh.host}: "
+                f"{error.message}",
+                error.remedy or f"%gpu_release {lease.name}",
+            ) from None
+
+    def find(self, tag: str) -> List[Lease]:
+        """The living agent with that lease id, if this user has one there."""
+        answer = self._ask("find", _ERRAND_LIMIT_S)
+        return [self._found(each, str(answer["host"])) for each in answer["agents"] if each["lease"] == tag]
+
+    def _found(self, agent: Mapping[str, Any], machine: str) -> Lease:
+        options = {**self._target.options, "host": self._ssh.host}
+        return Lease(
+            id=agent["lease"],
+            name=agent["lease"],
+            provider=self._target.provider,
+            target=self._target.name,
+            spec=agent["device"],
+            state=LeaseState.READY,
+            created=float(agent["since"]),
+            device=agent["device"],
+            machine=machine,
+            handle={"python": self._python, "env": self._env, "options": options, "agent": {}},
+        )
+
+    def _machine(self) -> Machine:
+        """Asked once; the leases are looked at each time."""
+        with self._asking:
+            if self._survey is None:
+                self._survey = self._ask("survey", _SURVEY_LIMIT_S)
+        return Machine.described(self._survey, self._live_leases())
+
+    def _ask(self, mode: str, limit_s: float, **header: Any) -> Mapping[str, Any]:
+        argv = self._ssh.argv(stub_command(self._python))
+        return ask(argv, {"mode": mode, "env": self._env, **header}, limit_s, self.explain)
