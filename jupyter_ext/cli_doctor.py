@@ -8,6 +8,7 @@ import platform
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -66,17 +67,24 @@ def examine(arguments: argparse.Namespace) -> int:
     return 1 if any(finding.verdict == "bad" for finding in findings) else 0
 
 
-def check_configuration(_arguments: argparse.Namespace) -> int:
-    """``trackside config check``; a mistake in the file is raised."""
+def check_configuration(arguments: argparse.Namespace) -> int:
+    """``trackside config check``; a mistake in the file is raised. Tries each target; 1 if one cannot be
+    asked."""
     path = paths.config_path()
     capture_settings(path)
-    targets = offers.targets()
+    offers.targets()
     if not path.exists():
         print(f"There is no {path}; the defaults hold.")
     else:
         print(f"{path} is in order.")
-    print("Targets: " + ", ".join(words.flat_text(target.name) for target in targets))
-    return 0
+    status = 0
+    for name, text, answered in offers.look_round(data_folder(arguments)):
+        status = status if answered else 1
+        print(
+            f"{'ok' if answered else 'bad':4}  {words.flat_text(name):18}  {words.flat_text(text)}",
+            flush=True,
+        )
+    return status
 
 
 def _findings(data_dir: Path) -> Iterator[Finding]:
@@ -88,8 +96,11 @@ def _findings(data_dir: Path) -> Iterator[Finding]:
     yield _careful("data folder", lambda: _data_folder(data_dir))
     yield _careful("index", lambda: _index(data_dir))
     yield _careful("leases", lambda: _leases(data_dir))
-    for problem in offers.survey(data_dir).problems:
-        yield Finding("note", f"target {problem.target}", problem.message)
+    with suppress(ProvisionError):  # "configuration" above has said it
+        for problem in offers.survey(data_dir).problems:
+            yield Finding(
+                "note", f"target {words.flat_text(problem.target)}", words.flat_text(problem.message)
+            )
     yield _careful("machine", lambda: Finding("ok", "machine", offers.inventory(data_dir)))
 
 

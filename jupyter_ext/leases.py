@@ -46,6 +46,7 @@ class LeaseFolder:
         self._book = LeaseBook(data_dir)
         self._on_change = on_change
         self._asked = -ASK_S
+        self._asked_each: dict[str, float] = {}
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -88,7 +89,7 @@ class LeaseFolder:
             return
         self._asked = time.monotonic()
         try:
-            provisioner.refresh(self._book)
+            provisioner.refresh(self._book, self._asked_each)
         except LeaseError as error:
             self._log.warning("Trackside: leases are shown as they were last written down: %s", error.message)
         except Exception:  # noqa: BLE001  a provider from elsewhere; the leases are shown all the same

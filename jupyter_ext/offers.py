@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gpu_provisioner import gpus
 from gpu_provisioner.catalog import Catalog, Problem
+from gpu_provisioner.config import LOCAL, load_targets
 from gpu_provisioner.leases import LeaseBook
 from gpu_provisioner.model import Offer
 from gpu_provisioner.providers import provider_of
@@ -35,13 +36,33 @@ class Survey:
 
 
 def targets() -> list[Target]:
-    """Where machines come from: this one."""
-    return [Target("local", "local")]
+    """Where machines come from: this one, and those of ``trackside.toml``.
+
+    Raises:
+        ConfigurationError: the file is wrong.
+    """
+    return load_targets()
 
 
 def inventory(data_dir: Path) -> str:
     """What this machine has: its GPUs, or why there is none."""
-    return provider_of(Target("local", "local"), LeaseBook(data_dir).live).inventory()
+    return provider_of(LOCAL, LeaseBook(data_dir).live).inventory()
+
+
+def look_round(data_dir: Path) -> list[tuple[str, str, bool]]:
+    """Of each target its name, what it has or why it cannot be asked, and whether it could; all at once.
+
+    Raises:
+        ConfigurationError: ``trackside.toml`` is wrong.
+    """
+    named = targets()
+    survey = Catalog(named, LeaseBook(data_dir).live).survey(gpus.parse("gpu"))
+    found = {problem.target: (problem.message, False) for problem in survey.problems}
+    found.update((name, (text, True)) for name, text in survey.inventories)
+    for offer in survey.offers:
+        earlier = found.get(offer.target, ("", True))[0]
+        found[offer.target] = (f"{earlier}; {offer.detail}" if earlier else offer.detail, True)
+    return [(target.name, *found[target.name]) for target in named]
 
 
 def survey(data_dir: Path) -> Survey:

@@ -49,7 +49,7 @@ class GpuMagics(Magics):
     @argument("--or", dest="alternatives", action="append", default=[], help="taken if there is no SPEC")
     @argument("--name", help="what to call it; default: the GPU's name")
     @argument("--new", action="store_true", help="rent another one even if this notebook has one that fits")
-    @argument("--on", metavar="TARGET", help="ask only this target of trackside.toml")
+    @argument("--on", metavar="TARGET", help="only this target of trackside.toml or ssh host")
     @line_magic
     def gpu_provision(self, line: str) -> None:
         """Start a kernel on a GPU; from the next cell on, cells run there."""
@@ -94,7 +94,7 @@ class GpuMagics(Magics):
 
     @magic_arguments()
     @argument("spec", nargs="?", help="as for %%gpu_provision; default: every GPU")
-    @argument("--on", metavar="TARGET", help="ask only this target of trackside.toml")
+    @argument("--on", metavar="TARGET", help="only this target of trackside.toml or ssh host")
     @line_magic
     def gpu_offers(self, line: str) -> None:
         """What is to be had now, and at what price. Rents nothing."""

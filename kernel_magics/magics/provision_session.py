@@ -11,7 +11,7 @@ from typing import Any, List, Mapping, Optional, Sequence
 from gpu_provisioner import provisioner
 from gpu_provisioner.bootstrap import open_carrier
 from gpu_provisioner.catalog import Catalog
-from gpu_provisioner.config import configuration_path, load_targets
+from gpu_provisioner.config import configuration_path, host_target, load_targets
 from gpu_provisioner.errand import call_on
 from gpu_provisioner.errors import LeaseError, ProvisionError
 from gpu_provisioner.gpus import matches, parse
@@ -232,11 +232,15 @@ class GpuSession:
     def _targets(self, only: Optional[str]) -> List[Target]:
         targets = load_targets()
         chosen = [target for target in targets if only in (None, target.name)]
+        host = host_target(only) if only and not chosen else None
+        if host is not None:
+            return [host]
         if not chosen:
             names = ", ".join(target.name for target in targets)
             raise UsageMistake(
                 f"No target is called {only!r}; there are: {names}. Nothing was rented.",
-                f"--on {targets[0].name}, or a table [targets.{only}] in {configuration_path(self._environ)}",
+                f"--on {targets[0].name}, a host of ~/.ssh/config, or a table [targets.{only}] in "
+                f"{configuration_path(self._environ)}",
             )
         return chosen
 
