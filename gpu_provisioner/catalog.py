@@ -6,7 +6,7 @@ import queue
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple
+from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple, Union
 
 from gpu_provisioner.errors import NoOffer, ProvisionError
 from gpu_provisioner.model import GpuRequest, Offer
@@ -18,10 +18,11 @@ ANSWER_LIMIT_S = 20.0
 
 @dataclass(frozen=True)
 class Problem:
-    """A target that could not be asked, and why."""
+    """A target that could not be asked, why, and what to do about it."""
 
     target: str
     message: str
+    remedy: Optional[str] = None
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,10 @@ class Survey:
     problems: Tuple[Problem, ...] = ()
     inventories: Tuple[Tuple[str, str], ...] = field(default=())
     """(target, what is there at all) of the targets that offered nothing."""
+
+
+_Answer = Tuple[str, Union[Problem, Sequence[Offer], str]]
+"""A target's name, and its problem, its offers, or (without any) what it has at all."""
 
 
 class Catalog:
@@ -55,7 +60,7 @@ class Catalog:
 
     def survey(self, request: GpuRequest) -> Survey:
         """Ask every target; the cheapest offer first, then the smallest GPU, then the targets' own order."""
-        answers: queue.Queue[Tuple[Target, Tuple[Offer, ...], str, Optional[str]]] = queue.Queue()
+        answers: queue.Queue[_Answer] = queue.Queue()
         asked = [target for target in self._targets if target.name not in self._hung]
         for target in asked:
             # Daemon threads: one that hangs in a dead network must not keep the interpreter from ending.
@@ -67,15 +72,16 @@ class Catalog:
         deadline = time.monotonic() + self._answer_limit_s
         while waiting:
             try:
-                target, found, inventory, problem = answers.get(timeout=max(0.0, deadline - time.monotonic()))
+                name, said = answers.get(timeout=max(0.0, deadline - time.monotonic()))
             except queue.Empty:
                 break
-            waiting.discard(target.name)
-            offers.extend(found)
-            if problem is not None:
-                problems.append(Problem(target.name, problem))
-            elif not found:
-                inventories.append((target.name, inventory))
+            waiting.discard(name)
+            if isinstance(said, Problem):
+                problems.append(said)
+            elif isinstance(said, str):
+                inventories.append((name, said))
+            else:
+                offers.extend(said)
         late = f"did not answer within {self._answer_limit_s:.0f} s"
         self._hung |= waiting
         problems.extend(Problem(name, late) for name in sorted(self._hung))
@@ -116,16 +122,15 @@ class Catalog:
         self,
         target: Target,
         request: GpuRequest,
-        answers: queue.Queue[Tuple[Target, Tuple[Offer, ...], str, Optional[str]]],
+        answers: queue.Queue[_Answer],
     ) -> None:
         try:
             provider = self._provider(target)
-            offers = tuple(provider.offers(request))
-            answers.put((target, offers, "" if offers else provider.inventory(), None))
+            answers.put((target.name, provider.offers(request) or provider.inventory()))
         except ProvisionError as error:
-            answers.put((target, (), "", error.message))
+            answers.put((target.name, Problem(target.name, error.message, error.remedy)))
         except Exception as error:  # noqa: BLE001 - a provider from elsewhere; its failure is shown, others go on
-            answers.put((target, (), "", f"{type(error).__name__}: {error}"))
+            answers.put((target.name, Problem(target.name, f"{type(error).__name__}: {error}")))
 
 
 def _price_rank(offer: Offer) -> Tuple[int, float]:
@@ -141,6 +146,10 @@ def _memory(offer: Offer) -> float:
 
 def _no_offer(requests: Sequence[GpuRequest], surveys: Sequence[Survey]) -> NoOffer:
     wanted = " or ".join(request.text for request in requests)
+    problems = [problem for survey in surveys for problem in survey.problems]
+    if problems and len({problem.target for problem in problems}) == 1 and not _heard(surveys):
+        said = problems[0].message.rstrip(".")
+        return NoOffer(f"{said}. Nothing was rented on {problems[0].target}.", problems[0].remedy)
     lines: List[str] = []
     for survey in surveys:
         lines += [f"{target}: {inventory}" for target, inventory in survey.inventories]
@@ -150,3 +159,8 @@ def _no_offer(requests: Sequence[GpuRequest], surveys: Sequence[Survey]) -> NoOf
     typed = " --or ".join(request.text for request in requests)
     asked_for_cpu = any(request.is_cpu for request in requests)
     return NoOffer(message, None if asked_for_cpu else f"%gpu_provision {typed} --or cpu")
+
+
+def _heard(surveys: Sequence[Survey]) -> bool:
+    """Whether any target answered at all."""
+    return any(survey.inventories for survey in surveys)

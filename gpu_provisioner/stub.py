@@ -66,6 +66,7 @@ try: run()
 except OSError as error: say({"error": "The machine refused: %s." % error})
 """
 
+_NAME_ONE = 'name another in trackside.toml: python = "/path/to/python3"'
 _NOISE_LIMIT = 1 << 20
 _LAST_WORDS_S = 1.0
 
@@ -166,7 +167,7 @@ class _Talk:
         except OSError:
             raise self._failure("The way to the machine broke.") from None
         except EOFError:
-            raise self._failure("No Python could be started on the machine.") from None
+            raise self._no_python() from None
 
     def _begin(self) -> None:
         content = json.dumps(self._header).encode()
@@ -174,6 +175,20 @@ class _Talk:
         with contextlib.suppress(BrokenPipeError):
             # It may have ended already; what it said on the way out is read below.
             self._carrier.write_all(stub + struct.pack("!I", len(content)) + content, self._deadline)
+
+    def _no_python(self) -> ProvisionError:
+        if (
+            not self.lines.heard
+            and "-I" in self._carrier.complaint()
+            and "option" in self._carrier.complaint()
+        ):
+            # Python 2 does not know -I, which keeps what lies in the folder of the login from being imported.
+            return BootstrapError(
+                "The python there is Python 2.7 or older; a kernel there needs 3.9.", _NAME_ONE
+            )
+        told = f"No Python could be started on the machine. {self.lines.explain()}".strip()
+        remedy = f"look at what a login without a terminal says there, or {_NAME_ONE}"
+        return self._explained() or BootstrapError(told, remedy)
 
     def _failure(self, what: str) -> ProvisionError:
         return self._explained() or BootstrapError(f"{what} {self.lines.explain()}".strip())

@@ -57,7 +57,7 @@ def look_round(data_dir: Path) -> list[tuple[str, str, bool]]:
     """
     named = targets()
     survey = Catalog(named, LeaseBook(data_dir).live).survey(gpus.parse("gpu"))
-    found = {problem.target: (problem.message, False) for problem in survey.problems}
+    found = {problem.target: (_with_remedy(problem), False) for problem in survey.problems}
     found.update((name, (text, True)) for name, text in survey.inventories)
     for offer in survey.offers:
         earlier = found.get(offer.target, ("", True))[0]
@@ -75,6 +75,10 @@ def survey(data_dir: Path) -> Survey:
     said = [catalog.survey(gpus.parse(text)) for text in SPECIFICATIONS]
     problems = {problem.target: problem for one in reversed(said) for problem in one.problems}
     return Survey(tuple(offer for one in said for offer in one.offers), tuple(problems.values()))
+
+
+def _with_remedy(problem: Problem) -> str:
+    return f"{problem.message} Try: {problem.remedy}" if problem.remedy else problem.message
 
 
 class OfferDesk:

@@ -84,7 +84,7 @@ class Far:
         # Not inside the place: nobody else may enter that one.
         self.root = Path(tempfile.mkdtemp(prefix="tf-", dir="/tmp"))
         self.root.chmod(0o755)
-        self.keys = self.place.root / "keys"
+        self.keys = self.place.root / f"keys-{self.account.user}"
         self.keys.mkdir(mode=0o700)
         for name in ("home", "cache", "run"):
             (self.root / name).mkdir(mode=0o700)
@@ -181,11 +181,15 @@ class Far:
         """Sockets of shared connections of this side."""
         return sorted(self.place.runtime.glob("ssh-*"))
 
-    def close(self) -> None:
-        """End all, also the client's shared connections, and remove the folders."""
+    def close_shared_connections(self) -> None:
+        """End the client's own processes that wait for another use."""
         for path in self.masters():
             command = ["ssh", "-o", f"ControlPath={path}", "-O", "exit", "far"]
             subprocess.run(command, capture_output=True, timeout=10, check=False)
+
+    def close(self) -> None:
+        """End all, also the client's shared connections, and remove the folders."""
+        self.close_shared_connections()
         self.stop()
         wait_for(lambda: not self.processes_there(), "the far side is quiet", 20)
         shutil.rmtree(self.root, ignore_errors=True)
