@@ -8,6 +8,7 @@ import { Token } from '@lumino/coreutils';
 import { ColourBook } from './model/colours';
 import { LeaseBook } from './model/leases';
 import { RunBook } from './model/runs';
+import { Pointing } from './model/pointing';
 import { Selection } from './model/selection';
 import { Api } from './wire/api';
 import { Feed } from './wire/feed';
@@ -65,6 +66,7 @@ export class Trackside {
   readonly leases: LeaseBook;
   readonly colours: ColourBook;
   readonly selection = new Selection();
+  readonly pointing = new Pointing();
   preferences: Preferences = DEFAULT_PREFERENCES;
 }
 

@@ -43,6 +43,13 @@ for name, lr in [("slow", 0.001), ("medium", 0.01), ("fast", 0.1)]:
     output(run, "display_data", {{"data": data, "metadata": {{}}}})
     run.finish()
 
+both = tracking.init(project="digits", name="both")
+for step in range(200):
+    both.log({{"loss": 1 / (step + 1)}}, step=step)
+for epoch in range(3):
+    both.log_inferred({{"loss": 10.0 + epoch}}, step=epoch)
+both.finish()
+
 spiky = tracking.init(project="digits", name="spiky", config={{"lr": 9.0}})
 for step in range(20_000):
     value = 500.0 if step == 12_345 else float("nan") if step == 777 else 1 + 0.1 * math.sin(step / 50)
@@ -125,6 +132,71 @@ def test_an_inferred_metric_is_marked_inferred(seeded: Lab, lab_page: LabPage) -
     lab_page.compare("slow")
     expect(lab_page.chart("guess", lines=1).get_by_text("inferred", exact=True)).to_be_visible()
     expect(lab_page.chart("loss", lines=1).get_by_text("inferred", exact=True)).to_have_count(0)
+
+
+def test_a_logged_and_an_inferred_metric_of_one_name_are_two_charts_with_axes_of_their_own(
+    seeded: Lab, lab_page: LabPage
+) -> None:
+    lab_page.open(seeded).sidebar()
+    view = lab_page.compare("both")
+    logged, inferred = (view.locator(f"[data-metric=loss][data-source={s}]") for s in ("logged", "inferred"))
+    for chart in (logged, inferred):
+        chart.scroll_into_view_if_needed()
+        expect(chart).to_have_attribute("data-lines", "1")
+    assert len(lab_page.drawn(logged)["both"]["y"]) == 200
+    assert lab_page.drawn(inferred)["both"]["y"] == [10.0, 11.0, 12.0]
+    span = "node => node.trackside.view().end"
+    assert logged.evaluate(span) > 199
+    assert inferred.evaluate(span) < 3
+    expect(view.get_by_role("button", name="Read from output")).to_be_visible()
+
+
+def test_two_comparisons_of_one_metric_are_pushed_to_and_ask_for_nothing(
+    seeded: Lab, lab_page: LabPage
+) -> None:
+    lab_page.open(seeded).sidebar()
+    page = lab_page.page
+    with seeded.process(LIVE.replace("live one", "shared")) as live:
+        log(live, "loss", 3.0)
+        expect(lab_page.row("shared")).to_be_visible()
+        ids = [lab_page.row(name).get_attribute("data-run-id") for name in ("shared", "slow")]
+        lab_page.command("trackside:open-compare", {"runs": [ids[0]]})
+        lab_page.command("trackside:open-compare", {"runs": ids})
+        page.evaluate(
+            """() => { const [a, b] = [...document.querySelectorAll('.jp-trackside-compare')]
+                 .map(n => n.closest('.jp-MainAreaWidget').id);
+               const widgets = [...jupyterapp.shell.widgets('main')];
+               jupyterapp.shell.add(widgets.find(w => w.id === b), 'main', { ref: a, mode: 'split-right' }) }"""
+        )
+        charts = page.locator(".jp-trackside-compare:visible [data-metric=loss][data-lines]")
+        expect(charts).to_have_count(2)
+        asked: list[str] = []
+        page.on("request", lambda request: "/api/windows" in request.url and asked.append(request.url))
+        log(live, "loss", 2.0)
+        for i in range(2):
+            page.wait_for_function(
+                "n => n.trackside.drawn().find(l => l.name === 'shared').y.at(-1) === 2",
+                arg=charts.nth(i).element_handle(),
+            )
+        assert asked == []
+
+
+def test_metrics_that_cannot_be_read_are_said_and_read_later(seeded: Lab, lab_page: LabPage) -> None:
+    lab_page.expected.append("503")
+    lab_page.open(seeded).sidebar()
+    page, answers = lab_page.page, [0]
+
+    def refuse(route: Any) -> None:
+        answers[0] += 1
+        route.fulfill(status=503, json={"message": "The index is being built.", "remedy": None})
+
+    page.route("**/trackside/api/metrics*", refuse)
+    view = lab_page.compare("slow")
+    expect(view.get_by_text("The index is being built.")).to_be_visible()
+    expect(page.locator("#trackside-sidebar [data-feed]")).to_have_count(0)
+    page.unroute("**/trackside/api/metrics*")
+    lab_page.chart("loss", lines=1)
+    expect(view.get_by_text("The index is being built.")).to_have_count(0)
 
 
 def test_a_spike_among_thousands_of_points_is_in_the_picture(seeded: Lab, lab_page: LabPage) -> None:

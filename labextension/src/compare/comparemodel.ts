@@ -19,29 +19,27 @@ export class CompareModel {
     return this._changed;
   }
 
-  /** The run that is pointed at in the legend. */
-  get highlighted(): string | null {
-    return this._highlighted;
-  }
-
-  get highlightChanged(): ISignal<this, string | null> {
-    return this._highlightChanged;
-  }
-
   /** How many metrics the runs have; `null` until that is known. */
   get metricCount(): number | null {
     return this._metricCount;
   }
 
-  set metricCount(count: number | null) {
-    if (count !== this._metricCount) {
-      this._metricCount = count;
-      this._metricCountChanged.emit();
-    }
+  /** Why the metrics could not be read, `null` when they could. */
+  get problem(): string | null {
+    return this._problem;
   }
 
-  get metricCountChanged(): ISignal<this, void> {
-    return this._metricCountChanged;
+  /** Emitted when the metrics were read, or could not be. */
+  get metricsRead(): ISignal<this, void> {
+    return this._metricsRead;
+  }
+
+  setMetrics(count: number | null, problem: string | null): void {
+    if (count !== this._metricCount || problem !== this._problem) {
+      this._metricCount = count;
+      this._problem = problem;
+      this._metricsRead.emit();
+    }
   }
 
   update(change: Partial<CompareState>): void {
@@ -55,19 +53,13 @@ export class CompareModel {
     this.update({ folded: folded ? [...others, section] : others });
   }
 
-  highlight(run: string | null): void {
-    this._highlighted = run;
-    this._highlightChanged.emit(run);
-  }
-
   /** The arguments with which the command opens the same view again. */
   toArgs(): JSONObject {
     return { ...this._state, runs: [...this._state.runs], folded: [...this._state.folded], id: this.id };
   }
 
   private _metricCount: number | null = null;
-  private readonly _metricCountChanged = new Signal<this, void>(this);
-  private _highlighted: string | null = null;
+  private _problem: string | null = null;
+  private readonly _metricsRead = new Signal<this, void>(this);
   private readonly _changed = new Signal<this, CompareState>(this);
-  private readonly _highlightChanged = new Signal<this, string | null>(this);
 }

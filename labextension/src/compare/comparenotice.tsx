@@ -25,10 +25,10 @@ export class CompareNotice extends ReactWidget {
 
 function Notice({ trackside, model }: CompareNoticeProps): React.JSX.Element {
   const { feed, trans } = trackside;
-  useUpdatesOf(feed.stateChanged, model.changed, model.metricCountChanged);
+  useUpdatesOf(feed.stateChanged, model.changed, model.metricsRead);
   return (
     <>
-      <FeedNotice feed={feed} trans={trans} />
+      <FeedNotice feed={feed} problem={model.problem} trans={trans} />
       {model.state.runs.length === 0 && (
         <p className="jp-trackside-hint">
           {trans.__('No runs here. Tick some in the Trackside sidebar, then press Compare.')}

@@ -3,7 +3,7 @@ import type { YScale } from '../charts/geometry';
 import type { JsonObject, XKind } from '../wire/protocol';
 
 /** The parts of a comparison that can be folded. */
-export type SectionName = 'metrics' | 'system' | 'table' | 'outputs';
+export type SectionName = 'metrics' | 'inferred' | 'system' | 'table' | 'outputs';
 
 export interface CompareState {
   runs: readonly string[];
@@ -15,7 +15,7 @@ export interface CompareState {
 }
 
 const X_KINDS: readonly unknown[] = ['step', 'relative', 'time'];
-const SECTIONS: readonly unknown[] = ['metrics', 'system', 'table', 'outputs'];
+const SECTIONS: readonly unknown[] = ['metrics', 'inferred', 'system', 'table', 'outputs'];
 
 /** A state from a command's arguments or a saved layout; what is missing or wrong takes its default. */
 export function stateFrom(args: JsonObject, defaultX: XKind): CompareState {

@@ -4,12 +4,12 @@ import type { IDisposable } from '@lumino/disposable';
 import type { Message } from '@lumino/messaging';
 import { Panel } from '@lumino/widgets';
 
-import { SharedAxis } from '../charts/sharedaxis';
 import { trackIcon } from '../icons';
 import { Clock } from '../model/clock';
 import type { Trackside } from '../trackside';
-import type { FeedMessage, Metric, XKind } from '../wire/protocol';
-import { ChartGrid } from './chartgrid';
+import { Persistent } from '../wire/persistent';
+import type { FeedMessage } from '../wire/protocol';
+import { ChartArea } from './chartarea';
 import type { CompareModel } from './comparemodel';
 import type { CompareState, SectionName } from './comparestate';
 import { CompareNotice } from './comparenotice';
@@ -36,26 +36,22 @@ export class CompareView extends Panel {
     this.node.tabIndex = -1;
 
     const root = this.node;
-    this.axis = new SharedAxis(model.state.x);
-    this.systemAxis = new SharedAxis(systemKind(model.state.x));
-    this.metrics = new ChartGrid({ trackside, model, root, axis: this.axis });
-    this.system = new ChartGrid({ trackside, model, root, axis: this.systemAxis });
+    this.charts = new ChartArea({ trackside, model, root });
     this.addWidget(new Legend({ trackside, model, clock: this.clock }));
     this.addWidget(new CompareNotice({ trackside, model }));
-    this.section('metrics', trans.__('Metrics'), this.metrics);
-    this.section('system', trans.__('System'), this.system);
+    this.charts.sections.forEach(section => this.addWidget(section));
     this.section('table', trans.__('Configuration and results'), new RunTable({ trackside, model }));
     this.section('outputs', trans.__('Outputs'), new Outputs({ trackside, model, rendermime, root }));
 
     model.changed.connect(this.onModel, this);
     trackside.feed.messages.connect(this.onFeed, this);
     trackside.runs.changed.connect(this.retitle, this);
-    this.linkAxes();
     this.onRuns();
   }
 
-  /** The axis of logged metrics; the toolbar resets its zoom. */
-  readonly axis: SharedAxis;
+  resetZoom(): void {
+    this.charts.resetZoom();
+  }
 
   override dispose(): void {
     this.rest();
@@ -94,7 +90,6 @@ export class CompareView extends Panel {
     const folded = model.state.folded.includes(name);
     const section = new Section(label, body, folded, now => model.fold(name, now));
     section.node.dataset['section'] = name;
-    this.sections.set(name, section);
     this.addWidget(section);
   }
 
@@ -102,34 +97,24 @@ export class CompareView extends Panel {
     if (!this.held) {
       this.held = this.options.trackside.feed.hold();
       this.clock.start();
-      this.metrics.paused = false;
-      this.system.paused = false;
-      void this.readMetrics();
+      this.charts.paused = false;
+      this.reading.restart();
     }
   }
 
   private rest(): void {
     this.clock.stop();
     if (this.held) {
-      this.metrics.paused = true;
-      this.system.paused = true;
+      this.charts.paused = true;
+      this.reading.stop();
       this.held.dispose();
       this.held = null;
     }
   }
 
   private onModel(_model: CompareModel, before: CompareState): void {
-    const now = this.options.model.state;
-    if (now.runs !== before.runs) {
+    if (this.options.model.state.runs !== before.runs) {
       this.onRuns();
-    }
-    if (now.x !== before.x) {
-      this.axis.setKind(now.x);
-      this.systemAxis.setKind(systemKind(now.x));
-    }
-    if (now.x !== before.x || now.y !== before.y) {
-      this.metrics.rebuild();
-      this.system.rebuild();
     }
   }
 
@@ -137,56 +122,29 @@ export class CompareView extends Panel {
     const { trackside, model } = this.options;
     trackside.colours.distinguish(model.state.runs);
     void trackside.runs.ensure(model.state.runs);
-    void this.readMetrics();
+    if (this.held) {
+      this.reading.restart();
+    }
     this.retitle();
   }
 
   private onFeed(_feed: unknown, message: FeedMessage): void {
     const { runs } = this.options.model.state;
-    const news = message.type === 'metrics' && message.runs.some(id => runs.includes(id));
-    if (this.held && (news || message.type === 'hello')) {
-      void this.readMetrics();
+    if (this.held && message.type === 'hello') {
+      this.reading.restart();
+    } else if (this.held && message.type === 'metrics' && message.runs.some(id => runs.includes(id))) {
+      this.reading.start();
     }
   }
 
-  /** Which metrics the runs have. A failure is one of the connection, which the notice shows and the feed mends. */
+  /** Which metrics the runs have. */
   private async readMetrics(): Promise<void> {
-    const asked = this.options.model.state.runs;
-    try {
-      const metrics = await this.options.trackside.api.metrics(asked);
-      if (asked === this.options.model.state.runs && !this.isDisposed) {
-        this.showMetrics(metrics);
-      }
-    } catch {
-      this.options.trackside.feed.retry();
-    }
-  }
-
-  private showMetrics(metrics: readonly Metric[]): void {
-    const sorted = [...metrics].sort(byName);
-    const system = sorted.filter(metric => metric.source === 'system');
-    const others = sorted.filter(metric => metric.source !== 'system');
-    this.metrics.setMetrics(others);
-    this.system.setMetrics(system);
-    this.note('metrics', others.length);
-    this.note('system', system.length);
-    this.sections.get('system')?.setHidden(system.length === 0);
-    this.options.model.metricCount = metrics.length;
-  }
-
-  private note(name: SectionName, count: number): void {
-    const section = this.sections.get(name);
-    if (section) {
-      section.note = String(count);
-    }
-  }
-
-  /** Zoom and pointer go over to the system charts where both count in the same unit. */
-  private linkAxes(): void {
-    const pairs = [[this.axis, this.systemAxis], [this.systemAxis, this.axis]] as const; // prettier-ignore
-    for (const [from, to] of pairs) {
-      from.zoomChanged.connect(() => from.kind === to.kind && to.zoomTo(from.zoomed));
-      from.pointerChanged.connect(() => from.kind === to.kind && to.point(from.pointer));
+    const { model, trackside } = this.options;
+    const asked = model.state.runs;
+    const metrics = await trackside.api.metrics(asked);
+    if (asked === model.state.runs && !this.isDisposed) {
+      this.charts.setMetrics(metrics);
+      model.setMetrics(metrics.length, null);
     }
   }
 
@@ -199,21 +157,11 @@ export class CompareView extends Panel {
     this.title.caption = names.slice(0, 12).join('\n');
   }
 
-  private readonly systemAxis: SharedAxis;
-  private readonly metrics: ChartGrid;
-  private readonly system: ChartGrid;
-  private readonly sections = new Map<SectionName, Section>();
+  private readonly charts: ChartArea;
+  private readonly reading = new Persistent(
+    () => this.readMetrics(),
+    problem => problem !== null && this.options.model.setMetrics(this.options.model.metricCount, problem)
+  );
   private readonly clock = new Clock();
   private held: IDisposable | null = null;
-}
-
-/** System samples have no step of the training's: on a step axis they stand over time. */
-function systemKind(kind: XKind): XKind {
-  return kind === 'step' ? 'relative' : kind;
-}
-
-/** Logged before inferred, then by name as people sort: `layer2` before `layer10`. */
-function byName(a: Metric, b: Metric): number {
-  const inferred = Number(a.source === 'inferred') - Number(b.source === 'inferred');
-  return inferred || a.name.localeCompare(b.name, undefined, { numeric: true });
 }

@@ -28,7 +28,7 @@ export class Legend extends ReactWidget {
 }
 
 function Chips({ trackside, model, clock }: LegendProps): React.JSX.Element {
-  const { runs, colours, trans } = trackside;
+  const { runs, colours, pointing, trans } = trackside;
   useUpdatesOf(runs.changed, colours.changed, model.changed);
   const ids = model.state.runs;
   const now = useNow(
@@ -46,8 +46,8 @@ function Chips({ trackside, model, clock }: LegendProps): React.JSX.Element {
             data-run-id={id}
             data-status={run?.status}
             title={run ? [run.name, run.project, run.id, run.status_detail].filter(Boolean).join('\n') : id}
-            onMouseEnter={() => model.highlight(id)}
-            onMouseLeave={() => model.highlight(null)}
+            onMouseEnter={() => pointing.at(id)}
+            onMouseLeave={() => pointing.at(null)}
           >
             <Swatch style={colours.styleOf(id)} />
             <span className="jp-trackside-chipName">{run?.name ?? id}</span>
@@ -62,7 +62,7 @@ function Chips({ trackside, model, clock }: LegendProps): React.JSX.Element {
               title={trans.__('Take out of the comparison')}
               aria-label={trans.__('Take %1 out of the comparison', run?.name ?? id)}
               onClick={() => {
-                model.highlight(null);
+                pointing.at(null);
                 model.update({ runs: ids.filter(other => other !== id) });
               }}
             >

@@ -11,7 +11,7 @@ import type { IDisposable } from '@lumino/disposable';
 import { Panel, Widget } from '@lumino/widgets';
 
 import type { Trackside } from '../trackside';
-import { describeError } from '../wire/api';
+import { describeError } from '../wire/errors';
 import type { RecordedCell, Run } from '../wire/protocol';
 import type { CompareModel } from './comparemodel';
 import { onScreen } from './onscreen';

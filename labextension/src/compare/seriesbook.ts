@@ -3,7 +3,9 @@ import { Signal, type ISignal } from '@lumino/signaling';
 
 import type { Extent } from '../charts/geometry';
 import type { SharedAxis } from '../charts/sharedaxis';
-import { describeError, type Api } from '../wire/api';
+import type { Api } from '../wire/api';
+import { backoffMs } from '../wire/backoff';
+import { describeError, mayPass } from '../wire/errors';
 import { decodeWindow, type SeriesWindow } from '../wire/decode';
 import type { Feed } from '../wire/feed';
 import type { FeedMessage, Metric, SeriesRequest } from '../wire/protocol';
@@ -15,7 +17,13 @@ const ZOOM_REST_MS = 120;
 const MARGIN = 0.05;
 
 /** A metric's name alone does not tell a logged from an inferred one. */
-export const metricKey = (metric: Metric): string => `${metric.source}:${metric.name}`;
+export const metricKey = (metric: Pick<Metric, 'name' | 'source'>): string =>
+  `${metric.source}:${metric.name}`;
+
+/** Whether the same part of a series is asked for; of which runs does not matter. */
+function samePart(a: SeriesRequest, b: SeriesRequest): boolean {
+  return a.x === b.x && a.start === b.start && a.stop === b.stop && a.width === b.width;
+}
 
 interface Shown {
   metric: Metric;
@@ -25,6 +33,7 @@ interface Shown {
   /** Number of the last request; an answer to an earlier one is stale. */
   request: number;
   problem: string | null;
+  failures: number;
 }
 
 export class SeriesBook {
@@ -60,9 +69,8 @@ export class SeriesBook {
         windows.delete(run);
       }
     }
-    this.shown.set(key, { metric, width, windows, request: 0, problem: null });
-    this.fetch(key);
-    this.scheduleWatch();
+    this.shown.set(key, { metric, width, windows, request: 0, problem: null, failures: 0 });
+    this.ask(key);
   }
 
   hide(key: string): void {
@@ -73,7 +81,9 @@ export class SeriesBook {
 
   /** Reads everything on screen anew. */
   refresh(): void {
-    [...this.shown.keys()].forEach(key => this.fetch(key));
+    for (const key of this.shown.keys()) {
+      this.wanted.add(key);
+    }
     this.scheduleWatch();
   }
 
@@ -110,7 +120,8 @@ export class SeriesBook {
       x: this.axis.kind,
       start: asked.start ?? null,
       stop: asked.end ?? null,
-      width: entry.width
+      width: entry.width,
+      source: entry.metric.source
     };
   }
 
@@ -125,38 +136,56 @@ export class SeriesBook {
       windows => {
         if (current()) {
           entry.problem = null;
+          entry.failures = 0;
           this.put(key, entry, windows);
         }
       },
       (error: unknown) => {
         if (current()) {
-          entry.problem = describeError(error);
-          this._changed.emit(key);
+          this.failed(key, entry, error);
         }
       }
     );
+  }
+
+  /** It is tried again by itself, later and later, as long as nothing else asks for it. */
+  private failed(key: string, entry: Shown, error: unknown): void {
+    entry.problem = describeError(error);
+    if (mayPass(error)) {
+      const failed = entry.request;
+      const again = (): void => {
+        if (this.shown.get(key) === entry && entry.request === failed && !this._paused) {
+          this.fetch(key);
+        }
+      };
+      window.setTimeout(again, backoffMs(entry.failures, Math.random()));
+      entry.failures += 1;
+    }
+    this._changed.emit(key);
   }
 
   private onMessage(_feed: Feed, message: FeedMessage): void {
     if (message.type === 'hello') {
       this.refresh();
-    } else if (message.type === 'series' && message.watch === this.feed.watchNumber) {
-      for (const [key, entry] of this.shown) {
-        if (entry.metric.name === message.metric) {
-          this.onPushed(key, entry, message.windows.map(decodeWindow));
-        }
+    } else if (message.type === 'series') {
+      const answered = this.feed.answered(message);
+      if (answered?.owner === this) {
+        this.onPushed(answered.request, message.windows.map(decodeWindow));
       }
     }
   }
 
-  private onPushed(key: string, entry: Shown, windows: SeriesWindow[]): void {
-    if (!this.feed.isSoleWatcher(this, entry.metric.name)) {
-      this.fetch(key); // another view watches it too, perhaps another part of it
+  private onPushed(request: SeriesRequest, windows: SeriesWindow[]): void {
+    const key = metricKey({ name: request.metric, source: request.source });
+    const entry = this.shown.get(key);
+    if (!entry || this.zoomTimer !== 0) {
+      return; // everything is asked for anew when the zoom rests
+    }
+    if (!samePart(request, this.request(entry))) {
+      this.fetch(key); // it was on its way when another part was asked for
       return;
     }
-    const ours = windows.filter(
-      ({ run, xKind }) => xKind === this.axis.kind && entry.metric.runs.includes(run)
-    );
+    const ours = windows.filter(({ run }) => entry.metric.runs.includes(run));
     if (ours.length > 0) {
       this.put(key, entry, ours);
     }
@@ -169,7 +198,16 @@ export class SeriesBook {
 
   private onZoom(): void {
     window.clearTimeout(this.zoomTimer);
-    this.zoomTimer = window.setTimeout(() => this.refresh(), ZOOM_REST_MS);
+    this.zoomTimer = window.setTimeout(() => {
+      this.zoomTimer = 0;
+      this.refresh();
+    }, ZOOM_REST_MS);
+  }
+
+  /** Watches first and reads then, so that no change falls between the two. */
+  private ask(key: string): void {
+    this.wanted.add(key);
+    this.scheduleWatch();
   }
 
   private scheduleWatch(): void {
@@ -177,17 +215,22 @@ export class SeriesBook {
       this.watchScheduled = true;
       queueMicrotask(() => {
         this.watchScheduled = false;
-        const wanted = this._paused || this.disposed ? [] : [...this.shown.values()];
+        const watched = this._paused || this.disposed ? [] : [...this.shown.values()];
         this.feed.watch(
           this,
-          wanted.filter(entry => entry.metric.runs.length > 0).map(entry => this.request(entry))
+          watched.filter(entry => entry.metric.runs.length > 0).map(entry => this.request(entry))
         );
+        const keys = [...this.wanted];
+        this.wanted.clear();
+        keys.forEach(key => this.fetch(key));
       });
     }
   }
 
   private readonly shown = new Map<string, Shown>();
   private readonly _changed = new Signal<this, string>(this);
+  /** Keys of what is read when the watch has been sent. */
+  private readonly wanted = new Set<string>();
   private requests = 0;
   private zoomTimer = 0;
   private watchScheduled = false;

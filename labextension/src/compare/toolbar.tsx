@@ -26,7 +26,7 @@ export function fillToolbar(
     new ToolbarButton({
       label: trans.__('Reset zoom'),
       tooltip: trans.__('Show everything. Drag in a chart or Ctrl + wheel to zoom, double-click to reset.'),
-      onClick: () => view.axis.zoomTo(null)
+      onClick: () => view.resetZoom()
     })
   );
 }

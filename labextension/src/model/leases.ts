@@ -3,6 +3,7 @@ import { Signal, type ISignal } from '@lumino/signaling';
 
 import type { Api } from '../wire/api';
 import type { Feed } from '../wire/feed';
+import { Persistent } from '../wire/persistent';
 import type { FeedMessage, Lease } from '../wire/protocol';
 
 /** A machine that vanished is news for six hours; nothing can be done with it. */
@@ -13,11 +14,20 @@ export class LeaseBook {
     private readonly api: Api,
     feed: Feed
   ) {
+    this.reading = new Persistent(
+      () => this.refresh(),
+      problem => this.say(problem)
+    );
     feed.messages.connect(this.onMessage, this);
   }
 
   get changed(): ISignal<this, void> {
     return this._changed;
+  }
+
+  /** Why the leases could not be read, `null` when they could. It is tried again by itself. */
+  get problem(): string | null {
+    return this._problem;
   }
 
   /** Leases that are not released, newest first; lost ones while they are news. */
@@ -53,8 +63,14 @@ export class LeaseBook {
     if (message.type === 'leases') {
       this.set(message.leases);
     } else if (message.type === 'hello') {
-      // A failure here is one of the connection, and the feed comes back with another hello.
-      this.refresh().catch(() => undefined);
+      this.reading.restart();
+    }
+  }
+
+  private say(problem: string | null): void {
+    if (problem !== this._problem) {
+      this._problem = problem;
+      this._changed.emit();
     }
   }
 
@@ -67,6 +83,8 @@ export class LeaseBook {
     this._changed.emit();
   }
 
+  private readonly reading: Persistent;
+  private _problem: string | null = null;
   private _live: Lease[] = [];
   private readonly _changed = new Signal<this, void>(this);
 }

@@ -3,17 +3,22 @@ import { Signal, type ISignal } from '@lumino/signaling';
 
 import type { Api } from '../wire/api';
 import type { Feed } from '../wire/feed';
+import { Persistent } from '../wire/persistent';
 import type { FeedMessage, Run } from '../wire/protocol';
 
 export class RunBook {
   /** @param limit how many runs to list, newest first; asked before each reading. */
   constructor(
     private readonly api: Api,
-    private readonly feed: Feed,
+    feed: Feed,
     private readonly limit: () => number
   ) {
     feed.messages.connect(this.onMessage, this);
     feed.accepted.connect(this.onAccepted, this);
+    this.reading = new Persistent(
+      () => this.read(),
+      problem => this.say(problem)
+    );
   }
 
   /** Emitted with the ids of runs that are new, different or gone. */
@@ -36,8 +41,18 @@ export class RunBook {
     return this.runs.get(id);
   }
 
-  /** Reads the list anew. What is pushed while the answer is under way is newer than the answer, and wins. */
-  async refresh(): Promise<void> {
+  /** Why the list could not be read, `null` when it could. It is tried again by itself. */
+  get problem(): string | null {
+    return this._problem;
+  }
+
+  /** Reads the list anew. */
+  refresh(): void {
+    this.reading.restart();
+  }
+
+  /** What is pushed while the answer is under way is newer than the answer, and wins. */
+  private async read(): Promise<void> {
     const pushed = (this.pushedSince = new Set<string>());
     const answer = await this.api.runs(this.limit());
     if (this.pushedSince !== pushed) {
@@ -71,7 +86,7 @@ export class RunBook {
 
   private onMessage(_sender: Feed, message: FeedMessage): void {
     if (message.type === 'hello') {
-      this.refresh().catch(() => this.feed.retry());
+      this.refresh();
     } else if (message.type === 'runs') {
       message.changed.forEach(run => this.put(run));
       message.removed.forEach(id => this.runs.delete(id));
@@ -84,7 +99,14 @@ export class RunBook {
   /** The first list is read while the socket is being opened; the feed's hello makes sure of it. */
   private onAccepted(): void {
     if (!this._loaded) {
-      this.refresh().catch(() => undefined); // the feed says what is wrong with the connection
+      this.refresh();
+    }
+  }
+
+  private say(problem: string | null): void {
+    if (problem !== this._problem) {
+      this._problem = problem;
+      this.emit(new Set());
     }
   }
 
@@ -97,6 +119,8 @@ export class RunBook {
     this._changed.emit(ids);
   }
 
+  private readonly reading: Persistent;
+  private _problem: string | null = null;
   private runs = new Map<string, Run>();
   private sorted: Run[] | null = null;
   private pushedSince: Set<string> | null = null;

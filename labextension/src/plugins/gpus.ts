@@ -9,7 +9,7 @@ import { trackIcon } from '../icons';
 import { attachCell, provisionCell } from '../text/cells';
 import { formatDevice, formatPrice } from '../text/format';
 import { CommandIDs, ITrackside, type Trackside } from '../trackside';
-import { describeError } from '../wire/api';
+import { describeError } from '../wire/errors';
 import type { Lease } from '../wire/protocol';
 import { describedBy } from './palette';
 

@@ -35,7 +35,7 @@ export const modelPlugin: JupyterFrontEndPlugin<Trackside> = {
         const before = trackside.preferences;
         trackside.preferences = { ...DEFAULT_PREFERENCES, ...(loaded.composite as Partial<Preferences>) };
         if (trackside.preferences.maxRuns !== before.maxRuns && trackside.runs.loaded) {
-          trackside.runs.refresh().catch(() => trackside.feed.retry());
+          trackside.runs.refresh();
         }
       };
       loaded.changed.connect(apply);

@@ -9,7 +9,7 @@ import type { Clock } from '../model/clock';
 import type { CurrentKernel } from '../model/currentkernel';
 import { formatDevice, formatPrice } from '../text/format';
 import { CommandIDs, type Trackside } from '../trackside';
-import { describeError } from '../wire/api';
+import { describeError } from '../wire/errors';
 import type { Offer, Offers } from '../wire/protocol';
 import { LeaseCard } from './leasecard';
 
@@ -37,6 +37,7 @@ function Gpus({ trackside, commands, clock, kernel }: GpusSectionProps): React.J
   const now = useNow(clock, leases.live.length > 0);
   return (
     <>
+      {leases.problem !== null && <p className="jp-trackside-problem">{leases.problem}</p>}
       {leases.live.length === 0 ? (
         <p className="jp-trackside-hint">
           {trans.__('Cells run on this machine. Another one:')} <code>%gpu_provision a100</code>

@@ -4,15 +4,26 @@ import * as React from 'react';
 
 import type { Feed } from '../wire/feed';
 
-/** Why the feed is not open, in a sentence. Nothing while all is well. */
-export function FeedNotice({
-  feed,
-  trans
-}: {
+interface FeedNoticeProps {
   feed: Feed;
+  /** Why something could not be read although the feed is open; it is tried again by itself. */
+  problem?: string | null;
   trans: TranslationBundle;
-}): React.JSX.Element | null {
-  if (feed.problem === null || feed.state === 'idle' || feed.state === 'open') {
+}
+
+/** Why the feed is not open or what it brings could not be read, in a sentence. Nothing while all is well. */
+export function FeedNotice({ feed, problem, trans }: FeedNoticeProps): React.JSX.Element | null {
+  if (feed.state === 'idle') {
+    return null;
+  }
+  if (feed.state === 'open') {
+    return problem ? (
+      <div className="jp-trackside-notice" role="status">
+        <span>{problem}</span>
+      </div>
+    ) : null;
+  }
+  if (feed.problem === null) {
     return null;
   }
   return (

@@ -51,7 +51,7 @@ function Runs({ trackside, commands, clock }: RunsSectionProps): React.JSX.Eleme
           onChange={event => setText(event.currentTarget.value)}
         />
       </div>
-      <FeedNotice feed={feed} trans={trans} />
+      <FeedNotice feed={feed} problem={runs.problem} trans={trans} />
       {runs.loaded && runs.list.length === 0 && <NoRuns trans={trans} />}
       {runs.list.length > 0 && shown.length === 0 && (
         <NoMatch text={text} onClear={() => setText('')} trans={trans} />

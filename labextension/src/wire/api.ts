@@ -3,6 +3,7 @@ import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 
 import { decodeWindow, type SeriesWindow } from './decode';
+import { ApiError } from './errors';
 import type {
   EncodedWindow,
   Info,
@@ -16,25 +17,6 @@ import type {
 
 /** Where all of Trackside lives on a Jupyter Server. */
 export const API_PATH = 'trackside/api';
-
-/** What went wrong on the server, as a sentence, and what to do about it. */
-export class ApiError extends Error {
-  constructor(
-    readonly status: number,
-    message: string,
-    readonly remedy: string | null
-  ) {
-    super(message);
-  }
-}
-
-/** A sentence for a person about anything that was thrown. */
-export function describeError(error: unknown): string {
-  if (error instanceof ApiError && error.remedy) {
-    return `${error.message} ${error.remedy}`;
-  }
-  return error instanceof Error ? error.message : String(error);
-}
 
 /** Requests to the server extension. Each may raise {@link ApiError} or `ServerConnection.NetworkError`. */
 export class Api {

@@ -4,9 +4,11 @@ import type { ServerConnection } from '@jupyterlab/services';
 import { DisposableDelegate, type IDisposable } from '@lumino/disposable';
 import { Signal, type ISignal } from '@lumino/signaling';
 
-import { API_PATH, ApiError, describeError, type Api } from './api';
+import { API_PATH, type Api } from './api';
 import { backoffMs } from './backoff';
+import { ApiError, describeError } from './errors';
 import { API_VERSION, type FeedMessage, type SeriesRequest } from './protocol';
+import { Watches, type SeriesMessage, type Watched } from './watches';
 
 /**
  * - `idle`: nobody needs the feed, or the page is hidden
@@ -18,6 +20,9 @@ export type FeedState = 'idle' | 'waiting' | 'open' | 'refused';
 
 /** A hidden page keeps its connection this long, so that a glance at another tab costs nothing. */
 const HIDDEN_GRACE_MS = 15_000;
+
+/** A connection that lasted this long was a good one: the next attempt after its loss waits the least again. */
+const STEADY_MS = 10_000;
 
 export class Feed {
   constructor(private readonly api: Api) {
@@ -58,30 +63,14 @@ export class Feed {
 
   /** Replaces what `owner` wants pushed; an empty list for nothing. */
   watch(owner: object, series: SeriesRequest[]): void {
-    if (series.length === 0 && !this.watches.has(owner)) {
-      return;
+    if (this.watches.set(owner, series)) {
+      this.sendWatch();
     }
-    if (series.length > 0) {
-      this.watches.set(owner, series);
-    } else {
-      this.watches.delete(owner);
-    }
-    this.sendWatch();
   }
 
-  /** Whether `owner` alone watches this metric, so that pushed windows can only be the ones it asked for. */
-  isSoleWatcher(owner: object, metric: string): boolean {
-    for (const [other, series] of this.watches) {
-      if (other !== owner && series.some(request => request.metric === metric)) {
-        return false;
-      }
-    }
-    return true;
-  }
-
-  /** The number of the watch that was sent last; a pushed series with another one is stale. */
-  get watchNumber(): number {
-    return this._watchNumber;
+  /** Which request a pushed series answers, and whose it is; `null` when nobody wants it any more. */
+  answered(message: SeriesMessage): Watched | null {
+    return this.watches.answered(message);
   }
 
   /** Looks again at once, also at a server that was refused. */
@@ -168,7 +157,7 @@ export class Feed {
 
   private onMessage(message: FeedMessage): void {
     if (message.type === 'hello') {
-      this.attempt = 0;
+      this.openedAt = performance.now();
       this.setState('open', null);
       this.sendWatch();
     }
@@ -177,14 +166,16 @@ export class Feed {
 
   private sendWatch(): void {
     if (this._state === 'open' && this.socket) {
-      this._watchNumber += 1;
-      const series = [...this.watches.values()].flat();
-      this.socket.send(JSON.stringify({ type: 'watch', id: this._watchNumber, series }));
+      this.socket.send(JSON.stringify(this.watches.message()));
     }
   }
 
   private again(problem: string): void {
     this.setState('waiting', problem);
+    if (this.openedAt !== null && performance.now() - this.openedAt > STEADY_MS) {
+      this.attempt = 0;
+    }
+    this.openedAt = null;
     const wait = backoffMs(this.attempt, Math.random());
     this.attempt += 1;
     this.timer = window.setTimeout(() => {
@@ -214,16 +205,17 @@ export class Feed {
     }
   }
 
-  private readonly watches = new Map<object, SeriesRequest[]>();
+  private readonly watches = new Watches();
   private readonly _stateChanged = new Signal<this, FeedState>(this);
   private readonly _accepted = new Signal<this, void>(this);
   private readonly _messages = new Signal<this, FeedMessage>(this);
   private socket: WebSocket | null = null;
   private _state: FeedState = 'idle';
   private _problem: string | null = null;
-  private _watchNumber = 0;
   private holders = 0;
   private attempt = 0;
+  /** When the socket said hello, in milliseconds; `null` while it is not open. */
+  private openedAt: number | null = null;
   private timer = 0;
   private hideTimer = 0;
   private connecting = false;

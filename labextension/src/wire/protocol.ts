@@ -87,6 +87,7 @@ export interface SeriesRequest {
   start: number | null;
   stop: number | null;
   width: number;
+  source: MetricSource;
 }
 
 export type LeaseState = 'planned' | 'starting' | 'ready' | 'lost' | 'released';
@@ -164,6 +165,14 @@ export type FeedMessage =
   | { type: 'hello'; version: string; api: number }
   | { type: 'runs'; changed: Run[]; removed: string[] }
   | { type: 'leases'; leases: Lease[] }
-  | { type: 'series'; watch: number; metric: string; windows: EncodedWindow[] }
+  | {
+      type: 'series';
+      watch: number;
+      /** Which of the watch's series, from 0. */
+      index: number;
+      metric: string;
+      source: MetricSource | null;
+      windows: EncodedWindow[];
+    }
   | { type: 'metrics'; runs: string[] }
   | { type: 'error'; message: string };

@@ -1,0 +1,139 @@
+/** Charts drawn by BokehJS, which only this folder knows. */
+import type { Chart, ChartOptions, DrawnLine, Line } from '../chart';
+import type { Extent } from '../geometry';
+import { makeFigure, type Figure } from './figure';
+import Bokeh from './library';
+import { addGlyphs, emptySources, fill, type Source } from './sources';
+
+class BokehChart implements Chart {
+  constructor(
+    private readonly node: HTMLElement,
+    options: ChartOptions
+  ) {
+    this.figure = makeFigure(options, this.x, this.y, getComputedStyle(node).fontFamily);
+    addGlyphs(this.figure, this.sources);
+    this.fill();
+    this.document.add_root(this.figure);
+    const zoomed = (): void => {
+      if (!this.settingView) {
+        options.onZoom({ start: this.x.start, end: this.x.end });
+      }
+    };
+    this.x.properties.start.change.connect(zoomed);
+    this.x.properties.end.change.connect(zoomed);
+    this.figure.on_event('mousemove', (event: { x: number }) => options.onPoint(event.x));
+    this.figure.on_event('mouseleave', () => options.onPoint(null));
+    this.figure.on_event('doubletap', () => options.onReset());
+  }
+
+  setLines(lines: readonly Line[]): void {
+    lines.forEach(line => this.lines.set(line.run, line));
+    this.fill();
+  }
+
+  removeLine(run: string): void {
+    if (this.lines.delete(run)) {
+      this.fill();
+    }
+  }
+
+  setView(x: Extent, y: Extent): void {
+    this.settingView = true;
+    this.x.setv({ start: x.start, end: x.end });
+    this.y.setv({ start: y.start, end: y.end });
+    this.settingView = false;
+  }
+
+  highlight(run: string | null): void {
+    if (run !== this.forward) {
+      this.forward = run;
+      this.fill();
+    }
+  }
+
+  /** A canvas reads the theme's CSS variables only when its view is made: the models stay, the views are made anew. */
+  repaint(): Promise<void> {
+    this.painted = this.painted.then(async () => {
+      this.removeViews();
+      if (!this.disposed) {
+        await Bokeh.embed.add_document_standalone(this.document, this.node);
+      }
+      if (this.disposed) {
+        this.removeViews();
+      }
+    });
+    return this.painted;
+  }
+
+  leftOf(x: number): number | null {
+    const view = this.document.views_manager?.get(this.figure) as unknown as PlotView | null | undefined;
+    return view?.frame && x >= this.x.start && x <= this.x.end ? view.frame.x_scale.compute(x) : null;
+  }
+
+  drawn(): DrawnLine[] {
+    const { lines, edges, marks } = this.sources;
+    const column = <T>(source: Source, name: string): T[] => Array.from(source.get_array<T>(name));
+    const of = <T>(source: Source, name: string, run: string): T[] => {
+      const values = column<T>(source, name);
+      return column<string>(source, 'run').flatMap((other, i) => (other === run ? [values[i] as T] : []));
+    };
+    return column<string>(lines, 'run').map(run => {
+      const [low, high] = of<number[]>(edges, 'ys', run);
+      const [[x], [y]] = [of<number[]>(lines, 'xs', run), of<number[]>(lines, 'ys', run)];
+      return {
+        run,
+        x: x ?? [],
+        y: y ?? [],
+        low: low ?? [],
+        high: high ?? [],
+        marks: of<number>(marks, 'x', run)
+      };
+    });
+  }
+
+  dispose(): void {
+    this.disposed = true;
+    this.removeViews();
+    this.lines.clear();
+  }
+
+  /** New data into the sources: the figure stays, nothing flickers. */
+  private fill(): void {
+    const forward = this.forward !== null && this.lines.has(this.forward) ? this.forward : null;
+    fill(this.sources, [...this.lines.values()], forward);
+  }
+
+  private removeViews(): void {
+    this.document.views_manager?.roots.forEach(view => view.remove());
+    this.document.views_manager = undefined;
+    this.node.replaceChildren();
+  }
+
+  private readonly x = new Bokeh.Range1d();
+  private readonly y = new Bokeh.Range1d();
+  private readonly document = new Bokeh.Document();
+  private readonly figure: Figure;
+  private readonly sources = emptySources();
+  private readonly lines = new Map<string, Line>();
+  private forward: string | null = null;
+  private painted: Promise<void> = Promise.resolve();
+  private settingView = false;
+  private disposed = false;
+}
+
+/** What is used of BokehJS's view of a figure. */
+interface PlotView {
+  frame?: { x_scale: { compute(x: number): number } };
+}
+
+/** Makes a chart with its first lines and view. It paints once, when its node is on the page. */
+export async function makeChart(
+  node: HTMLElement,
+  options: ChartOptions,
+  prepare: (chart: Chart) => void
+): Promise<Chart> {
+  const chart = new BokehChart(node, options);
+  prepare(chart);
+  await chart.repaint();
+  return chart;
+}

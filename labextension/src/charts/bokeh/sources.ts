@@ -1,0 +1,118 @@
+/** What a chart's glyphs draw, and how lines become their data. */
+import type { Line } from '../chart';
+import { polygons } from '../geometry';
+import type { Figure } from './figure';
+import Bokeh from './library';
+
+export type Source = InstanceType<typeof Bokeh.ColumnDataSource>;
+
+/**
+ * Five sources and five glyphs a chart, however many runs: one entry a run. A glyph a run would cost 100 runs seconds,
+ * for BokehJS makes five views of each glyph.
+ */
+export interface Sources {
+  lines: Source;
+  /** Filled polygons between least and greatest values. */
+  bands: Source;
+  /** The bands' edges, which keep a spike of one pixel visible. */
+  edges: Source;
+  lone: Source;
+  marks: Source;
+}
+
+/** Marks of values that are not finite: their shape, and where on the chart's edge they stand (share of its height). */
+const MARKS = {
+  nan: { marker: 'x', height: 0.04 },
+  posinf: { marker: 'triangle', height: 0.96 },
+  neginf: { marker: 'inverted_triangle', height: 0.04 }
+} as const;
+
+const EDGE_ALPHA = 0.55;
+const BAND_ALPHA = 0.2;
+/** How much is left of the others when one run is brought forward. */
+const FAINT = 0.15;
+
+export function emptySources(): Sources {
+  return {
+    lines: new Bokeh.ColumnDataSource(),
+    bands: new Bokeh.ColumnDataSource(),
+    edges: new Bokeh.ColumnDataSource(),
+    lone: new Bokeh.ColumnDataSource(),
+    marks: new Bokeh.ColumnDataSource()
+  };
+}
+
+/** New data into the sources; `forward` is the run that is brought forward, `null` for none. */
+export function fill(sources: Sources, lines: readonly Line[], forward: string | null): void {
+  const strength = (run: string): number => (forward === null || forward === run ? 1 : FAINT);
+  fillLines(sources, lines, strength);
+  fillBands(sources, lines, strength);
+  fillPoints(sources, lines);
+}
+
+export function addGlyphs(figure: Figure, sources: Sources): void {
+  const field = (name: string): { field: string } => ({ field: name });
+  const [xs, ys, x, y] = ['xs', 'ys', 'x', 'y'].map(field) as [Field, Field, Field, Field];
+  const [colour, alpha] = [field('colour'), field('alpha')];
+  figure.patches(xs, ys, { source: sources.bands, fill_color: colour, fill_alpha: alpha, line_color: null });
+  const stroke = { line_color: colour, line_alpha: alpha };
+  figure.multi_line(xs, ys, { source: sources.edges, ...stroke, line_width: 1 });
+  figure.multi_line(xs, ys, { source: sources.lines, ...stroke, line_dash: field('dash'), line_width: 1.75 });
+  figure.scatter(x, y, { source: sources.lone, color: colour, size: 6 });
+  const marker = field('marker');
+  figure.scatter(x, y, { source: sources.marks, marker, color: colour, size: 8, y_range_name: 'marks' });
+}
+
+type Field = { field: string };
+type Strength = (run: string) => number;
+
+function fillLines({ lines: source }: Sources, lines: readonly Line[], strength: Strength): void {
+  source.data = {
+    run: lines.map(line => line.run),
+    xs: lines.map(line => line.drawing.x),
+    ys: lines.map(line => line.drawing.y),
+    colour: lines.map(line => line.style.colour),
+    dash: lines.map(line => line.style.dash),
+    alpha: lines.map(line => strength(line.run))
+  };
+}
+
+function fillBands({ bands, edges }: Sources, lines: readonly Line[], strength: Strength): void {
+  const reduced = lines.filter(line => line.drawing.band.x.length > 0);
+  const sides = reduced.flatMap(line => [
+    { ...line, y: line.drawing.band.low },
+    { ...line, y: line.drawing.band.high }
+  ]);
+  edges.data = {
+    run: sides.map(side => side.run),
+    xs: sides.map(side => side.drawing.band.x),
+    ys: sides.map(side => side.y),
+    colour: sides.map(side => side.style.colour),
+    alpha: sides.map(side => EDGE_ALPHA * strength(side.run))
+  };
+  const areas = reduced.flatMap(line => polygons(line.drawing.band).map(area => ({ ...line, area })));
+  bands.data = {
+    xs: areas.map(({ area }) => area.x),
+    ys: areas.map(({ area }) => area.y),
+    colour: areas.map(({ style }) => style.colour),
+    alpha: areas.map(({ run }) => BAND_ALPHA * strength(run))
+  };
+}
+
+function fillPoints({ lone, marks }: Sources, lines: readonly Line[]): void {
+  lone.data = {
+    x: lines.flatMap(line => line.drawing.lone.x),
+    y: lines.flatMap(line => line.drawing.lone.y),
+    colour: lines.flatMap(line => line.drawing.lone.x.map(() => line.style.colour))
+  };
+  const points = lines.flatMap(({ run, style, drawing }) =>
+    drawing.marks.kind.map((kind, i) => ({ run, style, x: drawing.marks.x[i], ...MARKS[kind] }))
+  );
+  marks.data = {
+    run: points.map(point => point.run),
+    x: points.map(point => point.x),
+    y: points.map(point => point.height),
+    marker: points.map(point => point.marker),
+    colour: points.map(point => point.style.colour)
+  };
+}

@@ -1,0 +1,224 @@
+/** The drawing of one metric: lines, crosshair, tooltip; there while it is on screen. */
+import type { Chart, DrawnLine, Line } from '../charts/chart';
+import { drawingOf, padded, xExtent, yExtent } from '../charts/geometry';
+import { byValue, formatX, read } from '../charts/readout';
+import type { SharedAxis } from '../charts/sharedaxis';
+import { Tooltip, type TooltipRow } from '../charts/tooltip';
+import type { Trackside } from '../trackside';
+import type { SeriesWindow } from '../wire/decode';
+import type { CompareModel } from './comparemodel';
+
+const HEIGHT = 220;
+
+/** Pixels of a chart that are axis, not data. */
+const AXIS_WIDTH = 60;
+
+/** A run is read when it has a point within this share of the view. */
+const REACH = 0.03;
+
+export interface ChartPlotOptions {
+  trackside: Trackside;
+  model: CompareModel;
+  axis: SharedAxis;
+  /** What is to be drawn now. */
+  windows: () => SeriesWindow[];
+  /** Told when something was drawn: how many lines. */
+  onDrawn: (lines: number) => void;
+}
+
+export class ChartPlot {
+  constructor(private readonly options: ChartPlotOptions) {
+    this.plot.className = 'jp-trackside-plot';
+    this.plot.style.height = `${HEIGHT}px`;
+    this.crosshair.className = 'jp-trackside-crosshair';
+    this.crosshair.hidden = true;
+    this.node.className = 'jp-trackside-chartFrame';
+    this.node.append(this.plot, this.crosshair);
+    this.tooltip = new Tooltip(this.node);
+    const { axis, trackside } = options;
+    axis.viewChanged.connect(this.fitView, this);
+    axis.pointerChanged.connect(this.onPointer, this);
+    trackside.pointing.changed.connect(this.onPointing, this);
+    trackside.colours.changed.connect(this.onColours, this);
+  }
+
+  readonly node = document.createElement('div');
+
+  get drawn(): DrawnLine[] {
+    return this.chart?.drawn() ?? [];
+  }
+
+  /** Whether there is a figure, be it an empty one. */
+  get exists(): boolean {
+    return this.chart !== null;
+  }
+
+  /** How many device pixels of data fit side by side; the server reduces to about twice that. */
+  get dataWidth(): number {
+    const css = Math.max(100, (this.plot.clientWidth || 400) - AXIS_WIDTH);
+    return Math.round(css * Math.min(2, Math.max(1, window.devicePixelRatio)));
+  }
+
+  /** Brings the figure up to the windows. It is made once; after that only its data changes. */
+  draw(): void {
+    const windows = this.options.windows();
+    if (this.disposed || windows.length === 0) {
+      return;
+    }
+    this.wanted = true;
+    this.options.axis.widen(this.options.axis.zoomed ? null : xExtent(windows));
+    if (this.chart) {
+      this.fill(this.chart);
+    } else if (!this.making) {
+      const generation = this.generation;
+      this.making = true;
+      void this.makeChart().finally(() => {
+        this.making = false;
+        if (generation !== this.generation && this.wanted) {
+          this.draw(); // it was dropped while it was made
+        }
+      });
+    }
+  }
+
+  removeLine(run: string): void {
+    this.chart?.removeLine(run);
+  }
+
+  /** Takes the figure away; `draw` makes another. */
+  drop(): void {
+    this.wanted = false;
+    this.generation += 1;
+    this.chart?.dispose();
+    this.chart = null;
+    this.crosshair.hidden = true;
+    this.tooltip.hide();
+  }
+
+  dispose(): void {
+    this.disposed = true;
+    this.drop();
+    const { axis, trackside } = this.options;
+    axis.viewChanged.disconnect(this.fitView, this);
+    axis.pointerChanged.disconnect(this.onPointer, this);
+    trackside.pointing.changed.disconnect(this.onPointing, this);
+    trackside.colours.changed.disconnect(this.onColours, this);
+  }
+
+  private async makeChart(): Promise<void> {
+    const { axis, model, trackside } = this.options;
+    const made = this.generation;
+    const { makeChart } = await import('../charts/bokeh/chart');
+    if (this.disposed || made !== this.generation) {
+      return;
+    }
+    await makeChart(
+      this.plot,
+      {
+        xKind: axis.kind,
+        yScale: model.state.y,
+        xLabel: xLabel(axis.kind, trackside),
+        height: HEIGHT,
+        onZoom: view => axis.zoomTo(view),
+        onReset: () => axis.zoomTo(null),
+        onPoint: x => this.point(x)
+      },
+      chart => {
+        this.chart = chart;
+        this.fill(chart);
+      }
+    );
+  }
+
+  private fill(chart: Chart): void {
+    const { colours, pointing } = this.options.trackside;
+    const scale = this.options.model.state.y;
+    const lines: Line[] = this.options.windows().map(window => ({
+      run: window.run,
+      style: colours.styleOf(window.run),
+      drawing: drawingOf(window, scale)
+    }));
+    chart.setLines(lines);
+    chart.highlight(pointing.run);
+    this.fitView();
+    this.options.onDrawn(lines.length);
+  }
+
+  private fitView(): void {
+    if (this.chart) {
+      const { axis, model, windows } = this.options;
+      const scale = model.state.y;
+      const y = yExtent(windows(), axis.view, scale) ?? { start: scale === 'log' ? 1 : 0, end: 1 };
+      this.chart.setView(axis.view, padded(y, 0.06, scale));
+    }
+  }
+
+  private onPointing(_sender: unknown, run: string | null): void {
+    this.chart?.highlight(run);
+  }
+
+  private onColours(): void {
+    if (this.chart) {
+      this.fill(this.chart);
+      // The page's style sheet of a new theme is in force only with the next frame.
+      requestAnimationFrame(() => void this.chart?.repaint());
+    }
+  }
+
+  private point(x: number | null): void {
+    this.pointed = x !== null;
+    if (x === null) {
+      this.tooltip.hide();
+    }
+    this.options.axis.point(x);
+  }
+
+  private onPointer(_axis: SharedAxis, at: number | null): void {
+    const left = at === null ? null : (this.chart?.leftOf(at) ?? null);
+    this.crosshair.hidden = left === null;
+    if (left === null || at === null) {
+      return;
+    }
+    this.crosshair.style.transform = `translateX(${left}px)`;
+    if (this.pointed) {
+      this.showTooltip(at, left);
+    }
+  }
+
+  private showTooltip(at: number, left: number): void {
+    const { axis, trackside, windows } = this.options;
+    const reach = (axis.view.end - axis.view.start) * REACH;
+    const rows = windows()
+      .flatMap(window => read(window, at, reach) ?? [])
+      .sort(byValue)
+      .map<TooltipRow>(reading => ({
+        ...reading,
+        name: trackside.runs.get(reading.run)?.name ?? reading.run,
+        style: trackside.colours.styleOf(reading.run)
+      }));
+    const title = formatX(rows[0]?.x ?? at, axis.kind);
+    this.tooltip.show(title, rows, left, count => trackside.trans.__('and %1 more', count));
+  }
+
+  private readonly plot = document.createElement('div');
+  private readonly crosshair = document.createElement('div');
+  private readonly tooltip: Tooltip;
+  private chart: Chart | null = null;
+  private generation = 0;
+  private making = false;
+  /** Whether a figure is to be there once it is made. */
+  private wanted = false;
+  private pointed = false;
+  private disposed = false;
+}
+
+function xLabel(kind: SharedAxis['kind'], { trans }: Trackside): string {
+  switch (kind) {
+    case 'step':
+      return trans.__('step');
+    case 'relative':
+      return trans.__("time since the run's start");
+    case 'time':
+      return trans.__('time of day');
+  }
+}

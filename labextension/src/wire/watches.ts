@@ -1,0 +1,49 @@
+/** What is watched on the feed, by whom, and which pushed series answers which request. */
+import type { FeedMessage, SeriesRequest } from './protocol';
+
+export type SeriesMessage = Extract<FeedMessage, { type: 'series' }>;
+
+/** A request as it was sent. */
+export interface Watched {
+  owner: object;
+  request: SeriesRequest;
+}
+
+export class Watches {
+  /** Replaces what `owner` wants. Whether anything is different now. */
+  set(owner: object, series: readonly SeriesRequest[]): boolean {
+    if (series.length === 0) {
+      return this.wanted.delete(owner);
+    }
+    this.wanted.set(owner, series);
+    return true;
+  }
+
+  /** The message that tells the server all of it, under a new number. */
+  message(): { type: 'watch'; id: number; series: SeriesRequest[] } {
+    const watched = [...this.wanted].flatMap(([owner, series]) =>
+      series.map(request => ({ owner, request }))
+    );
+    this.number += 1;
+    this.sent.set(this.number, watched);
+    return { type: 'watch', id: this.number, series: watched.map(({ request }) => request) };
+  }
+
+  /**
+   * The request that a pushed series answers; `null` when it is none of ours.
+   *
+   * What was on its way when the watch was replaced still answers the one before: to drop it would lose a change.
+   */
+  answered(message: SeriesMessage): Watched | null {
+    for (const number of this.sent.keys()) {
+      if (number < message.watch) {
+        this.sent.delete(number); // the server never goes back to an earlier watch
+      }
+    }
+    return this.sent.get(message.watch)?.[message.index] ?? null;
+  }
+
+  private readonly wanted = new Map<object, readonly SeriesRequest[]>();
+  private readonly sent = new Map<number, readonly Watched[]>();
+  private number = 0;
+}
