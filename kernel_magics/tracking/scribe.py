@@ -9,7 +9,6 @@ import os
 import threading
 import time
 import weakref
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Collection, Dict, List, Mapping, Optional, Set, Tuple
 from zlib import crc32
@@ -20,39 +19,19 @@ from kernel_magics.journal import format as fmt
 from kernel_magics.journal.writer import BATCH_S, JournalWriter, append_after_close
 from kernel_magics.model import MetricSource, random_word
 from kernel_magics.tracking.background import Background, Task
-from kernel_magics.tracking.jsonable import jsonable
+from kernel_magics.tracking.head import RunHead
+from kernel_magics.tracking.jsonable import jsonable, shortened
 from kernel_magics.tracking.masking import Mask
 from kernel_magics.tracking.notices import notice
 from kernel_magics.tracking.processes import writer_identity
 from kernel_magics.tracking.series import Layout, MetricTable
 
 SYNC_S = 3.0
+_MERGED = frozenset({fmt.Kind.FACTS, fmt.Kind.CONFIG, fmt.Kind.SUMMARY})
 _MARKER = fmt.MARKER
 _POINTS = int(fmt.Kind.POINTS)
 _time = time.time
 _scribes: weakref.WeakSet[Scribe] = weakref.WeakSet()
-
-
-@dataclass(frozen=True)
-class RunHead:
-    """What a run is called. Written into the first frame of every journal of the run."""
-
-    id: str
-    name: str
-    project: str
-    group: Optional[str]
-    tags: Tuple[str, ...]
-    created: float
-
-    def to_json(self) -> Dict[str, Any]:
-        return {
-            "id": self.id,
-            "project": self.project,
-            "name": self.name,
-            "group": self.group,
-            "tags": list(self.tags),
-            "created": self.created,
-        }
 
 
 def clean(content: Mapping[str, Any]) -> Dict[str, Any]:
@@ -136,7 +115,9 @@ class Scribe:
             ValueError: more metrics than a frame can hold.
         """
         with self.lock:
-            return self.table.layout(names, source, units) if self._ready() else None
+            # Closed, the table is forgotten while the writer may still be open for what comes late: numbering
+            # anew in the same journal would give every point of the run another metric.
+            return self.table.layout(names, source, units) if not self.closed and self._ready() else None
 
     def define(self, pattern: str, said: Mapping[str, str]) -> None:
         """See :meth:`kernel_magics.tracking.series.MetricTable.define`."""
@@ -151,7 +132,28 @@ class Scribe:
 
     def write(self, kind: fmt.Kind, content: Mapping[str, Any]) -> bool:
         """Append a JSON frame: ``content`` with known secrets masked and made of what JSON can say."""
-        return self.write_payload(kind, fmt.pack_json(clean(content)))
+        cleaned = clean(content)
+        payload = fmt.pack_json(cleaned)
+        if len(payload) > fmt.MAX_PAYLOAD:
+            return self._write_parts(kind, cleaned)
+        return self.write_payload(kind, payload)
+
+    def _write_parts(self, kind: fmt.Kind, content: Dict[str, Any]) -> bool:
+        """What is too long for a frame: key by key where a reader merges, then with long texts cut."""
+        if kind in _MERGED and len(content) > 1:
+            kept = [self.write(kind, {key: value}) for key, value in content.items()]
+            return all(kept)
+        payload = fmt.pack_json(shortened(content))
+        cut = len(payload) <= fmt.MAX_PAYLOAD
+        names = ", ".join(f"{key[:40]!r}" for key in content)
+        what = "long texts in it are cut" if cut else "it is not recorded"
+        self.tell_once(
+            f"large {kind} {names}",
+            f"A {kind.name.lower()} record ({names}) is longer than the {fmt.MAX_PAYLOAD >> 20} MiB a journal"
+            f" takes at once; {what}, and everything else is kept.",
+            "record-cut" if cut else "record-too-large",
+        )
+        return cut and self.write_payload(kind, payload)
 
     def write_payload(self, kind: fmt.Kind, payload: bytes) -> bool:
         """Append a frame of any kind. What is too large for one is replaced by an event that says so."""
@@ -176,7 +178,7 @@ class Scribe:
                 return
             self._told.add(key)
         notice(message)
-        if not self.closed:
+        if event and not self.closed:
             self.event(event, level="warning", detail=message)
 
     def write_late(self, kind: fmt.Kind, payload: bytes) -> None:
