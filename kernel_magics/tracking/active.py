@@ -17,11 +17,13 @@ from kernel_magics.journal.writer import unwritable
 from kernel_magics.model import RunStatus, is_run_id, new_run_id
 from kernel_magics.tracking import cell_join, endings, surroundings, tensorboard
 from kernel_magics.tracking import facts as facts_of
+from kernel_magics.tracking.head import RunHead
 from kernel_magics.tracking.jsonable import as_mapping
+from kernel_magics.tracking.labels import label
 from kernel_magics.tracking.launch import Launch, joined_launch
 from kernel_magics.tracking.notices import notice
 from kernel_magics.tracking.recorder import Run
-from kernel_magics.tracking.scribe import RunHead, Scribe
+from kernel_magics.tracking.scribe import Scribe
 
 RUN_VARIABLE = "TRACKSIDE_RUN"
 """Environment variable that holds the active run's id, so that a subprocess's ``init`` joins the run."""
@@ -74,7 +76,7 @@ def init(  # noqa: PLR0913 - the public signature, wandb-shaped
         UsageMistake: an argument is not what it should be. Nothing was recorded.
     """
     wanted = _config(config)
-    tags = (tags,) if isinstance(tags, str) else tuple(str(tag) for tag in tags)
+    tags = _tags(tags)
     of_cell = cell_join.join(cell_join.Wish(project, name, wanted, tags, group))
     if isinstance(of_cell, Run):
         return of_cell
@@ -82,6 +84,8 @@ def init(  # noqa: PLR0913 - the public signature, wandb-shaped
     settings = surroundings.capture_settings(home.capture if capture is None else capture)
     data = paths.data_dir() if data_dir is None else Path(data_dir).expanduser().absolute()
     head = _head(project, name, tags, group)
+    while (paths.runs_dir(data) / head.id).exists():  # somebody drew the same id this second
+        head = _head(project, name, tags, group)
     previous = active_run()
     if previous is not None and previous.member and not nested and not _of_launch(previous):
         previous.config.update(wanted)
@@ -154,9 +158,9 @@ def _head(
     run_id = new_run_id(now) if launched is None else launched.run_id
     return RunHead(
         id=run_id,
-        name=str(name) if name else f"{surroundings.program_name()}-{run_id[-6:]}",
-        project=str(project) if project else "default",
-        group=None if group is None else str(group),
+        name=label(name, "name") if name else f"{surroundings.program_name()}-{run_id[-6:]}",
+        project=label(project, "project") if project else "default",
+        group=None if group is None else label(group, "group"),
         tags=tags,
         created=now,
     )
@@ -168,6 +172,16 @@ def _config(config: Any) -> Mapping[str, Any]:
     except TypeError as error:
         raise UsageMistake(
             f"init(config=…): {error}. No run was begun.", remedy='km.init(config={"lr": 0.1})'
+        ) from None
+
+
+def _tags(tags: Any) -> Tuple[str, ...]:
+    try:
+        return tuple(label(tag, "tag") for tag in ((tags,) if isinstance(tags, str) else tags or ()))
+    except TypeError:
+        raise UsageMistake(
+            f"init(tags=…): a list of words was expected, not {type(tags).__name__}. No run was begun.",
+            remedy='km.init(tags=["baseline"])',
         ) from None
 
 

@@ -90,6 +90,10 @@ class Intake:
         except ValueError as error:
             self._scribe.tell_once("width", f"log(): {error}; that call was not recorded.", "value-refused")
             return
+        if layout is None and self._scribe.closed:
+            if source is not MetricSource.SYSTEM:  # a sample of the machine after the end is nobody's loss
+                self._scribe.tell_after_close()
+            return
         if layout is None:  # the disk fails and memory is full
             self._scribe.lose(len(names))
             return

@@ -35,7 +35,13 @@ def jsonable(value: Any, mask: Callable[[str], str] = str, _above: FrozenSet[int
         return "<cycle>"
     if len(_above) >= _DEEPEST:
         return "<nested too deep>"
-    above = _above | {id(value)}
+    try:
+        return _container(value, mask, _above | {id(value)})
+    except Exception:  # noqa: BLE001 - an iterator of anybody's
+        return f"<unprintable {type(value).__name__}>"
+
+
+def _container(value: Any, mask: Callable[[str], str], above: FrozenSet[int]) -> Any:
     if isinstance(value, Mapping):
         return {mask(_key(key)): jsonable(inner, mask, above) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
@@ -45,6 +51,15 @@ def jsonable(value: Any, mask: Callable[[str], str] = str, _above: FrozenSet[int
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: jsonable(getattr(value, field.name), mask, above) for field in fields(value)}
     return _foreign(value, mask)
+
+
+def shortened(value: Any, longest: int = 65_536) -> Any:
+    """JSON values with their long texts cut, keys too; a cut text says how long it was."""
+    if isinstance(value, str) and len(value) > longest:
+        return f"{value[:longest]}… ({len(value):,} characters)"
+    if isinstance(value, dict):
+        return {shortened(key, 1000): shortened(inner, longest) for key, inner in value.items()}
+    return [shortened(inner, longest) for inner in value] if isinstance(value, list) else value
 
 
 def as_mapping(given: Any) -> Dict[str, Any]:

@@ -2,9 +2,9 @@
 
 torchrun gives its ranks ``TORCHELASTIC_RUN_ID``, ``MASTER_ADDR``, ``MASTER_PORT``, ``RANK`` and
 ``WORLD_SIZE`` (pytorch.org/docs/stable/elastic/run.html). The first rank that begins a run writes which one
-into ``<data>/launches``; rank 0 is the run's ``main`` writer, the others are members. Without a rendezvous id of
-the user's, all launches of a host look alike (id ``none``, port 29500): then the ranks' common parent, the
-torchrun process, tells one from the next.
+into ``<data>/launches``; rank 0 is the run's ``main`` writer, the others are members. Without a rendezvous
+id of the user's, all launches of a host look alike (id ``none``, port 29500): then the ranks' common
+parent, the torchrun process, tells one from the next.
 
 Stdlib only and Python 3.9: this module travels to the GPU machine.
 """

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import struct
 import time
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Type, Union
@@ -15,15 +16,16 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Type,
 from kernel_magics import paths
 from kernel_magics.journal import format as fmt
 from kernel_magics.model import MetricSource, RunStatus
-from kernel_magics.tracking import blobs, endings
+from kernel_magics.tracking import artifacts, blobs, endings
 from kernel_magics.tracking.background import Task
 from kernel_magics.tracking.intake import Intake
+from kernel_magics.tracking.labels import label
 from kernel_magics.tracking.mapping import RecordedMapping
 from kernel_magics.tracking.notices import notice
-from kernel_magics.tracking.scribe import RunHead, Scribe, clean
+from kernel_magics.tracking.scribe import Scribe, clean
 from kernel_magics.tracking.values import PLAIN
 
-__all__ = ["Run", "RunHead"]
+__all__ = ["Run"]
 
 FINISH_S = 5.0
 """How long ``finish()`` waits for the disk and for CUDA scalars, each."""
@@ -132,29 +134,14 @@ class Run:
             name: what it is called; the file's name by default. Files of a folder are ``name/inside/path``.
             type: ``"file"``, ``"model"``, ``"dataset"`` … as you like.
         """
-        source = Path(path).expanduser()
-        called = (name or source.name).strip("/") or "artifact"
-        try:
-            for file in blobs.files_in(source) if source.is_dir() else [source]:
-                inside = f"/{file.relative_to(source).as_posix()}" if source.is_dir() else ""
-                digest, size = blobs.put_file(paths.blobs_dir(self._scribe.data), file)
-                entry = {
-                    "name": called + inside,
-                    "type": type,
-                    "digest": digest,
-                    "size": size,
-                    "path": str(file),
-                }
-                self._write(fmt.Kind.ARTIFACT, entry)
-        except OSError as error:
-            self._scribe.tell_once(
-                f"artifact {source}",
-                f"log_artifact({str(path)!r}): {error.strerror or error}; it is not kept with the run.",
-                "artifact-refused",
-            )
+        artifacts.keep(self._scribe, path, name, type)
 
     def change(self, **change: Any) -> None:
         """Give the run another ``name``, ``project`` or ``group``, other ``tags`` or ``notes``."""
+        for key in ("name", "project", "group"):
+            if change.get(key) is not None:
+                tell = partial(self._scribe.tell_once, f"long {key}", event="value-refused")
+                change[key] = label(change[key], key, tell)
         self._changes.update(change)
         self._write(fmt.Kind.CHANGE, change)
 

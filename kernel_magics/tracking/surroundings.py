@@ -10,6 +10,7 @@ from typing import Any, Mapping, NamedTuple
 from kernel_magics.model import CaptureSettings
 from kernel_magics.tracking import facts as facts_of
 from kernel_magics.tracking.background import Task
+from kernel_magics.tracking.clock import ClockWatch, steady_clock
 from kernel_magics.tracking.recorder import Run
 from kernel_magics.tracking.telemetry import Telemetry
 
@@ -84,11 +85,13 @@ def observe(run: Run, settings: CaptureSettings, given: Mapping[str, Any], *, me
     """
     if given:
         run.record_facts(given)
+    clock = ClockWatch(run, steady=steady_clock())
+    tasks = [Task(run.drain, lambda: 0.5), Task(clock.look, lambda: 1.0)]
     if member:
-        run.start_background([Task(run.drain, lambda: 0.5)])
+        run.start_background(tasks)
         return
     telemetry = Telemetry(run.record_system)
-    run.start_background([Task(run.drain, lambda: 0.5), Task(telemetry.sample, telemetry.interval)])
+    run.start_background([*tasks, Task(telemetry.sample, telemetry.interval)])
     collection = facts_of.Collection(run.record_facts, settings, known=frozenset(given))
     collection.start()
     run.on_finish(lambda: collection.settle(SETTLE_S))

@@ -1,0 +1,344 @@
+"""Whatever a training gives us: it goes on, one warning says what was wrong, and what was right is kept."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import kernel_magics as km
+from kernel_magics import paths
+from kernel_magics.errors import UsageMistake
+from kernel_magics.journal import format as fmt
+from kernel_magics.journal.format import Kind
+from kernel_magics.tracking import active
+from kernel_magics.tracking.aftermath import close_runs
+from kernel_magics.tracking.clock import ClockWatch
+from kernel_magics.tracking.notices import TracksideWarning
+
+Records = Callable[[str], list[Any]]
+ROOT = Path(km.__file__).parent.parent
+HUGE = 1_100_000
+"""More than the 1 MiB that a frame holds in these tests; the format's 64 MiB would keep the disk busy."""
+
+
+def cyclic() -> dict[str, Any]:
+    loop: dict[str, Any] = {"inner": {}}
+    loop["inner"]["again"] = loop
+    loop["list"] = [loop]
+    return loop
+
+
+class Exploding(Mapping[str, Any]):
+    """A mapping that cannot be read."""
+
+    def __getitem__(self, key: str) -> Any:
+        raise RuntimeError("no")
+
+    def __iter__(self) -> Iterator[str]:
+        raise RuntimeError("no")
+
+    def __len__(self) -> int:
+        return 1
+
+
+@dataclasses.dataclass
+class Case:
+    """What a training does twice, the one warning it hears (none: ``""``), and what is then on the record."""
+
+    name: str
+    act: Callable[[km.Run], Any]
+    said: str
+    kept: Callable[[Any], Any] = lambda record: None
+    expected: Any = None
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def points_of(*names: str) -> Callable[[Any], Any]:
+    return lambda record: [[value for _, value in record.points(name)] for name in names]
+
+
+def config_of(record: Any) -> Any:
+    return record.merged(Kind.CONFIG)
+
+
+NASTY = [
+    "a/b",
+    "../../etc/passwd",
+    "..",
+    "/",
+    "größe ∞ 😀",
+    "line\nbreak",
+    "tab\tnul\0",
+    "",
+    " ",
+    "$deleted",
+    "\u202e",
+]
+CASES = [
+    Case(
+        "names of any characters",
+        lambda run: run.log(dict.fromkeys(NASTY, 1.0)),
+        "",
+        lambda record: [[value for _, value in record.points(name)] for name in NASTY],
+        [[1.0, 1.0]] * len(NASTY),
+    ),
+    Case(
+        "half a surrogate pair in a name",
+        lambda run: run.log({"x\ud800": 1.0, "y": 2.0}),
+        "",
+        points_of("x?", "y"),
+        [[1.0, 1.0], [2.0, 2.0]],
+    ),
+    Case(
+        "a gigantic name",
+        lambda run: run.log({"n" * HUGE: 1.0, "y": 2.0}),
+        r"'n{40}…' is a name of 1,100,000 characters",
+        points_of("y"),
+        [[2.0, 2.0]],
+    ),
+    Case(
+        "a gigantic value",
+        lambda run: run.log({"x": "v" * HUGE, "y": 2.0}),
+        r"'x' is a str \('v+\.\.\.\)",
+        points_of("x", "y"),
+        [[], [2.0, 2.0]],
+    ),
+    Case(
+        "a gigantic text in the config",
+        lambda run: run.config.update({"text": "t" * HUGE, "lr": 0.1}),
+        r"config record \('text'\) is longer than the 1 MiB .* long texts in it are cut",
+        lambda record: {key: len(str(value)) for key, value in config_of(record).items()},
+        {"text": 65_536 + len("… (1,100,000 characters)"), "lr": 3},
+    ),
+    Case(
+        "a gigantic list in the summary",
+        lambda run: run.summary.update({"list": [0.123456789] * (HUGE // 8), "best": 1.0}),
+        r"summary record \('list'\) is longer than .* it is not recorded",
+        lambda record: record.merged(Kind.SUMMARY),
+        {"best": 1.0},
+    ),
+    Case(
+        "a gigantic key in the config",
+        lambda run: run.config.update({"k" * HUGE: 1, "lr": 0.1}),
+        r"config record \('k{40}'\)",
+        lambda record: sorted(map(len, config_of(record))),
+        [2, 1000 + len("… (1,100,000 characters)")],
+    ),
+    Case(
+        "a cycle in the config",
+        lambda run: run.config.update({**cyclic(), "lr": 0.1}),
+        "",
+        lambda record: ("<cycle>" in repr(config_of(record)), config_of(record)["lr"]),
+        (True, 0.1),
+    ),
+    Case(
+        "a config that cannot be read",
+        lambda run: run.config.update(model=Exploding(), lr=0.1),
+        "",
+        config_of,
+        {"model": "<unprintable Exploding>", "lr": 0.1},
+    ),
+    Case(
+        "a call that cannot be read",
+        lambda run: run.log(Exploding()),
+        "could not record a call: RuntimeError",
+    ),
+    Case(
+        "an artifact that is no path",
+        lambda run: run.log_artifact("a\0b"),
+        r"log_artifact\('a\\x00b'\): .*null",
+        lambda record: record.all(Kind.ARTIFACT),
+        [],
+    ),
+    Case("an artifact that is nothing", lambda run: run.log_artifact(None), r"log_artifact\('None'\)"),  # type: ignore[arg-type]
+    Case(
+        "an artifact whose name leads elsewhere",
+        lambda run: run.log_artifact(__file__, name="/../../etc//./passwd"),
+        "",
+        lambda record: [entry["name"] for entry in record.all(Kind.ARTIFACT)],
+        ["etc/passwd"] * 2,
+    ),
+    Case(
+        "a change to a gigantic name",
+        lambda run: run.change(name="n" * 2000),
+        "A name of 2,000 characters is cut",
+        lambda record: {len(change["name"]) for change in record.all(Kind.CHANGE)},
+        {1000},
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_it_goes_on_says_it_once_and_keeps_the_rest(
+    case: Case, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fmt, "MAX_PAYLOAD", 1 << 20)
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        with km.init(capture={"packages": False}, facts={"git": {}}) as run:
+            for _ in range(2):
+                case.act(run)
+            run.log({"afterwards": 1.0})
+    said = [str(warning.message) for warning in heard if warning.category is TracksideWarning]
+    assert len(said) == (1 if case.said else 0), said
+    for sentence in said:
+        assert len(sentence) < 1000
+    if case.said:
+        with pytest.warns(TracksideWarning, match=case.said):
+            warnings.warn(said.pop(), TracksideWarning, stacklevel=1)
+    (record,) = records(run.id)
+    assert (record.skipped, record.tail) == ([], 0)
+    assert len(record.points("afterwards")) == 1
+    assert case.kept(record) == case.expected
+
+
+def test_a_run_with_gigantic_names_begins_and_says_that_they_are_cut(records: Records) -> None:
+    with pytest.warns(TracksideWarning) as heard:
+        run = km.init(name="n" * HUGE, project="p/../\n", tags=["t" * 1001, "ok"], group="g")
+    run.finish()
+    assert [str(warning.message).split(" is")[0] for warning in heard] == [
+        "A tag of 1,001 characters",
+        "A name of 1,100,000 characters",
+    ]
+    head = records(run.id)[0].head
+    assert (len(head["name"]), head["project"], len(head["tags"][0]), head["tags"][1]) == (
+        1000,
+        "p/../\n",
+        1000,
+        "ok",
+    )
+
+
+def test_tags_that_are_no_list_are_a_mistake_before_anything_is_recorded() -> None:
+    with pytest.raises(UsageMistake, match=r"init\(tags=…\)"):
+        km.init(tags=3)  # type: ignore[arg-type]
+    assert not paths.runs_dir(paths.data_dir()).exists()
+
+
+def test_an_id_that_is_taken_is_drawn_again(monkeypatch: pytest.MonkeyPatch, records: Records) -> None:
+    first = km.init()
+    first.finish()
+    ids = iter([first.id, first.id, "20261122-000000-second"])
+    monkeypatch.setattr(active, "new_run_id", lambda now=None: next(ids))
+    with km.init() as second:
+        second.log({"x": 1.0})
+    assert second.id == "20261122-000000-second"
+    assert len(records(first.id)) == 1
+
+
+SAME_ID = """
+import sys
+import kernel_magics as km
+from kernel_magics.tracking import active
+active.new_run_id = lambda now=None: "20261122-000000-sameid"
+import pathlib
+pathlib.Path.exists = lambda self: False        # both look before either has begun
+run = km.init(name=sys.argv[1])
+print("begun", flush=True)
+sys.stdin.readline()
+for step in range(1000):
+    run.log({"of-" + sys.argv[1]: float(step)})
+run.finish()
+"""
+
+
+def test_two_processes_with_the_same_run_id_both_keep_all(records: Records) -> None:
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-W", "error", "-c", SAME_ID, name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+        for name in "ab"
+    ]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+    for process in processes:
+        process.communicate("go\n", timeout=60)
+        assert process.returncode == 0
+    found = records("20261122-000000-sameid")
+    assert len(found) == 2
+    for record in found:
+        assert (record.skipped, record.tail, len(record.all(Kind.FINISH))) == ([], 0, 1)
+    for name in "ab":
+        (points,) = [points for record in found if (points := record.points(f"of-{name}"))]
+        assert points == [(step, float(step)) for step in range(1000)]
+
+
+def test_a_journal_of_a_newer_version_is_left_alone_and_closes_nothing(records: Records) -> None:
+    run = km.init()
+    folder = paths.runs_dir(paths.data_dir()) / run.id
+    newer = bytearray(fmt.pack_header())
+    newer[8] = 2
+    newer[12:] = fmt.crc32(newer[:12]).to_bytes(4, "little")
+    (folder / "main-newer.journal").write_bytes(newer)
+    other = paths.runs_dir(paths.data_dir()) / "20300101-000000-newest"
+    other.mkdir()
+    (other / "main-newer.journal").write_bytes(newer)
+    assert close_runs(paths.data_dir(), {}) == []
+    run.finish()
+    assert (other / "main-newer.journal").read_bytes() == newer
+    assert len(list(other.iterdir())) == 1
+
+
+class Clocks:
+    """Two clocks that a test turns."""
+
+    wall = 1000.0
+    steady = 5.0
+
+
+def test_a_clock_that_jumps_is_on_the_record_each_time_and_said_once(records: Records) -> None:
+    clocks = Clocks()
+    with km.init() as run:
+        watch = ClockWatch(run, lambda: clocks.wall, lambda: clocks.steady)
+        with pytest.warns(TracksideWarning, match="clock was set 3,600 s back") as heard:
+            for wall, steady in (
+                (10, 10),
+                (1.5, 0),
+                (-3601.5, 0),
+                (1, 1),
+                (86400, 0),
+                (-1, 0),
+                (-1, 0),
+                (0, 0),
+            ):
+                clocks.wall += wall
+                clocks.steady += steady
+                watch.look()
+    assert len(heard) == 1
+    jumps = [
+        event["seconds"] for event in records(run.id)[0].all(Kind.EVENT) if event["name"] == "clock-jumped"
+    ]
+    assert jumps == [-3600.0, 86400.0, -2.0]
+
+
+def test_points_keep_the_clocks_times_and_their_order_when_it_jumps(
+    records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from kernel_magics.tracking import scribe
+
+    times = iter([100.0, 50.0, 200.0])
+    with km.init() as run:
+        run.log({"x": -1.0})
+        with monkeypatch.context() as patch:
+            patch.setattr(scribe, "_time", lambda: next(times))
+            for value in range(3):
+                run.log({"x": float(value)})
+    (record,) = records(run.id)
+    assert record.points("x") == [(0, -1.0), (1, 0.0), (2, 1.0), (3, 2.0)]
+    found = [fmt.unpack_points(frame.payload).time for frame in record.frames if frame.kind == Kind.POINTS]
+    assert found[1:4] == [100.0, 50.0, 200.0]
