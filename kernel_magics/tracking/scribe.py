@@ -181,6 +181,11 @@ class Scribe:
         if event and not self.closed:
             self.event(event, level="warning", detail=message)
 
+    def tell_after_close(self, name: Optional[str] = None) -> None:
+        """Warn, once, that what is recorded after the end is not kept."""
+        run = name or self.head.name
+        self.tell_once("closed", f"The run {run} is finished; what is recorded after that is not kept.", "")
+
     def write_late(self, kind: fmt.Kind, payload: bytes) -> None:
         """Append a frame after :meth:`close`: a thread may still print when its cell has ended."""
         with self.lock:
