@@ -1,0 +1,87 @@
+"""``trackside export | import``: runs as files that other tools read, and back."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from kernel_magics.errors import UsageMistake
+from kernel_magics.exchange import FORMATS, export_runs, format_of, import_file
+
+from .cli_machines import data_folder
+from .cli_runs import chosen, opened
+
+_EVERY_S = 0.2
+
+
+def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declares the commands of this module."""
+    out = commands.add_parser(
+        "export", help="write the points of runs, their settings and summaries to a file"
+    )
+    out.add_argument(
+        "runs", metavar="RUN", nargs="*", help="an id, the beginning or the end of one, or a name"
+    )
+    out.add_argument("--all", action="store_true", help="every run")
+    out.add_argument("--format", choices=sorted(FORMATS), help="default: what the file's suffix says")
+    out.add_argument("-o", "--output", metavar="PATH", type=Path, required=True)
+    out.set_defaults(act=export)
+    back = commands.add_parser("import", help="make new runs of a file that `export` has written")
+    back.add_argument("file", metavar="FILE", type=Path)
+    back.add_argument("--format", choices=sorted(FORMATS), help="default: what the file's suffix says")
+    back.set_defaults(act=import_runs)
+
+
+def export(arguments: argparse.Namespace) -> int:
+    """``trackside export RUN… -o PATH``."""
+    if bool(arguments.runs) == arguments.all:
+        raise UsageMistake("Which runs? Nothing was exported.", "trackside export RUN… -o FILE, or --all")
+    format_of(arguments.output, arguments.format)
+    with opened(arguments) as store:
+        ids = [run.id for run in reversed(store.runs())] if arguments.all else chosen(store, arguments.runs)
+        progress = Progress("exported")
+        points = export_runs(store, ids, arguments.output, arguments.format, progress)
+        progress.end()
+    print(f"{arguments.output}: {len(ids):,} runs, {points:,} points.")
+    return 0
+
+
+def import_runs(arguments: argparse.Namespace) -> int:
+    """``trackside import FILE``."""
+    progress = Progress("imported")
+    ids = import_file(arguments.file, data_folder(arguments), arguments.format, progress)
+    progress.end()
+    for run_id in ids:
+        print(run_id)
+    print(f"{len(ids):,} runs, {progress.done:,} points of {arguments.file}.")
+    return 0
+
+
+class Progress:
+    """One line on stderr that counts, where somebody looks at it.
+
+    Args:
+        done: what is done with points, in the past tense.
+    """
+
+    def __init__(self, done: str) -> None:
+        self.done = 0
+        self._word = done
+        self._shown = 0.0
+        self._seen = sys.stderr.isatty()
+
+    def __call__(self, done: int, total: int) -> None:
+        self.done = done
+        now = time.monotonic()
+        if self._seen and now - self._shown > _EVERY_S:
+            self._shown = now
+            of = f" of {total:,} ({done / total:.0%})" if total else ""
+            sys.stderr.write(f"\r{self._word} {done:,}{of} points")
+            sys.stderr.flush()
+
+    def end(self) -> None:
+        """Clears the line."""
+        if self._shown:
+            sys.stderr.write("\r\x1b[K")
