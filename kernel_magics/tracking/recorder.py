@@ -77,11 +77,13 @@ class Run:
         return self._scribe.closed
 
     def log(self, data: Mapping[str, Any], step: Optional[int] = None) -> None:
-        """Record numbers of one moment.
+        """Record numbers of one moment, and things to look at.
 
         Args:
             data: numbers by metric name: Python's and NumPy's, bools, tensors of one element; nested dicts
                 become ``train/loss``. NaN and infinities are kept. CUDA tensors are not waited for.
+                Beside them ``km.Image``, ``Table``, ``Html`` and ``Histogram``, matplotlib's figures, PIL's
+                images, and lists of such.
             step: any int, in any order; ``None`` for the one after the largest so far.
         """
         if type(data) is dict and (step is None or type(step) is int):
@@ -269,8 +271,7 @@ class Run:
     def _refused(self) -> bool:
         """Whether the run is finished; says so once."""
         if self._scribe.closed:
-            message = f"The run {self.name} is finished; what is recorded after that is not kept."
-            self._scribe.tell_once("closed", message, "")
+            self._scribe.tell_after_close(self.name)
         return self._scribe.closed
 
     def _change_config(self, changed: Dict[str, Any], deleted: List[str]) -> None:

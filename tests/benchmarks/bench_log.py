@@ -29,7 +29,13 @@ def run(quick: bool) -> list[dict[str, Any]]:
     """All measurements, each ``{name, value, unit, budget, within, …}``."""
     with tempfile.TemporaryDirectory(prefix="trackside-bench-") as folder:
         os.environ["TRACKSIDE_DIR"] = folder
-        results = [*_start(quick), *_latency(quick), *_throughput(quick), *_finish(quick)]
+        results = [
+            *_start(quick),
+            *_latency(quick),
+            *_throughput(quick),
+            *_growth(quick),
+            *_finish(quick),
+        ]
         os.environ.pop("TRACKSIDE_DIR")
     return results
 
@@ -145,6 +151,73 @@ def _bare_rate(width: int, calls: int) -> float:
             body = pack(b"\xd6\x9c", 20 + 8 * width, 7, 0, index, now(), *values)
             write(descriptor, body + zlib.crc32(body).to_bytes(4, "little"))
         return calls * width / (time.perf_counter() - began)
+
+
+def _growth(quick: bool) -> list[dict[str, Any]]:
+    """Does a long run make ``log()`` dearer? One float a call: the median of the first and the last 10⁵.
+
+    Each half is measured beside the same number of bare packs and writes, in turns, so that what the machine
+    does meanwhile falls on both; what counts is how the ratio of ours to the bare one has changed. The same
+    for the memory that the process has.
+    """
+    import kernel_magics as km
+
+    total, sample = (1_000_000 if quick else 10_000_000), 100_000
+    tracked = km.init(project="bench", capture={"packages": False, "diff": False})
+
+    def ours(index: int) -> None:
+        tracked.log({"loss": 0.5}, step=index)
+
+    ours(0)
+    time.sleep(0.5)  # facts are collected in a thread meanwhile
+    first = _against_bare(ours, sample)
+    memory = _resident_mib()
+    for index in range(total - 2 * sample):
+        tracked.log({"loss": 0.5}, step=index)
+    grown = _resident_mib() - memory
+    last = _against_bare(ours, sample)
+    tracked.finish()
+    (path,) = (Path(os.environ["TRACKSIDE_DIR"]) / "runs" / tracked.id).glob("*.journal")
+    size = path.stat().st_size
+    assert size >= (total + 1) * 39, "points were lost"
+    path.unlink()
+    change = (last[0] / last[1]) / (first[0] / first[1])
+    name = f"p50 of log, the last 10⁵ of {total:.0e} points against the first"
+    return [
+        _result(
+            name,
+            change,
+            "×",
+            1.15,
+            first_us=first[0],
+            last_us=last[0],
+            bare_first=first[1],
+            bare_last=last[1],
+        ),
+        _result(f"memory gained over {total:.0e} points", grown, "MiB", 2.0),
+    ]
+
+
+def _against_bare(ours: Callable[[int], None], count: int) -> tuple[float, float]:
+    """The medians in µs of ``count`` calls of ours and of as many bare packs and writes, by turns."""
+    pack, now, write = struct.Struct("<2sIBIqdd").pack, time.time, os.write
+    ours_ns: list[int] = []
+    bare_ns: list[int] = []
+    with tempfile.TemporaryFile(buffering=0) as file:
+        descriptor = file.fileno()
+
+        def bare(index: int) -> None:
+            body = pack(b"\xd6\x9c", 28, 7, 0, index, now(), 0.5)
+            write(descriptor, body + zlib.crc32(body).to_bytes(4, "little"))
+
+        for _ in range(count // 1000):
+            _timed(ours, 1000, ours_ns)
+            _timed(bare, 1000, bare_ns)
+    return _percentile(ours_ns, 50), _percentile(bare_ns, 50)
+
+
+def _resident_mib() -> float:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def _finish(quick: bool) -> list[dict[str, Any]]:

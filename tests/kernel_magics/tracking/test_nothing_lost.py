@@ -77,7 +77,9 @@ def script(code: str, *arguments: str) -> str:
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         raise
-    assert (process.returncode, err) == (0, "")
+    # Dozens that finish at once may have to wait longer for the disk than finish() does; it says so.
+    unexpected = [line for line in err.splitlines() if "could not be brought to stable storage" not in line]
+    assert (process.returncode, unexpected) == (0, [])
     return out
 
 

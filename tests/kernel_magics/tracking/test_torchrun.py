@@ -152,6 +152,23 @@ def test_torchrun_from_a_process_with_a_run_joins_that_run(script: Path, port: s
     assert not (paths.data_dir() / "launches").exists()
 
 
+@needs_torch
+def test_torchrun_in_a_tracked_cell_joins_the_cells_run(
+    script: Path, port: str, notebook: Any, runs_in: Callable[[Path], list[Any]]
+) -> None:
+    answer = notebook.run(
+        "%%track\nimport subprocess, sys\ncommand = [sys.executable, '-m', 'torch.distributed.run',"
+        f" '--nproc-per-node', '2', '--master-port', '{port}', {str(script)!r}, '1']\n"
+        "done = subprocess.run(command, capture_output=True, text=True)\nassert not done.returncode, done.stderr"
+    )
+    assert answer.status == "ok", answer.messages
+    (run,) = runs_in(notebook.data)
+    assert run.status == "finished"
+    ranks = [head["writer"]["rank"] for head in run.of(Kind.RUN)]
+    assert sorted(map(str, ranks)) == ["0", "1", "None"]
+    assert run.config == {"of-0": 0, "of-1": 0}
+
+
 RANKS = {
     "TORCHELASTIC_RUN_ID": "none",
     "MASTER_ADDR": "127.0.0.1",
