@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import select
 import subprocess
 import tempfile
+import threading
 import time
 from typing import Optional, Sequence
 
@@ -36,6 +38,11 @@ class Carrier:
         assert self._process.stdin is not None and self._process.stdout is not None
         self._in = self._process.stdin.fileno()
         self._out = self._process.stdout.fileno()
+        self._ended, self._end = os.pipe()
+        """Readable once :meth:`kill` was called. The process' end alone does not end its stdout: a shared
+        ssh connection holds that too, and it may hang in a dead network."""
+        self._closing = threading.Lock()
+        self._closed = False
         os.set_blocking(self._in, False)
         widen_pipe(self._out)
 
@@ -45,17 +52,25 @@ class Carrier:
 
     def read(self) -> bytes:
         """Whatever has arrived; waits for the first byte. ``b""`` is the end."""
+        return self._read(None)
+
+    def read_until(self, deadline: float) -> bytes:
+        """As :meth:`read`, but raises ``TimeoutError`` once ``time.monotonic()`` has reached ``deadline``."""
+        return self._read(max(0.0, deadline - time.monotonic()))
+
+    def _read(self, seconds: Optional[float]) -> bytes:
+        ready = select.poll()
+        ready.register(self._out, select.POLLIN)
+        ready.register(self._ended, select.POLLIN)
+        found = {handle for handle, _ in ready.poll(None if seconds is None else math.ceil(seconds * 1000))}
+        if not found:
+            raise TimeoutError
+        if self._ended in found:
+            return b""
         try:
             return os.read(self._out, _PIECE)
         except OSError:
             return b""
-
-    def read_until(self, deadline: float) -> bytes:
-        """As :meth:`read`, but raises ``TimeoutError`` once ``time.monotonic()`` has reached ``deadline``."""
-        wait = max(0.0, deadline - time.monotonic())
-        if not select.select([self._out], [], [], wait)[0]:
-            raise TimeoutError
-        return self.read()
 
     def write(self, data: bytes) -> int:
         """Write what fits now without waiting; how many bytes that was. ``OSError`` once it has ended."""
@@ -74,7 +89,9 @@ class Carrier:
 
     def wait_writable(self, seconds: float) -> bool:
         try:
-            return bool(select.select([], [self._in], [], seconds)[1])
+            ready = select.poll()
+            ready.register(self._in, select.POLLOUT)
+            return bool(ready.poll(math.ceil(seconds * 1000)))
         except (OSError, ValueError):
             return False
 
@@ -96,13 +113,22 @@ class Carrier:
 
     def kill(self) -> None:
         """End it at once; :meth:`read` in another thread returns. May be called again."""
-        self._process.kill()
+        with self._closing:
+            if not self._closed:
+                self._process.kill()
+                os.write(self._end, b"\0")
 
     def close(self) -> None:
         """End it, wait for it, give its descriptors back. Only the thread that reads may call this."""
+        with self._closing:
+            if self._closed:
+                return
+            self._closed = True
         self._process.kill()
         self._process.wait()
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.close()
         self._process.stdout.close()
         self._stderr.close()
+        os.close(self._ended)
+        os.close(self._end)

@@ -181,6 +181,18 @@ class Far:
         """Sockets of shared connections of this side."""
         return sorted(self.place.runtime.glob("ssh-*"))
 
+    def shared_connections(self) -> list[psutil.Process]:
+        """ssh's own background processes on this side; they rewrite their arguments, also over the mark."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                told = " ".join(process.cmdline())
+            except psutil.Error:
+                continue
+            if f"{self.place.runtime}/ssh-" in told and "[mux]" in told:
+                found.append(process)
+        return found
+
     def close_shared_connections(self) -> None:
         """End the client's own processes that wait for another use."""
         for path in self.masters():
@@ -191,6 +203,7 @@ class Far:
         """End all, also the client's shared connections, and remove the folders."""
         self.close_shared_connections()
         self.stop()
+        wait_for(lambda: not self.shared_connections(), "no shared connection is left", 10)
         wait_for(lambda: not self.processes_there(), "the far side is quiet", 20)
         shutil.rmtree(self.root, ignore_errors=True)
 
