@@ -166,7 +166,8 @@ def test_two_comparisons_of_one_metric_are_pushed_to_and_ask_for_nothing(
             """() => { const [a, b] = [...document.querySelectorAll('.jp-trackside-compare')]
                  .map(n => n.closest('.jp-MainAreaWidget').id);
                const widgets = [...jupyterapp.shell.widgets('main')];
-               jupyterapp.shell.add(widgets.find(w => w.id === b), 'main', { ref: a, mode: 'split-right' }) }"""
+               const second = widgets.find(w => w.id === b);
+               jupyterapp.shell.add(second, 'main', { ref: a, mode: 'split-right' }) }"""
         )
         charts = page.locator(".jp-trackside-compare:visible [data-metric=loss][data-lines]")
         expect(charts).to_have_count(2)

@@ -1,5 +1,5 @@
 /** What stands above a comparison: x axis, y axis, zoom. */
-import { HTMLSelect, ReactWidget, Toolbar, ToolbarButton } from '@jupyterlab/ui-components';
+import { HTMLSelect, ReactWidget, Toolbar } from '@jupyterlab/ui-components';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { Widget } from '@lumino/widgets';
 import * as React from 'react';
@@ -21,13 +21,19 @@ export function fillToolbar(
   axes.addClass('jp-trackside-axes');
   toolbar.addItem('axes', axes);
   toolbar.addItem('spacer', Toolbar.createSpacerItem());
-  toolbar.addItem(
-    'reset',
-    new ToolbarButton({
-      label: trans.__('Reset zoom'),
-      tooltip: trans.__('Show everything. Drag in a chart or Ctrl + wheel to zoom, double-click to reset.'),
-      onClick: () => view.resetZoom()
-    })
+  // Not JupyterLab's ToolbarButton: its aria-pressed is none of a button's own attributes (axe: aria-allowed-attr).
+  toolbar.addItem('reset', ReactWidget.create(<Reset view={view} trans={trans} />));
+}
+
+function Reset({ view, trans }: { view: CompareView; trans: TranslationBundle }): React.JSX.Element {
+  return (
+    <button
+      className="jp-trackside-link jp-trackside-reset"
+      title={trans.__('Show everything. Drag in a chart or Ctrl + wheel to zoom, double-click to reset.')}
+      onClick={() => view.resetZoom()}
+    >
+      {trans.__('Reset zoom')}
+    </button>
   );
 }
 

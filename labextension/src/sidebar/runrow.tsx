@@ -47,19 +47,22 @@ export function RunRow(props: RunRowProps): React.JSX.Element {
       onClick={() => props.onToggle(run.id)}
       onDoubleClick={() => props.onOpen(run.id)}
     >
-      <input
-        type="checkbox"
-        className="jp-trackside-tick"
-        checked={props.selected}
-        readOnly
-        tabIndex={-1}
-        aria-hidden="true"
-      />
+      <Tick on={props.selected} />
       <Swatch style={props.style} />
       <span className="jp-trackside-runName">{run.name || run.id}</span>
       <StatusIcon status={run.status} />
       <RunDetail run={run} now={props.now} trans={trans} />
     </div>
+  );
+}
+
+/** Looks like a checkbox and is none: the row itself is what is selected, and nothing else in it takes the focus. */
+function Tick({ on }: { on: boolean }): React.JSX.Element {
+  return (
+    <svg className="jp-trackside-tick" data-on={on || undefined} viewBox="0 0 14 14" aria-hidden="true">
+      <rect x="0.5" y="0.5" width="13" height="13" rx="2.5" />
+      {on && <path d="M3 7.2 6 10l5-6" />}
+    </svg>
   );
 }
 
