@@ -15,7 +15,7 @@ from gpu_provisioner.errors import BadRequest, LeaseError, ProvisionError
 from gpu_provisioner.errors import ConfigurationError as ProvisionConfigurationError
 from kernel_magics.errors import ConfigurationError, TracksideError, UnknownRun, UsageMistake
 
-from . import cli_doctor, cli_exchange, cli_machines, cli_runs
+from . import cli_cleanup, cli_doctor, cli_exchange, cli_machines, cli_runs
 from .errors import UnknownLease
 
 MISTAKES = (
@@ -60,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     cli_runs.add_commands(commands)
     cli_exchange.add_commands(commands)
+    cli_cleanup.add_commands(commands)
     cli_machines.add_commands(commands)
     cli_doctor.add_commands(commands)
     return parser

@@ -7,7 +7,6 @@ disposable: lost or damaged, it is built anew from the journals, and answers the
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
@@ -17,11 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kernel_magics import paths
-from kernel_magics.errors import DataFolderError, UsageMistake
-from kernel_magics.model import MetricInfo, RunInfo
+from kernel_magics.errors import UsageMistake
+from kernel_magics.model import MetricInfo, RunInfo, RunStatus
 
-from . import queries
+from . import queries, trash
 from .charting import ChartQuery, windows_of_runs
 from .encoding import Points, joined
 from .index import Index
@@ -34,33 +32,6 @@ from .windows import read_points
 
 if TYPE_CHECKING:
     import pandas
-
-OPENING_S = 1.0
-"""How long opening a store ingests before it answers with what there is."""
-
-
-def open_store(path: str | os.PathLike[str] | None = None, *, ingest: bool = True) -> Store:
-    """The store of a data folder.
-
-    A long backlog is not waited for: after a second the store opens with the newest data of every run, and
-    what is asked of a run is completed first.
-
-    Args:
-        path: the data folder; by default ``$TRACKSIDE_DIR`` or ``<jupyter_data_dir>/trackside``.
-        ingest: ``False`` for a process that leaves the index to another one (Jupyter Server's does).
-
-    Raises:
-        DataFolderError: the folder cannot be read.
-    """
-    data_dir = Path(path).expanduser().absolute() if path is not None else paths.data_dir()
-    if data_dir.exists() and not (data_dir.is_dir() and os.access(data_dir, os.R_OK | os.X_OK)):
-        raise DataFolderError(
-            f"The data folder {data_dir} cannot be read.", remedy="set TRACKSIDE_DIR to a folder of yours"
-        )
-    store = Store(Index(data_dir, ingest=ingest))
-    if ingest:
-        store.refresh(limit_s=OPENING_S)
-    return store
 
 
 class Store:
@@ -114,6 +85,33 @@ class Store:
         """Builds the index anew from the journals."""
         self._index.rebuild()
         self._incomplete = False
+
+    def delete(self, run_id: str) -> None:
+        """Deletes a run: it is in the trash then, from where :meth:`restore` brings it back.
+
+        Raises:
+            UnknownRun: there is none of that id.
+            UsageMistake: it runs.
+            DataFolderError: the data folder cannot be written.
+        """
+        if self.run(run_id).status == RunStatus.RUNNING:
+            raise UsageMistake(
+                f"Run {run_id} is running; it was not deleted.",
+                remedy="finish it first, or release its machine",
+            )
+        trash.delete(self.data_dir, run_id)
+        self.refresh()
+
+    def restore(self, run_id: str) -> None:
+        """Brings a deleted run back.
+
+        Raises:
+            UnknownRun: it is not in the trash.
+            UsageMistake: there is a run of that id.
+            DataFolderError: the data folder cannot be written.
+        """
+        trash.restore(self.data_dir, run_id)
+        self.refresh()
 
     def runs(
         self, project: str | None = None, limit: int | None = None, ids: Collection[str] | None = None

@@ -170,3 +170,16 @@ def test_wrong_arguments_are_answered_with_the_usage():
         [sys.executable, "-m", "kernel_magics.store.follow"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 2 and "usage" in done.stderr
+
+
+def test_a_run_that_is_deleted_and_brought_back_is_reported_both_times(journal, follow, data_dir):
+    journal.log({"loss": 1.0}, 0)
+    journal.finish()
+    follower = follow()
+    follower.until(lambda report: report["runs"] == [RUN])
+    with open_store(data_dir) as store:
+        store.delete(RUN)
+        follower.until(lambda report: report["removed"] == [RUN])
+        store.restore(RUN)
+        follower.until(lambda report: RUN in report["runs"] and report["new_metrics"] == [RUN])
+        assert store.refresh() is not None and store.series(RUN, "loss").value.tolist() == [1.0]

@@ -389,10 +389,10 @@ def test_damage_under_an_open_store_heals_too(damage, rich, reopen, data_dir):
 def test_a_long_backlog_is_not_waited_for_but_what_is_asked_is_complete(
     new_journal, reopen, data_dir, monkeypatch
 ):
-    from kernel_magics.store import ingest, store
+    from kernel_magics.store import ingest, opening
 
     monkeypatch.setattr(ingest, "BATCH", 100_000)
-    monkeypatch.setattr(store, "OPENING_S", 0.0)
+    monkeypatch.setattr(opening, "OPENING_S", 0.0)
     for number in range(4):
         new_journal(f"20261122-00000{number}-aaaaaa").log_many("loss", range(5000), range(5000), range(5000))
     opened = reopen()
