@@ -84,7 +84,7 @@ def init(  # noqa: PLR0913 - the public signature, wandb-shaped
     settings = surroundings.capture_settings(home.capture if capture is None else capture)
     data = paths.data_dir() if data_dir is None else Path(data_dir).expanduser().absolute()
     head = _head(project, name, tags, group)
-    while (paths.runs_dir(data) / head.id).exists():  # somebody drew the same id this second
+    while _is_folder(paths.runs_dir(data) / head.id):  # somebody drew the same id this second
         head = _head(project, name, tags, group)
     previous = active_run()
     if previous is not None and previous.member and not nested and not _of_launch(previous):
@@ -190,9 +190,17 @@ def _joined_id(data: Path) -> Optional[str]:
     run_id = os.environ.get(RUN_VARIABLE, "")
     if any(run.id == run_id for run in _runs):
         return None  # a run of this very process
-    if is_run_id(run_id) and (paths.runs_dir(data) / run_id).is_dir():
+    if is_run_id(run_id) and _is_folder(paths.runs_dir(data) / run_id):
         return run_id
     return None
+
+
+def _is_folder(path: Path) -> bool:
+    """Where nothing can be seen there is none; whoever writes there says what is wrong."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def _launch(data: Path) -> Optional[Launch]:

@@ -60,19 +60,27 @@ def _wrap(module: Any) -> None:
     for method in _METHODS if isinstance(writer, type) else ():
         original = vars(writer).get(method)
         if callable(original) and (writer, method) not in _wrapped:
-            ours = _recording(original, _scalar if method == "add_scalar" else _scalars)
+            record = _scalar if method == "add_scalar" else _scalars
+            ours = _recording((writer, method), original, record)
             _wrapped[writer, method] = (original, ours)
             setattr(writer, method, ours)
 
 
-def _recording(original: Callable[..., Any], record: Callable[..., None]) -> Callable[..., Any]:
-    """``original``, and what it was given goes to the run once it has returned."""
+def _recording(
+    key: Tuple[type, str], original: Callable[..., Any], record: Callable[..., None]
+) -> Callable[..., Any]:
+    """``original``, and what it was given goes to the run once it has returned.
+
+    Only while ``key`` is wrapped by this very function: one left over beneath somebody else's wrapper would
+    record a second time.
+    """
 
     @functools.wraps(original)
     def recorded(*args: Any, **named: Any) -> Any:
         result = original(*args, **named)
         try:
-            record(*args, **named)
+            if _wrapped.get(key, (None, None))[1] is recorded:
+                record(*args, **named)
         except Exception as error:  # noqa: BLE001 - a fault of ours must not end a training
             _tell(error)
         return result

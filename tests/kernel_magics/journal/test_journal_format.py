@@ -19,9 +19,10 @@ from kernel_magics.journal.reader import read_journal
 FIXTURES = Path(__file__).parent / "fixtures"
 
 
-def test_the_committed_journal_of_version_1_still_reads_as_it_did() -> None:
-    expected = json.loads((FIXTURES / "v1.json").read_text())
-    frames, skipped, tail = read_journal(FIXTURES / "v1.journal")
+@pytest.mark.parametrize("name", ["v1", "v1_media"])
+def test_the_committed_journals_of_version_1_still_read_as_they_did(name: str) -> None:
+    expected = json.loads((FIXTURES / f"{name}.json").read_text())
+    frames, skipped, tail = read_journal(FIXTURES / f"{name}.journal")
     found = []
     for frame in frames:
         if frame.kind == fmt.Kind.POINTS:

@@ -241,8 +241,7 @@ import sys
 import kernel_magics as km
 from kernel_magics.tracking import active
 active.new_run_id = lambda now=None: "20261122-000000-sameid"
-import pathlib
-pathlib.Path.exists = lambda self: False        # both look before either has begun
+active._is_folder = lambda path: False        # both look before either has begun
 run = km.init(name=sys.argv[1])
 print("begun", flush=True)
 sys.stdin.readline()
@@ -292,6 +291,40 @@ def test_a_journal_of_a_newer_version_is_left_alone_and_closes_nothing(records: 
     run.finish()
     assert (other / "main-newer.journal").read_bytes() == newer
     assert len(list(other.iterdir())) == 1
+
+
+STRANGER = """
+import os, sys
+import kernel_magics as km
+from kernel_magics.errors import DataFolderError
+km.init
+os.setuid(65534)
+try:
+    km.init(capture={})
+except DataFolderError as error:
+    print(error)
+"""
+
+
+def test_a_data_folder_of_somebody_elses_is_said_to_be_that(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("NOT TESTED: a folder that may not be entered needs another user, and that needs root")
+    (tmp_path / "theirs").mkdir(mode=0o700)
+    done = subprocess.run(
+        [sys.executable, "-c", STRANGER],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "TRACKSIDE_DIR": str(tmp_path / "theirs" / "data"),
+            "TRACKSIDE_CONFIG": os.devnull,
+        },
+    )
+    assert "Permission denied" in done.stdout, done.stderr
+    assert "Try: set TRACKSIDE_DIR" in done.stdout
 
 
 class Clocks:

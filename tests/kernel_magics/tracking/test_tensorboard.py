@@ -187,6 +187,8 @@ def test_somebody_elses_wrapper_around_ours_stays_and_ours_falls_silent(
         type(writer).add_scalar = theirs  # type: ignore[method-assign]
         writer.add_scalar("loss", 1.0, 1)
     writer.add_scalar("loss", 2.0, 2)
-    assert calls == [("loss", 1.0, 1), ("loss", 2.0, 2)]
-    assert records(run.id)[0].points("loss") == [(1, 1.0)]
-    assert len(writer.written) == 2
+    assert calls == [("loss", 1.0, 1), ("loss", 2.0, 2)]  # theirs is there, with or without a run
+    with km.init() as again:
+        writer.add_scalar("loss", 3.0, 3)
+    assert [records(one.id)[0].points("loss") for one in (run, again)] == [[(1, 1.0)], [(3, 3.0)]]
+    assert [step for _, _, step in writer.written] == [1, 2, 3]

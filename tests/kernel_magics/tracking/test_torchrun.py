@@ -159,7 +159,8 @@ def test_torchrun_in_a_tracked_cell_joins_the_cells_run(
     answer = notebook.run(
         "%%track\nimport subprocess, sys\ncommand = [sys.executable, '-m', 'torch.distributed.run',"
         f" '--nproc-per-node', '2', '--master-port', '{port}', {str(script)!r}, '1']\n"
-        "done = subprocess.run(command, capture_output=True, text=True)\nassert not done.returncode, done.stderr"
+        "done = subprocess.run(command, capture_output=True, text=True)\n"
+        "assert not done.returncode, done.stderr"
     )
     assert answer.status == "ok", answer.messages
     (run,) = runs_in(notebook.data)
