@@ -300,7 +300,7 @@ from kernel_magics.errors import DataFolderError
 km.init
 os.setuid(65534)
 try:
-    km.init(capture={})
+    km.init(capture={"diff": False})
 except DataFolderError as error:
     print(error)
 """
