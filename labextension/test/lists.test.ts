@@ -77,6 +77,8 @@ test('a saved comparison is read back, and what is wrong in it takes its default
       x: 'step',
       y: 'log',
       onlyDifferences: false,
+      baseline: null,
+      split: false,
       folded: ['system']
     }
   );

@@ -1,4 +1,4 @@
-"""Nothing in the panel keeps out a person who uses a keyboard, a screen reader or little contrast (axe-core)."""
+"""Nothing keeps out a person who uses a keyboard, a screen reader or little contrast (axe-core)."""
 
 from __future__ import annotations
 

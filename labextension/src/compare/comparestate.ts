@@ -3,19 +3,23 @@ import type { YScale } from '../charts/geometry';
 import type { JsonObject, XKind } from '../wire/protocol';
 
 /** The parts of a comparison that can be folded. */
-export type SectionName = 'metrics' | 'inferred' | 'system' | 'table' | 'outputs';
+export type SectionName = 'metrics' | 'inferred' | 'system' | 'table' | 'code' | 'outputs';
 
 export interface CompareState {
   runs: readonly string[];
   x: XKind;
   y: YScale;
   onlyDifferences: boolean;
+  /** The run whose source the others are compared with; `null` for the first. */
+  baseline: string | null;
+  /** Whether sources stand side by side. */
+  split: boolean;
   /** Sections that are folded. */
   folded: readonly SectionName[];
 }
 
 const X_KINDS: readonly unknown[] = ['step', 'relative', 'time'];
-const SECTIONS: readonly unknown[] = ['metrics', 'inferred', 'system', 'table', 'outputs'];
+const SECTIONS: readonly unknown[] = ['metrics', 'inferred', 'system', 'table', 'code', 'outputs'];
 
 /** A state from a command's arguments or a saved layout; what is missing or wrong takes its default. */
 export function stateFrom(args: JsonObject, defaultX: XKind): CompareState {
@@ -26,6 +30,8 @@ export function stateFrom(args: JsonObject, defaultX: XKind): CompareState {
     x: X_KINDS.includes(args['x']) ? (args['x'] as XKind) : defaultX,
     y: args['y'] === 'log' ? 'log' : 'linear',
     onlyDifferences: args['onlyDifferences'] === true,
+    baseline: typeof args['baseline'] === 'string' ? args['baseline'] : null,
+    split: args['split'] === true,
     folded: strings(args['folded']).filter((name): name is SectionName => SECTIONS.includes(name))
   };
 }

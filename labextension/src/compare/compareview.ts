@@ -2,7 +2,7 @@
 import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import type { IDisposable } from '@lumino/disposable';
 import type { Message } from '@lumino/messaging';
-import { Panel } from '@lumino/widgets';
+import { Panel, type Widget } from '@lumino/widgets';
 
 import { trackIcon } from '../icons';
 import { Clock } from '../model/clock';
@@ -10,6 +10,7 @@ import type { Trackside } from '../trackside';
 import { Persistent } from '../wire/persistent';
 import type { FeedMessage } from '../wire/protocol';
 import { ChartArea } from './chartarea';
+import { CodeView } from './codeview';
 import type { CompareModel } from './comparemodel';
 import type { CompareState, SectionName } from './comparestate';
 import { CompareNotice } from './comparenotice';
@@ -41,6 +42,7 @@ export class CompareView extends Panel {
     this.addWidget(new CompareNotice({ trackside, model }));
     this.charts.sections.forEach(section => this.addWidget(section));
     this.section('table', trans.__('Configuration and results'), new RunTable({ trackside, model }));
+    this.section('code', trans.__('Code and environment'), new CodeView({ trackside, model, root }));
     this.section('outputs', trans.__('Outputs'), new Outputs({ trackside, model, rendermime, root }));
 
     model.changed.connect(this.onModel, this);
@@ -85,7 +87,7 @@ export class CompareView extends Panel {
     this.node.focus();
   }
 
-  private section(name: SectionName, label: string, body: Panel | RunTable): void {
+  private section(name: SectionName, label: string, body: Widget): void {
     const { model } = this.options;
     const folded = model.state.folded.includes(name);
     const section = new Section(label, body, folded, now => model.fold(name, now));
