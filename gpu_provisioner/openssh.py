@@ -154,7 +154,7 @@ def _hosts(path: Path, folder: Path, depth: int) -> Iterator[str]:
     except OSError:
         return
     for line in lines:
-        found = re.match(r"\s*(host|include)(?:\s+|\s*=\s*)(.+)", line, re.IGNORECASE)
+        found = re.match(r"\s*(host|include)(?:\s*=\s*|\s+)(.+)", line, re.IGNORECASE)
         if not found:
             continue
         try:

@@ -12,6 +12,7 @@ import os
 import re
 import stat
 import sys
+import threading
 from pathlib import Path
 from typing import Any, BinaryIO, Dict, Mapping, Optional
 
@@ -89,8 +90,8 @@ def private_file(path: Path, flags: int) -> BinaryIO:
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Replace a file in one step, 0600."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    """Replace a file in one step, 0600. Several threads and processes may do so at once."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
     with private_file(temporary, os.O_TRUNC) as file:
         file.write(content)
     temporary.replace(path)

@@ -7,8 +7,10 @@ import io
 import os
 import subprocess
 import sys
+import threading
 import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -126,6 +128,16 @@ def test_a_changed_file_makes_another_payload(tmp_path: Path, monkeypatch: pytes
     assert hashlib.sha256(first.read()).hexdigest() == first.digest
     source.write_text("x = 22\n")
     assert build_payload(environ).digest != first.digest
+
+
+def test_several_threads_may_need_the_payload_for_the_first_time_at_once(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        for number in range(20):
+            environ = {"XDG_CACHE_HOME": str(tmp_path / str(number))}
+            start = threading.Barrier(8)
+            built = list(threads.map(lambda _, e=environ, s=start: (s.wait(), build_payload(e))[1], range(8)))
+            assert len({payload.digest for payload in built}) == 1
+            assert all(payload.size for payload in built)
 
 
 def test_the_travelling_code_imports_on_a_bare_python(tmp_path: Path) -> None:
