@@ -99,6 +99,20 @@ def read_batch(path: Path, offset: int, limit: int) -> Batch:
         os.close(descriptor)
 
 
+def read_end(path: Path, limit: int) -> Batch:
+    """The whole frames among the last ``limit`` bytes; what lies before the first of them counts as skipped.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        offset = max(fmt.HEADER_SIZE, os.fstat(descriptor).st_size - limit)
+        return parse(_read(descriptor, offset, limit), offset)
+    finally:
+        os.close(descriptor)
+
+
 def parse(data: bytes, base: int, at_end: bool = True) -> Batch:
     """Frames of ``data``, which begins ``base`` bytes into a journal.
 

@@ -14,9 +14,10 @@ from pathlib import Path
 
 from kernel_magics.errors import JournalError
 
-from .frames import read_batch
+from .frames import read_batch, read_end
 from .growth import Growth, Journal, Key
-from .runs import RunState, drop_run
+from .runs import RunState
+from .schema import drop_run
 
 BATCH = 8 * 1024 * 1024
 """Bytes of journals in one transaction, about."""
@@ -107,6 +108,8 @@ class Ingester:
                 state = self._state(journal.run_id)
                 if self._step(state, journal, min(limit, max(room, HEAD)), number):
                     touched[journal.run_id] = state
+                    if once and journal.behind > HEAD:
+                        self._look_ahead(state, journal)
                 offsets[journal.key] = journal.offset
                 room -= journal.offset - before + _FILE_COST
                 if once or not journal.behind or self.growth.stuck.get(journal.key) == journal.size:
@@ -136,7 +139,16 @@ class Ingester:
             self._stuck(state, journal)
             return new
         journal.offset = batch.end
+        if not journal.behind:
+            state.arrived(journal.writer)
         return True
+
+    def _look_ahead(self, state: RunState, journal: Journal) -> None:
+        """The newest data first: what the end of a long journal says is shown while it is being read."""
+        try:
+            state.look_ahead(journal.writer, read_end(journal.path, HEAD))
+        except OSError:
+            return  # reading it from its beginning will say why
 
     def _stuck(self, state: RunState, journal: Journal) -> None:
         self.growth.stuck[journal.key] = journal.size

@@ -12,9 +12,9 @@ import numpy as np
 from kernel_magics.journal.format import Kind, unpack_json
 from kernel_magics.model import MetricSource
 
+from .ahead import Ahead, last_values
 from .documents import DOCUMENT_KINDS, Document, began, derive, fold, light_facts
 from .encoding import Points
-from .schema import INDEX_BITS, NODE_BITS, TAIL_BITS
 from .streams import (
     STREAM_COLUMNS,
     Extremes,
@@ -74,6 +74,20 @@ class RunState:
         self._sink = PointSink(self._sql)
         self._dirty: set[int] = set()
         self._user_summary: dict[str, Any] | None = None
+        self._ends: dict[str, Ahead] = {}
+
+    def look_ahead(self, writer: str, end: Batch) -> None:
+        """Until :meth:`arrived` the run is shown with what the end of this journal says."""
+        journal = self._journal(writer)
+        streams = {number: self._streams[row] for number, row in journal.local.items()}
+        names = {number: one.name for number, one in streams.items() if one.source == "logged"}
+        self._ends[writer] = Ahead.of(end, journal.layouts, names)
+        journal.changed = True
+
+    def arrived(self, writer: str) -> None:
+        """All of the journal has been read."""
+        if self._ends.pop(writer, None) is not None:
+            self._journal(writer).changed = True
 
     def refuse(self, writer: str, reason: str) -> bool:
         """The journal cannot be read; the run says so. Answers whether that was not known."""
@@ -229,7 +243,9 @@ class RunState:
         self._sql.execute("INSERT OR REPLACE INTO damage VALUES(?, ?, ?)", (journal.row, offset, detail))
 
     def _save_run(self, number: int) -> None:
-        run = derive(self.run_id, {writer: journal.document for writer, journal in self._journals.items()})
+        documents = {writer: journal.document for writer, journal in self._journals.items()}
+        documents.update({writer: end.over(documents[writer]) for writer, end in self._ends.items()})
+        run = derive(self.run_id, documents)
         self._user_summary = run.summary
         facts = json.dumps(run.facts, separators=(",", ":"))
         self._sql.execute("INSERT OR REPLACE INTO facts VALUES(?, ?)", (self.row, facts))
@@ -253,6 +269,7 @@ class RunState:
             newest[stream.name] = stream
         names = sorted(newest, key=lambda name: newest[name].id)
         last = {name: math.nan if newest[name].last is None else newest[name].last for name in names}
+        last.update(last_values(self._ends.values()))
         return json.dumps({**last, **(self._user_summary or {})}, separators=(",", ":"))
 
 
@@ -272,20 +289,3 @@ def _interleaved(parts: list[_Piece]) -> _Piece:
     columns = zip(*(part.points for part in parts), strict=True)
     points = Points(*(np.concatenate(column)[order] for column in columns))
     return _Piece(offsets[order], points, extremes(points.value[np.newaxis]), 0)
-
-
-def drop_run(sql: sqlite3.Connection, run_id: str) -> None:
-    """Deletes all that the index knows of a run, inside the caller's transaction."""
-    found = sql.execute("SELECT id FROM run WHERE run_id=?", (run_id,)).fetchone()
-    if found is None:
-        return
-    (run,) = found
-    for (stream,) in sql.execute("SELECT id FROM stream WHERE run=?", (run,)).fetchall():
-        for table, bits in (("chunk", INDEX_BITS), ("tail", TAIL_BITS), ("node", NODE_BITS)):
-            rows = stream << bits, ((stream + 1) << bits) - 1
-            sql.execute(f"DELETE FROM {table} WHERE id BETWEEN ? AND ?", rows)
-    for (journal,) in sql.execute("SELECT id FROM journal WHERE run=?", (run,)).fetchall():
-        for table in ("damage", "layout", "local", "frame"):
-            sql.execute(f"DELETE FROM {table} WHERE journal=?", (journal,))
-    for table, column in (("stream", "run"), ("journal", "run"), ("facts", "run"), ("run", "id")):
-        sql.execute(f"DELETE FROM {table} WHERE {column}=?", (run,))

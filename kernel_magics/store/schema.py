@@ -181,6 +181,23 @@ def discard(path: Path) -> None:
         Path(f"{path}{suffix}").unlink(missing_ok=True)
 
 
+def drop_run(sql: sqlite3.Connection, run_id: str) -> None:
+    """Deletes all that the index knows of a run, inside the caller's transaction."""
+    found = sql.execute("SELECT id FROM run WHERE run_id=?", (run_id,)).fetchone()
+    if found is None:
+        return
+    (run,) = found
+    for (stream,) in sql.execute("SELECT id FROM stream WHERE run=?", (run,)).fetchall():
+        for table, bits in (("chunk", INDEX_BITS), ("tail", TAIL_BITS), ("node", NODE_BITS)):
+            rows = stream << bits, ((stream + 1) << bits) - 1
+            sql.execute(f"DELETE FROM {table} WHERE id BETWEEN ? AND ?", rows)
+    for (journal,) in sql.execute("SELECT id FROM journal WHERE run=?", (run,)).fetchall():
+        for table in ("damage", "layout", "local", "frame"):
+            sql.execute(f"DELETE FROM {table} WHERE journal=?", (journal,))
+    for table, column in (("stream", "run"), ("journal", "run"), ("facts", "run"), ("run", "id")):
+        sql.execute(f"DELETE FROM {table} WHERE {column}=?", (run,))
+
+
 def _connect_writer(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, timeout=10, check_same_thread=False)
     connection.execute("PRAGMA journal_mode=WAL")

@@ -412,3 +412,46 @@ def test_a_data_folder_that_is_not_there_yet_is_an_empty_store(data_dir):
 def test_the_index_belongs_to_its_owner_only(journal, reopen, data_dir):
     reopen()
     assert index_files(data_dir).stat().st_mode & 0o077 == 0
+
+
+def test_of_a_long_backlog_the_newest_is_answered_at_once(new_journal, reopen, data_dir, monkeypatch):
+    from kernel_magics.store import ingest
+    from kernel_magics.store.index import Index
+
+    monkeypatch.setattr(ingest, "HEAD", 20_000)
+    for number in range(3):
+        one = new_journal(f"20261122-00000{number}-aaaaaa")
+        one.json(4, best=0.1)
+        one.log_many("loss", range(20_000), range(20_000), np.arange(20_000) / 4)
+        one.log({"loss": 7.0, "acc": float(number)}, 20_000, time=20_000.0)
+        one.json(4, best=0.9)
+        if number:
+            one.json(13, name="renamed")
+            one.finish(time=3000.0)
+        else:
+            one.append(b"torn")
+    with Index(data_dir).writing() as sql:
+        ingester = ingest.Ingester(sql, data_dir)
+        ingester._transaction(ingester.growth.journals(), once=True)
+        with open_store(data_dir, ingest=False) as store:
+            runs = store.runs()
+            assert store.behind_bytes() > 3 * 20_000 * 39 * 0.9, "hardly anything is indexed"
+            assert [(run.summary["loss"], run.summary["acc"]) for run in runs] == [
+                (7.0, 2),
+                (7.0, 1),
+                (7.0, 0),
+            ]
+            assert [run.summary["best"] for run in runs] == [0.9] * 3
+            assert [str(run.status) for run in runs] == ["finished", "finished", "unknown"]
+            assert [run.name for run in runs] == ["renamed", "renamed", "n"]
+            assert store.metric_summaries([runs[0].id])[runs[0].id][0].count < 1000
+    store = reopen()
+    store.refresh()
+    before = answers_of_runs(store)
+    assert [run["summary"] for run in before] == [{"loss": 7.0, "acc": acc, "best": 0.9} for acc in (2, 1, 0)]
+    store.rebuild()
+    assert answers_of_runs(store) == before
+
+
+def answers_of_runs(store) -> list[dict]:
+    return [run.to_json() for run in store.runs()]
