@@ -146,7 +146,8 @@ class Bridge:
             "control": {name: control[name] for name in ours_on_control},
         }
         self._kernel.unbounded_iopub(True)
-        shell.update(ours)
+        self._kernel.watch_dispatch(True)
+        shell.update({name: self._kernel.keeps_its_parent(handler) for name, handler in ours.items()})
         control.update(ours_on_control)
 
     def _restore(self) -> None:
@@ -156,6 +157,7 @@ class Bridge:
             self._kernel.shell_handlers.update(originals["shell"])
             self._kernel.control_handlers.update(originals["control"])
             self._kernel.unbounded_iopub(False)
+            self._kernel.watch_dispatch(False)
 
     def _end(self, why: str) -> None:
         """Cells run here again; whoever waits for the remote kernel learns why. Callable from any thread."""

@@ -108,8 +108,9 @@ class RemoteComms:
     async def _forward(self, message: Message) -> None:
         if self._turns.cell_runs:
             await self._post(message)
-        elif self._turns.is_taken:
-            # ipykernel publishes no status beside a waiting handler, and the front-end waits for one.
+        elif self._kernel.is_beside:
+            # Beside a cell no status is right. Beside a mere wait of ours the front-end would miss the idle
+            # that lets it send the next change of a slider.
             self._kernel.publish("status", {"execution_state": "busy"}, message)
             await self._wait_for_idle(await self._post(message), message)
             self._kernel.publish("status", {"execution_state": "idle"}, message)

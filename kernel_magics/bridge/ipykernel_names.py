@@ -6,8 +6,10 @@ in a sentence when the bridge is installed, not in the middle of a cell.
 
 from __future__ import annotations
 
+import inspect
 import threading
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence
+from contextvars import ContextVar
+from typing import Any, Awaitable, Callable, Dict, Iterator, List, Mapping, Optional, Sequence
 
 import zmq
 from jupyter_client.session import DELIM
@@ -25,6 +27,8 @@ _NAMES = (
     "stdin_socket",
     "_abort_queues",
     "_topic",
+    "dispatch_shell",
+    "set_parent",
 )
 _THREAD_NAMES = ("schedule", "socket")
 _SNDHWM: int = zmq.SNDHWM  # type: ignore[attr-defined]  # pyzmq fills its names in at import
@@ -32,6 +36,9 @@ _ENOTSOCK: int = zmq.ENOTSOCK  # type: ignore[attr-defined]
 _ZERO_COPY_BYTES = 1 << 16
 
 Frames = List[bytes]
+Handler = Callable[[Any, Any, Dict[str, Any]], Awaitable[None]]
+
+_beside: ContextVar[bool] = ContextVar("trackside_dispatched_beside", default=False)
 
 
 class UnsupportedKernel(TracksideError):
@@ -92,6 +99,46 @@ class LocalKernel:
                 self._usual_mark = None
 
         self._kernel.iopub_thread.schedule(set_mark)
+
+    @property
+    def is_beside(self) -> bool:
+        """Whether ipykernel dispatched the message being handled beside another one.
+
+        ipykernel 7.4 does that with comm messages that come while a handler awaits, and publishes no status
+        for them. It decides before the handler's task begins, so no state of ours can tell.
+        """
+        return _beside.get()
+
+    def keeps_its_parent(self, handler: Handler) -> Handler:
+        """A shell handler whose ``idle`` names the message it handled, whatever came beside it.
+
+        After a comm message beside handler A, ipykernel 7.4 makes A's message the parent again, even when A has
+        ended and B waits meanwhile; B's ``idle``, published right after its handler, would then be A's.
+        """
+
+        async def handle(stream: Any, ident: Any, message: Dict[str, Any]) -> None:
+            try:
+                await handler(stream, ident, message)
+            finally:
+                if not self.is_beside:
+                    self._kernel.set_parent(ident, message, channel="shell")
+
+        return handle
+
+    def watch_dispatch(self, wanted: bool) -> None:
+        """Let :attr:`is_beside` be known, or as before."""
+        if not wanted:
+            self._kernel.__dict__.pop("dispatch_shell", None)
+            return
+        dispatch = self._kernel.dispatch_shell
+        if "concurrent" not in inspect.signature(dispatch).parameters:
+            return  # before 7.4 comm messages wait like any other
+
+        async def dispatch_shell(msg: Any, /, subshell_id: Any = None, *, concurrent: bool = False) -> None:
+            _beside.set(concurrent)
+            await dispatch(msg, subshell_id=subshell_id, concurrent=concurrent)
+
+        self._kernel.dispatch_shell = dispatch_shell
 
     def abort_queued(self, subshell_id: Optional[str]) -> None:
         """Answer the execute requests that already wait with ``aborted``, as after any error."""
