@@ -39,7 +39,8 @@ def compare_figures(
 ) -> list[Any]:
     """One ``bokeh.plotting.figure`` per metric with all runs that have it.
 
-    Figures share their x range and the crosshair. ``figure.name`` is the metric's name.
+    Figures share their x range and the crosshair; inferred metrics have their own when x is the step, which
+    for them is what the output counted (epochs, most often). ``figure.name`` is the metric's name.
 
     Args:
         x: ``step``, ``relative`` or ``time``.
@@ -54,12 +55,15 @@ def compare_figures(
 
     labels = dict(zip(run_ids, run_labels([store.run(run_id) for run_id in run_ids]), strict=True))
     styles = line_styles(run_ids)
-    x_range = DataRange1d(range_padding=0.01)
-    crosshair = Span(dimension="height", line_color="#8a919c", line_width=1, line_dash="dotted")
+    axes: dict[bool, tuple[Any, Any]] = {}
     figures = []
     for metric in metrics_in_order(store, run_ids):
         windows = store.window(run_ids, metric.name, x, width=width, source=str(metric.source))
-        figure = _figure(metric, x, x_range, crosshair)
+        apart = x == "step" and metric.source == MetricSource.INFERRED
+        if apart not in axes:
+            line = {"line_color": "#8a919c", "line_width": 1, "line_dash": "dotted"}
+            axes[apart] = DataRange1d(range_padding=0.01), Span(dimension="height", **line)
+        figure = _figure(metric, x, *axes[apart])
         for window in windows:
             _draw(figure, window, styles[window.run], labels[window.run])
         _add_hover(figure, x)

@@ -35,7 +35,7 @@ _AT_LEAST = ("points/s", "spikes")
 def run(quick: bool) -> list[Result]:
     """All measurements, each ``{name, value, unit, budget, within, yardstick}``."""
     measured = []
-    for part in (_import, _one_run, _read_runs, _many_runs, _listing):
+    for part in (_import, _one_run, _read_runs, _many_runs, _listing, _backlog):
         with _folders() as root:
             measured += part(root, quick)
     return measured
@@ -282,6 +282,22 @@ def _listing(root: Path, quick: bool) -> list[Result]:
         name = f"list {count:,} runs and sort them by a last value, cold"
         results.append(_result(name, _cold(code, 3 if quick else 7), "ms", budget, yardstick))
     return results
+
+
+def _backlog(root: Path, quick: bool) -> list[Result]:
+    """A store that nobody has opened for ten million points: until the newest value of each run is there."""
+    count, points = 5, 100_000 if quick else 2_000_000
+    columns = _loss(points)
+    for run_id in _ids(count):
+        _journal(root / "data", run_id, columns)
+    code = (
+        "store = open_store()\nruns = store.runs()\n"
+        f"assert [run.summary['loss'] for run in runs] == [{float(columns[2][-1])!r}] * {count}\n"
+        "assert {str(run.status) for run in runs} == {'finished'}"
+    )
+    spent = _cold(code, 1)
+    name = f"open with a backlog of {count * points:,} points, newest values shown"
+    return [_result(name, spent, "ms", 2000)]
 
 
 def main() -> None:

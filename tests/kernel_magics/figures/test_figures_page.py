@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import kernel_magics as km
 from kernel_magics.errors import DataFolderError
 from kernel_magics.figures import compare_figures, write_html, write_png
 from kernel_magics.figures.outputs import LONGEST_TEXT, output_html, text_html
@@ -44,6 +45,29 @@ def test_one_figure_per_metric_with_every_run_and_one_x_axis(store, run_ids):
     assert len(overlays) == 1
     for figure in figures:
         assert len([one for one in figure.renderers if isinstance(one.glyph, Line)]) == 3
+
+
+def test_inferred_metrics_have_an_x_range_of_their_own(store):
+    """Logged by the step, inferred by the epoch: on one range 3 epochs would lie in a pixel of 5,000 steps."""
+    with km.init() as run:
+        for step in range(5000):
+            run.log({"loss": 1.0, "acc": 0.5})
+        for epoch in range(3):
+            run.log_inferred({"loss": 0.5, "val": 0.1}, step=epoch)
+    store.refresh()
+
+    def ranges(x: str) -> list[str]:
+        figures = compare_figures(store, [run.id], x)
+        found = {(figure.name, "inferred" in figure.title.text): figure.x_range.id for figure in figures}
+        lines = {tool.overlay.id for figure in figures for tool in figure.select(CrosshairTool)}
+        assert len(lines) == len(set(found.values())), "a crosshair is shared by charts of one range"
+        return [found[key] for key in [("loss", False), ("acc", False), ("loss", True), ("val", True)]]
+
+    from bokeh.models import CrosshairTool
+
+    logged, also_logged, inferred, also_inferred = ranges("step")
+    assert logged == also_logged and inferred == also_inferred and logged != inferred
+    assert len(set(ranges("relative"))) == 1, "seconds are the same for all"
 
 
 def test_no_spike_is_lost_on_the_way_into_a_chart(store, run_ids):
