@@ -48,9 +48,9 @@ def test_one_figure_per_metric_with_every_run_and_one_x_axis(store, run_ids):
 
 
 def test_inferred_metrics_have_an_x_range_of_their_own(store):
-    """Logged by the step, inferred by the epoch: on one range 3 epochs would lie in a pixel of 5,000 steps."""
+    """Logged by the step, inferred by the epoch: on one range three epochs would be a pixel wide."""
     with km.init() as run:
-        for step in range(5000):
+        for _step in range(5000):
             run.log({"loss": 1.0, "acc": 0.5})
         for epoch in range(3):
             run.log_inferred({"loss": 0.5, "val": 0.1}, step=epoch)
