@@ -145,7 +145,7 @@ class Bridge:
             "shell": {name: shell[name] for name in ours},
             "control": {name: control[name] for name in ours_on_control},
         }
-        self._kernel.unbounded_iopub(True)
+        self._kernel.unbounded_iopub()
         self._kernel.watch_dispatch(True)
         shell.update({name: self._kernel.keeps_its_parent(handler) for name, handler in ours.items()})
         control.update(ours_on_control)
@@ -156,7 +156,6 @@ class Bridge:
         if originals:
             self._kernel.shell_handlers.update(originals["shell"])
             self._kernel.control_handlers.update(originals["control"])
-            self._kernel.unbounded_iopub(False)
             self._kernel.watch_dispatch(False)
 
     def _end(self, why: str) -> None:

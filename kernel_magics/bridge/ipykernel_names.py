@@ -59,7 +59,7 @@ class LocalKernel:
         self.stdin_socket = kernel.stdin_socket
         self.stdin_lock = threading.Lock()
         self._subshells = getattr(kernel, "shell_channel_thread", None) is not None
-        self._usual_mark: Optional[int] = None
+        self._unbounded = False
 
     def reply(
         self, stream: Any, msg_type: str, content: Any, parent: Mapping[str, Any], ident: Any, **more: Any
@@ -82,21 +82,19 @@ class LocalKernel:
         """Send messages on iopub, in order, with one wake-up of its thread. Callable from any thread."""
         self._kernel.iopub_thread.schedule(lambda: self._really_send(batch))
 
-    def unbounded_iopub(self, wanted: bool) -> None:
-        """Let iopub queue for a stalled front-end without limit, or as before.
+    def unbounded_iopub(self) -> None:
+        """Let iopub queue for a stalled front-end without limit, from now on.
 
-        The option reaches only the peers connected when it is set, so :meth:`send` sets it again.
+        The option reaches only the peers connected when it is set, so :meth:`send` sets it again. It is never
+        lowered: a peer that was connected without a limit does not report what it has read, so libzmq
+        would hold its queue for full after that many messages, for ever, and the kernel would be mute.
         """
 
         def set_mark() -> None:
             socket = self._kernel.iopub_thread.socket
-            if socket is None:
-                return
-            if wanted and self._usual_mark is None:
-                self._usual_mark = socket.getsockopt(_SNDHWM)
-            elif not wanted and self._usual_mark is not None:
-                socket.setsockopt(_SNDHWM, self._usual_mark)
-                self._usual_mark = None
+            if socket is not None:
+                self._unbounded = True
+                socket.setsockopt(_SNDHWM, 0)
 
         self._kernel.iopub_thread.schedule(set_mark)
 
@@ -112,8 +110,8 @@ class LocalKernel:
     def keeps_its_parent(self, handler: Handler) -> Handler:
         """A shell handler whose ``idle`` names the message it handled, whatever came beside it.
 
-        After a comm message beside handler A, ipykernel 7.4 makes A's message the parent again, even when A has
-        ended and B waits meanwhile; B's ``idle``, published right after its handler, would then be A's.
+        After a comm message beside handler A, ipykernel 7.4 makes A's message the parent again, even when
+        A has ended and B waits meanwhile; B's ``idle``, published right after its handler, would be A's.
         """
 
         async def handle(stream: Any, ident: Any, message: Dict[str, Any]) -> None:
@@ -151,7 +149,7 @@ class LocalKernel:
         socket = self._kernel.iopub_thread.socket
         if socket is None:
             return
-        if self._usual_mark is not None:
+        if self._unbounded:
             socket.setsockopt(_SNDHWM, 0)
         for frames in batch:
             try:

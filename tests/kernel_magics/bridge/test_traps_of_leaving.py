@@ -248,6 +248,20 @@ def test_a_dead_agent_ends_the_cell_and_cells_run_here_again(bridged: Notebook) 
     wait_until(lambda: remote_pid(bridged) == bridged.pid, what="cells run here again")
 
 
+@pytest.mark.parametrize("ending", ["%gpu_release", "agent"])
+def test_the_kernel_is_not_mute_after_thousands_of_displays(bridged: Notebook, ending: str) -> None:
+    """Trap 14: a mark lowered on a living socket would silence iopub for ever."""
+    bridged.must(
+        "from IPython.display import display\nfor i in range(3000): display({'text/plain': 'x'}, raw=True)"
+    )
+    if ending == "agent":
+        psutil.Process(remote_pid(bridged)).parent().kill()
+        wait_until(lambda: remote_pid(bridged) == bridged.pid, what="cells run here again")
+    else:
+        bridged.must(ending)
+    assert bridged.must("print('heard')").text() == "heard\n"
+
+
 def test_release_from_elsewhere_gives_the_cells_back(bridged: Notebook, tmp_path: Path) -> None:
     """The panel stops the machine while a cell runs."""
     cell = start_of(bridged)
