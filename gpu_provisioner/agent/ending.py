@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any, Dict, List, Mapping
 
+from gpu_provisioner.agent.leftover import end_leftover
 from gpu_provisioner.agent.places import agent_facts, cache_root, is_lease_id, read_json
 
 _STOP_LIMIT_S = 20.0
@@ -28,6 +29,7 @@ def end_agent(folder: Path, runtime: Path, never_held: bool) -> None:
     facts = agent_facts(folder)
     if facts is not None:
         _end(folder, int(facts["pid"]))
+    end_leftover(folder)
     shutil.rmtree(runtime, ignore_errors=True)
     if never_held:
         shutil.rmtree(folder, ignore_errors=True)

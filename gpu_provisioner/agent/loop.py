@@ -85,9 +85,9 @@ class Agent:
         return self._keeper.is_all_home
 
     def report_predecessor(self, died: Mapping[str, Any]) -> None:
-        """Say in the spool how the former agent died (its supervisor's ``died.json``); bring the rest."""
-        how = died.get("reason") or "the machine was restarted, or its supervisor was killed as well"
-        reason = f"the agent on {socket.gethostname()} died ({how}), and its kernel was ended with it"
+        """Say in the spool how the former agent died (``died``: reason, time); bring the rest."""
+        where = f"the agent on {socket.gethostname()}"
+        reason = f"{where} died ({died.get('reason')}), and its kernel was ended with it"
         self._report_death(None, reason)
         self._keeper.keep(wire.encode_event("agent-died", reason=reason, time=died.get("time")))
 
@@ -314,6 +314,7 @@ class Agent:
             self._machine = describe_machine(self._folder, with_gpus=self._config.device != "cpu")
         return {
             "epoch": self._keeper.epoch,
+            "kernel_birth": process_birth(self._kernel.pid) if self._kernel else None,
             "pid": self._kernel.pid if self._kernel else None,
             "ready": self._channels is not None and self._channels.ready,
             "machine": self._machine,

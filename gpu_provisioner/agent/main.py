@@ -22,6 +22,8 @@ from typing import Any, Dict, List, Optional
 
 from gpu_provisioner.agent.claims import Claims, GpuTaken
 from gpu_provisioner.agent.places import private_folder, read_json, runtime_folder
+from gpu_provisioner.agent.leftover import end_leftover, how_it_ended
+from gpu_provisioner.agent.mirror import prepare, work_folder
 from gpu_provisioner.agent.process import AgentConfig, KernelProcess
 from gpu_provisioner.agent.supervisor import supervise
 
@@ -97,7 +99,11 @@ def run_agent(folder: Path, ready: int, supervisor: int, salvage: bool) -> int:
         os.write(supervisor, f"{group}\n".encode())
 
     kernel: Optional[KernelProcess] = None
-    if not salvage:
+    died: Dict[str, Any] = {}
+    if salvage:
+        died = read_json(folder / "died.json") or {"reason": how_it_ended(folder)}
+        end_leftover(folder)
+    else:
         private_folder(folder / "data")
         kernel = KernelProcess.start(config, folder, runtime, epoch=1)
         tell_supervisor(kernel.pid)
@@ -105,7 +111,7 @@ def run_agent(folder: Path, ready: int, supervisor: int, salvage: bool) -> int:
 
     agent = Agent(config, folder, runtime, kernel, wakeup, tell_supervisor)
     if salvage:
-        agent.report_predecessor(read_json(folder / "died.json") or {})
+        agent.report_predecessor(died)
     _say(ready, {"socket": str(runtime / "attach")})
     agent.run()
     claims.close()

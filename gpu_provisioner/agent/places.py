@@ -106,17 +106,27 @@ def read_json(path: Path) -> Optional[Dict[str, Any]]:
     return content if isinstance(content, dict) else None
 
 
+def boot_id() -> Optional[str]:
+    """What tells this boot of the machine from another (random(4)); ``None`` where nothing does."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return None
+
+
 def process_birth(pid: int) -> Optional[str]:
     """Something that tells this process from a later one with the same id; ``None`` when there is none.
 
     On Linux the start time in clock ticks since boot (proc(5), field 22) together with the boot's id;
     a zombie counts as no process.
     """
+    boot = boot_id()
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         if fields[0] in "ZX":
             return None
-        return f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()}-{fields[19]}"
+        if boot is not None:
+            return f"{boot}-{fields[19]}"
     except (OSError, IndexError):
         pass
     if Path("/proc/self").is_dir():

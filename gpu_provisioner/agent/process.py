@@ -21,10 +21,11 @@ PORTS = {"shell": 1, "iopub": 2, "stdin": 3, "control": 4, "hb": 5}
 
 _BOOT = (
     "import sys; sys.path[:] = [p for p in sys.path if p]; "
+    "from gpu_provisioner.agent.parent import end_with; end_with({agent}); "
     "from gpu_provisioner.agent.kernel import main; main()"
 )
 """Not ``-m``: the current folder would then come first, and a ``random.py`` of the user's would stop the
-kernel.
+kernel. Before anything slow is imported it promises to end with its agent.
 """
 
 _FLAGS = ("-Xfrozen_modules=off",) if sys.version_info >= (3, 11) else ()
@@ -93,7 +94,7 @@ class KernelProcess:
         cwd = config.cwd if config.cwd and Path(config.cwd).is_dir() else str(Path.home())
         with private_file(log, os.O_TRUNC) as output:
             process = subprocess.Popen(
-                [sys.executable, *_FLAGS, "-c", _BOOT, "-f", str(connection_file)],
+                [sys.executable, *_FLAGS, "-c", _BOOT.format(agent=os.getpid()), "-f", str(connection_file)],
                 cwd=cwd,
                 env=kernel_environment(config, folder),
                 stdin=subprocess.DEVNULL,

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
+import subprocess
+from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from gpu_provisioner import wire
 from gpu_provisioner.agent.death import explain
+from gpu_provisioner.agent.leftover import end_leftover
+from gpu_provisioner.agent.places import process_birth
 from gpu_provisioner.errors import BootstrapError
 from gpu_provisioner.leases import LeaseBook
 from gpu_provisioner.model import LeaseState
@@ -152,6 +158,93 @@ def test_a_stubborn_kernel_does_not_outlive_its_killed_agent(lab: Lab, place: Pl
     facts = lab.agent_facts(front)
     os.kill(facts["pid"], signal.SIGKILL)
     wait_for(lambda: not psutil.pid_exists(facts["kernel"]), "the kernel has ended")
+
+
+def kill_both(lab: Lab, front: Front) -> dict[str, Any]:
+    """SIGKILL to supervisor and agent; what the agent had written about itself."""
+    facts = lab.agent_facts(front)
+    for pid in (psutil.Process(facts["pid"]).ppid(), facts["pid"]):
+        os.kill(pid, signal.SIGKILL)
+    return facts
+
+
+def test_a_kernel_whose_agent_and_supervisor_were_killed_ends_and_its_run_is_closed(
+    lab: Lab, place: Place
+) -> None:
+    front = lab.kernel()
+    cell = begin(
+        front,
+        "import kernel_magics as km, time\nrun = km.init(project='p'); run.log({'a': 1}); "
+        "print('id', run.id, flush=True)\ntime.sleep(600)",
+    )
+    front.wait(lambda: "id " in front.cells[cell].text, "the run's id")
+    folder = place.data / "runs" / front.cells[cell].text.split("id ")[1].split()[0]
+    facts = kill_both(lab, front)
+    died = front.wait_event("agent-died")
+    assert process_birth(facts["kernel"]) is None
+    assert "died (killed together with its supervisor), and its kernel was ended with it" in died["reason"]
+    front.wait(lambda: front.holder.state == "gone", "the holder gives up")
+    assert any(b'"status":"killed"' in path.read_bytes() for path in folder.glob("*.journal"))
+
+
+def test_a_stubborn_kernel_and_its_children_do_not_outlive_agent_and_supervisor(
+    lab: Lab, place: Place
+) -> None:
+    """Nobody is attached, so nobody but the kernel itself can end it."""
+    front = lab.kernel()
+    begin(
+        front,
+        "import signal, subprocess, time; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "child = subprocess.Popen(['sleep', '600'])\nwhile True: time.sleep(0.1)",
+    )
+    front.holder.detach()
+    kill_both(lab, front)
+    wait_for(lambda: not place.processes(), "kernel and child have ended", 20)
+
+
+def test_a_stopped_kernel_left_by_a_killed_agent_and_supervisor_is_ended_by_whoever_comes(
+    lab: Lab, place: Place
+) -> None:
+    """It cannot end itself; its children ignore what it would be told."""
+    front = lab.kernel()
+    begin(
+        front,
+        "import os, signal, subprocess; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "child = subprocess.Popen(['sleep', '600'])\nos.kill(os.getpid(), signal.SIGSTOP)",
+    )
+    kill_both(lab, front)
+    front.wait_event("agent-died")
+    assert [process.name() for process in place.processes() if "sleep" in process.name()] == []
+    front.wait(lambda: front.holder.state == "gone", "the holder gives up")
+    wait_for(lambda: not place.processes(), "nothing is left")
+
+
+def test_children_that_outlived_kernel_agent_and_supervisor_are_ended_by_whoever_comes(
+    lab: Lab, place: Place
+) -> None:
+    front = lab.kernel()
+    cell = front.execute(
+        "import subprocess, signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "print(subprocess.Popen(['sleep', '600']).pid)"
+    )
+    facts = lab.agent_facts(front)
+    supervisor = psutil.Process(facts["pid"]).ppid()
+    for pid in (supervisor, facts["pid"], facts["kernel"]):
+        os.kill(pid, signal.SIGKILL)
+    front.wait_event("agent-died")
+    assert process_birth(int(cell.text)) is None
+
+
+def test_a_process_that_got_a_dead_kernels_id_is_left_alone(tmp_path: Path) -> None:
+    with subprocess.Popen(["sleep", "600"], start_new_session=True) as somebody:
+        facts = {"kernel": somebody.pid, "kernel_birth": "another boot-1", "lease": "cpu-1"}
+        (tmp_path / "agent.json").write_text(json.dumps(facts))
+        end_leftover(tmp_path)
+        assert somebody.poll() is None
+        facts["kernel_birth"] = str(process_birth(somebody.pid))
+        (tmp_path / "agent.json").write_text(json.dumps(facts))
+        end_leftover(tmp_path)
+        assert somebody.wait(10) == -signal.SIGTERM
 
 
 def test_an_agent_whose_folder_was_deleted_goes_on_and_says_so(lab: Lab, place: Place) -> None:

@@ -1,0 +1,68 @@
+"""What an agent that was killed together with its supervisor may have left running: its kernel's group."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any, List, Mapping, Optional
+
+from gpu_provisioner.agent.places import boot_id, process_birth, read_json
+from gpu_provisioner.agent.supervisor import end_group
+
+_END_LIMIT_S = 5.0
+
+
+def end_leftover(folder: Path) -> None:
+    """End the process group of the dead agent's last kernel, and wait until it has ended.
+
+    Only a group that is surely that kernel's: its leader was born when ``agent.json`` says, or a member
+    carries the lease in its environment. (A process id is used again, an id of a living group is not.)
+    """
+    facts = read_json(folder / "agent.json") or {}
+    group = facts.get("kernel")
+    if not isinstance(group, int) or group <= 1 or not _is_ours(group, facts):
+        return
+    end_group(group)
+    deadline = time.monotonic() + _END_LIMIT_S
+    while _members(group) and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def how_it_ended(folder: Path) -> str:
+    """Why nobody has written down how the agent of ``folder`` ended: a clause for a message."""
+    birth = str((read_json(folder / "agent.json") or {}).get("birth") or "")
+    now = boot_id()
+    if now is None or not birth:
+        return "the machine was restarted, or its supervisor was killed as well"
+    return "killed together with its supervisor" if birth.startswith(now) else "the machine was restarted"
+
+
+def _is_ours(group: int, facts: Mapping[str, Any]) -> bool:
+    born: Optional[str] = facts.get("kernel_birth")
+    if boot_id() is None:
+        # Nothing here tells one process from a later one with its id; the kernel ends itself.
+        return False
+    if born is not None and process_birth(group) == born:
+        return True
+    mark = f"TRACKSIDE_LEASE={facts.get('lease')}".encode()
+    return any(mark in _environment(pid) for pid in _members(group))
+
+
+def _members(group: int) -> List[int]:
+    """Living processes of a process group (proc(5), ``stat``)."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, its_group = path.read_text().rpartition(")")[2].split()[:3]
+        except (OSError, ValueError):
+            continue
+        if int(its_group) == group and state not in "ZX":
+            found.append(int(path.parent.name))
+    return found
+
+
+def _environment(pid: int) -> List[bytes]:
+    try:
+        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return []
