@@ -7,10 +7,10 @@ from typing import Any, Dict, List
 from kernel_magics import paths
 from kernel_magics.journal import format as fmt
 from kernel_magics.tracking import blobs
-from kernel_magics.tracking.masking import Mask
+from kernel_magics.tracking.masking import Mask, clean
 from kernel_magics.tracking.media import LIMIT, Encoded, Media, Unusable
 from kernel_magics.tracking.picture import Image, foreign
-from kernel_magics.tracking.scribe import Scribe, clean
+from kernel_magics.tracking.scribe import Scribe
 
 INLINE = 64 * 1024
 """Bytes of text or JSON that the journal holds itself."""
@@ -63,7 +63,7 @@ class Gallery:
                 content = Mask()(content)
                 data = content.encode("utf-8", "replace")
             else:
-                content = clean(content)
+                content = clean(content, self._scribe.tell_long_int)
                 data = fmt.pack_json(content)
         if len(data) > LIMIT:
             raise Unusable(f"an item of {len(data):,} bytes (at most {LIMIT:,}; log_artifact keeps any file)")

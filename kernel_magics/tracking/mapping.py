@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, FrozenSet, Iterator, List, MutableMapping, Tuple
 
-from kernel_magics.tracking.jsonable import as_mapping
+from kernel_magics.tracking.jsonable import as_mapping, key_text
 
 Write = Callable[[Dict[str, Any], List[str]], None]
 
@@ -57,7 +57,7 @@ class RecordedMapping(MutableMapping[str, Any]):
         changed: Dict[str, Any] = {}
         for part in (*given, named):
             pairs = part if isinstance(part, (list, tuple)) else as_mapping(part).items()
-            changed.update((str(key), _own(value)) for key, value in pairs)
+            changed.update((key_text(key), _own(value)) for key, value in pairs)
         if not changed:
             return
         self._here().update(changed)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, Mapping, Optional, Tuple
+
+from kernel_magics.tracking.jsonable import jsonable
 
 _SECRET_NAME = re.compile(
     r"(^|_)(TOKENS?|SECRETS?|PASSWORD|PASSWD|PASSPHRASE|PASS|CREDENTIALS?|APIKEY|KEYS?|PAT|DSN|WEBHOOK)(_|$)",
@@ -55,3 +57,12 @@ class Mask:
             if value in text:
                 text = text.replace(value, replacement)
         return text
+
+
+def clean(content: Mapping[str, Any], tell: Optional[Callable[[str], object]] = None) -> Dict[str, Any]:
+    """``content`` made of what JSON can say, with the secrets of the environment of this moment masked.
+
+    ``tell`` as in :func:`kernel_magics.tracking.jsonable.jsonable`.
+    """
+    found: Dict[str, Any] = jsonable(content, Mask(), tell)
+    return found

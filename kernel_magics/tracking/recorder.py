@@ -21,8 +21,9 @@ from kernel_magics.tracking.background import Task
 from kernel_magics.tracking.intake import Intake
 from kernel_magics.tracking.labels import label
 from kernel_magics.tracking.mapping import RecordedMapping
+from kernel_magics.tracking.masking import clean
 from kernel_magics.tracking.notices import notice
-from kernel_magics.tracking.scribe import Scribe, clean
+from kernel_magics.tracking.scribe import Scribe
 from kernel_magics.tracking.values import PLAIN
 
 __all__ = ["Run"]
@@ -264,7 +265,7 @@ class Run:
 
     def _write_any_time(self, kind: fmt.Kind, content: Mapping[str, Any]) -> None:
         if self.finished:
-            self._scribe.write_late(kind, fmt.pack_json(clean(content)))
+            self._scribe.write_late(kind, fmt.pack_json(clean(content, self._scribe.tell_long_int)))
         else:
             self._scribe.write(kind, content)
 

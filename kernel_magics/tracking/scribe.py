@@ -20,8 +20,8 @@ from kernel_magics.journal.writer import BATCH_S, JournalWriter, append_after_cl
 from kernel_magics.model import MetricSource, random_word
 from kernel_magics.tracking.background import Background, Task
 from kernel_magics.tracking.head import RunHead
-from kernel_magics.tracking.jsonable import jsonable, shortened
-from kernel_magics.tracking.masking import Mask
+from kernel_magics.tracking.jsonable import shortened
+from kernel_magics.tracking.masking import clean
 from kernel_magics.tracking.notices import notice
 from kernel_magics.tracking.processes import writer_identity
 from kernel_magics.tracking.series import Layout, MetricTable
@@ -32,12 +32,6 @@ _MARKER = fmt.MARKER
 _POINTS = int(fmt.Kind.POINTS)
 _time = time.time
 _scribes: weakref.WeakSet[Scribe] = weakref.WeakSet()
-
-
-def clean(content: Mapping[str, Any]) -> Dict[str, Any]:
-    """``content`` made of what JSON can say, with the secrets of the environment of this moment masked."""
-    found: Dict[str, Any] = jsonable(content, Mask())
-    return found
 
 
 class Scribe:
@@ -132,7 +126,7 @@ class Scribe:
 
     def write(self, kind: fmt.Kind, content: Mapping[str, Any]) -> bool:
         """Append a JSON frame: ``content`` with known secrets masked and made of what JSON can say."""
-        cleaned = clean(content)
+        cleaned = clean(content, self.tell_long_int)
         payload = fmt.pack_json(cleaned)
         if len(payload) > fmt.MAX_PAYLOAD:
             return self._write_parts(kind, cleaned)
@@ -180,6 +174,14 @@ class Scribe:
         notice(message)
         if event and not self.closed:
             self.event(event, level="warning", detail=message)
+
+    def tell_long_int(self, text: str) -> None:
+        """Warn, once, that an int is recorded as ``text``."""
+        self.tell_once(
+            "long int",
+            f"A whole number is too long to be recorded as one; a text stands for it: {text}. (Said once.)",
+            "value-refused",
+        )
 
     def tell_after_close(self, name: Optional[str] = None) -> None:
         """Warn, once, that what is recorded after the end is not kept."""

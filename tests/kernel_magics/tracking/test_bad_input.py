@@ -49,6 +49,10 @@ class Exploding(Mapping[str, Any]):
         return 1
 
 
+class Flags(int):
+    """A whole number of somebody's own type."""
+
+
 @dataclasses.dataclass
 class Case:
     """What a training does twice, the one warning it hears (none: ``""``), and what is then on the record."""
@@ -147,6 +151,34 @@ CASES = [
         "",
         config_of,
         {"model": "<unprintable Exploding>", "lr": 0.1},
+    ),
+    Case(
+        "an int of 5,001 digits in the config",
+        lambda run: run.config.update(n=10**5000, deep=[{"n": -(10**5000)}], lr=0.1),
+        r"A whole number is too long .*: 0x[0-9a-f]+… \(an int of about 5,001 digits\)",
+        lambda record: (len(config_of(record)["n"]), config_of(record)["deep"], config_of(record)["lr"]),
+        (72, [{"n": f"{hex(-(10**5000))[:40]}… (an int of about 5,001 digits)"}], 0.1),
+    ),
+    Case(
+        "an int of 5,001 digits as a key, in an array and of a type of its own",
+        lambda run: run.summary.update({10**5000: {10**5000: 1}, "flags": Flags(1 << 20_000), "best": 1.0}),
+        "A whole number is too long",
+        lambda record: sorted(len(key) for key in record.merged(Kind.SUMMARY)),
+        [4, 5, 72],
+    ),
+    Case(
+        "the longest int that every Python reads",
+        lambda run: run.config.update(n=2**2126 - 1),
+        "",
+        config_of,
+        {"n": 2**2126 - 1},
+    ),
+    Case(
+        "an int of 5,001 digits in a table and in a fact",
+        lambda run: (run.log({"t": km.Table(["n"], [[10**5000]])}), run.record_facts({"n": 10**5000})),
+        "A whole number is too long",
+        lambda record: [len(media["content"]["data"][0][0]) for media in record.all(Kind.MEDIA)],
+        [72, 72],
     ),
     Case(
         "a call that cannot be read",
