@@ -23,7 +23,6 @@ from typing import Any, Dict, List, Optional
 from gpu_provisioner.agent.claims import Claims, GpuTaken
 from gpu_provisioner.agent.places import private_folder, read_json, runtime_folder
 from gpu_provisioner.agent.leftover import end_leftover, how_it_ended
-from gpu_provisioner.agent.mirror import prepare, work_folder
 from gpu_provisioner.agent.process import AgentConfig, KernelProcess
 from gpu_provisioner.agent.supervisor import supervise
 
