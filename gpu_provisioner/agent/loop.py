@@ -20,6 +20,7 @@ from gpu_provisioner.agent.channels import KernelChannels
 from gpu_provisioner.agent.clients import Clients
 from gpu_provisioner.agent.keeper import Keeper
 from gpu_provisioner.agent.machine import describe_machine
+from gpu_provisioner.agent.mirror import MirroredFolder, work_folder
 from gpu_provisioner.agent.places import process_birth, write_private
 from gpu_provisioner.agent.process import AgentConfig, KernelProcess
 from gpu_provisioner.agent.zeromq import zmq
@@ -60,6 +61,9 @@ class Agent:
         self._context = zmq.Context()
         self._poller = zmq.Poller()
         self._keeper = Keeper(folder, config.quota_bytes, self._on_full)
+        self._mirrored: Optional[MirroredFolder] = None
+        if config.work:
+            self._mirrored = MirroredFolder(work_folder(config.work, os.environ), self._keeper.notice)
         self._kernel = kernel
         self._channels: Optional[KernelChannels] = None
         self._held: List[Tuple[int, Sequence[bytes]]] = []
@@ -97,6 +101,8 @@ class Agent:
                 self._turn()
         finally:
             self._clients.close()
+            if self._mirrored is not None:
+                self._mirrored.save()
 
     def _turn(self) -> None:
         active = time.monotonic() - self._keeper.grew_at < _ACTIVE_FOR_S
@@ -243,7 +249,10 @@ class Agent:
 
     def _on_message(self, epoch: int, channel: int, parts: List[bytes]) -> None:
         self._keeper.grew_at = time.monotonic()
-        if channel == wire.EVENT:
+        if channel == wire.FILE:
+            if self._mirrored is not None:
+                self._mirrored.apply(parts)
+        elif channel == wire.EVENT:
             self._on_command(wire.from_json(parts[0]))
         elif epoch != self._keeper.epoch or self._channels is None or channel not in wire.CHANNELS_UP:
             return  # Meant for a kernel that has ended: its sender will read so in the spool.
@@ -293,6 +302,8 @@ class Agent:
                 f"The agent's folder {self._folder} was deleted while its kernel runs. The kernel "
                 "goes on, but what runs have logged into deleted files since the last look is lost."
             )
+        if self._mirrored is not None:
+            self._mirrored.save()
         self._clients.keep_house()
 
     def _write_facts(self) -> None:
@@ -303,6 +314,7 @@ class Agent:
             "lease": self._config.lease,
             "epoch": self._keeper.epoch,
             "kernel": self._kernel.pid if self._kernel else None,
+            "kernel_birth": process_birth(self._kernel.pid) if self._kernel else None,
             "python": sys.executable,
             "socket": str(self._runtime / "attach"),
         }
@@ -314,7 +326,6 @@ class Agent:
             self._machine = describe_machine(self._folder, with_gpus=self._config.device != "cpu")
         return {
             "epoch": self._keeper.epoch,
-            "kernel_birth": process_birth(self._kernel.pid) if self._kernel else None,
             "pid": self._kernel.pid if self._kernel else None,
             "ready": self._channels is not None and self._channels.ready,
             "machine": self._machine,

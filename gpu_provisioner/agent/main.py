@@ -17,12 +17,14 @@ import socket
 import sys
 import time
 import traceback
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
 from gpu_provisioner.agent.claims import Claims, GpuTaken
-from gpu_provisioner.agent.places import private_folder, read_json, runtime_folder
 from gpu_provisioner.agent.leftover import end_leftover, how_it_ended
+from gpu_provisioner.agent.mirror import prepare, work_folder
+from gpu_provisioner.agent.places import private_folder, read_json, runtime_folder
 from gpu_provisioner.agent.process import AgentConfig, KernelProcess
 from gpu_provisioner.agent.supervisor import supervise
 
@@ -91,6 +93,8 @@ def run_agent(folder: Path, ready: int, supervisor: int, salvage: bool) -> int:
         error = f"Another kernel of Trackside was quicker: it has {taken} of {socket.gethostname()}."
         _say(ready, {"error": error, "remedy": "try again"})
         return 0
+    if config.work and not salvage:
+        config = replace(config, cwd=str(prepare(work_folder(config.work, os.environ), config.cwd)))
     wakeup = _catch_signals()
     runtime = private_folder(runtime_folder(config.lease, os.environ))
 

@@ -40,6 +40,7 @@ class AgentConfig:
 
     Attributes:
         cwd: folder the kernel starts in; the home folder when it does not exist.
+        work: name of the working folder that is mirrored from home, ``""`` for none; ``cwd`` lies in it.
         device: canonical name of the GPU, or ``"cpu"``.
         gpus: UUIDs of the GPUs it may use.
         hook: ``"module:function"`` called with (data folder, report) after a kernel has ended.
@@ -49,6 +50,7 @@ class AgentConfig:
 
     lease: str
     cwd: str = ""
+    work: str = ""
     device: str = "cpu"
     gpus: Tuple[str, ...] = ()
     hook: str = ""

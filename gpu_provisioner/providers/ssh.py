@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from gpu_provisioner.errors import ProviderError, ProvisionError
@@ -17,6 +18,7 @@ from gpu_provisioner.openssh_errors import explain
 from gpu_provisioner.providers.base import LiveLeases, Target
 from gpu_provisioner.providers.one_machine import Machine
 from gpu_provisioner.stub import ask, stub_command
+from gpu_provisioner.working_folder import WorkingFolder
 
 _SURVEY_LIMIT_S = 18.0
 """A little less than a catalog waits, so that its reason is told instead of "did not answer"."""
@@ -29,7 +31,8 @@ class SshProvider:
     """Leases parts of one machine that ``ssh`` reaches, with the user's own configuration and keys.
 
     Options of a target: ``host`` (default: the target's name), ``python`` (default ``python3``),
-    ``ssh_args``, ``env`` (set over there), ``usd_per_gpu_hour`` or ``price_list``.
+    ``ssh_args``, ``env`` (set over there), ``working_folder`` (``false``: it does not go along),
+    ``usd_per_gpu_hour`` or ``price_list``.
     """
 
     OPTIONS: Mapping[str, type] = {
@@ -37,6 +40,7 @@ class SshProvider:
         "python": str,
         "ssh_args": list,
         "env": dict,
+        "working_folder": bool,
         "usd_per_gpu_hour": float,
         "price_list": str,
     }
@@ -64,7 +68,11 @@ class SshProvider:
         """Nothing is rented; what the other methods need is put down, without the configuration."""
         env = {**self._env, "CUDA_VISIBLE_DEVICES": ",".join(gpu.uuid for gpu in offer.gpus)}
         options = {**self._target.options, "host": self._ssh.host}
-        handle = {"python": self._python, "env": env, "options": options, "agent": {}}
+        handle: Dict[str, Any] = {"python": self._python, "env": env, "options": options, "agent": {}}
+        if options.get("working_folder", True):
+            work = WorkingFolder.around(Path.cwd())
+            handle["agent"] = {"work": work.name, "cwd": work.cwd}
+            handle["work_here"] = {"root": str(work.root), "cwd": work.cwd, "git": work.git}
         return dataclasses.replace(
             lease,
             handle={**lease.handle, **handle},

@@ -90,6 +90,10 @@ class Bridge:
         """What travels with every cell besides its execution count."""
         self._cells.facts = facts
 
+    def say(self, text: str) -> None:
+        """A notice in the running cell, or in the next one. Callable from any thread."""
+        self._cells.notices.say(text)
+
     def connect(self, timeout_s: float) -> Any:
         """Reach the remote kernel; cells still run where they ran. Returns the welcome."""
         welcome = self.holder.start(timeout_s)

@@ -19,12 +19,14 @@ from gpu_provisioner.holder import Holder
 from gpu_provisioner.leases import LeaseBook
 from gpu_provisioner.model import GpuRequest, Lease
 from gpu_provisioner.providers.base import Target
+from gpu_provisioner.working_folder import mirror_of_lease
 from kernel_magics import config
 from kernel_magics.bridge.bridge import Bridge
 from kernel_magics.bridge.ipykernel_names import LocalKernel
 from kernel_magics.errors import UsageMistake
 from kernel_magics.magics.provision_display import Progress, show_offers, show_status
 from kernel_magics.magics.provision_facts import HomeFacts, kernel_id_of, notebook_path, static_facts
+from kernel_magics.magics.provision_folder import facts_after_files
 from kernel_magics.magics.provision_reminder import leases_of_notebook
 from kernel_magics.tracking import git
 
@@ -167,7 +169,9 @@ class GpuSession:
             f"{lease.name} ({lease.machine or lease.target})",
             paced="JPY_SESSION_NAME" in self._environ,
         )
-        bridge.set_facts(facts.of_request)
+        mirror = mirror_of_lease(lease, bridge.holder.post)
+        of_request = facts.of_request
+        bridge.set_facts(facts_after_files(of_request, mirror, bridge.say) if mirror else of_request)
         try:
             welcome = bridge.connect(_READY_LIMIT_S)
         except BaseException:

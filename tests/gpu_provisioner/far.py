@@ -162,7 +162,12 @@ class Far:
                 continue
 
     def target(self, name: str = "far", **options: Any) -> Target:
-        known = {"host": "far", "python": self.account.python, "ssh_args": ["-F", str(self.keys / "config")]}
+        known: dict[str, Any] = {
+            "host": "far",
+            "python": self.account.python,
+            "ssh_args": ["-F", str(self.keys / "config")],
+        }
+        known["working_folder"] = False
         return Target(name, "ssh", {**known, **options})
 
     @property
