@@ -29,6 +29,7 @@ RUN_VARIABLE = "TRACKSIDE_RUN"
 """Environment variable that holds the active run's id, so that a subprocess's ``init`` joins the run."""
 
 _runs: List[Run] = []  # the active one last; beneath it those that nested runs lie upon
+_parents: List[Run] = []  # in a fork: what lay beneath the active run, which is not active again here
 _launched: Dict[str, int] = {}  # runs of torchrun's ranks, and the process that is one of them
 _exit_error: Optional[BaseException] = None
 _exit_hooked = False
@@ -280,7 +281,22 @@ def _remembering_exit(previous: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _finish_at_exit() -> None:
-    for run in reversed(_runs):
+    for run in reversed([*_parents, *_runs]):
         if not run.finished:
             run.finish(endings.status_of(_exit_error), _exit_error)
     facts_of.abandon_all(timeout=1.5)
+
+
+def _after_fork() -> None:
+    """In a forked child the active run is the parent's, and stays the one that every ``init()`` joins.
+
+    A worker that begins and finishes with each of its tasks must not forget which run that is: neither take
+    what the parent told its children out of the environment, nor go on with a run beneath.
+    """
+    _told.clear()
+    _parents.extend(_runs[:-1])
+    del _runs[:-1]
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -46,6 +46,7 @@ class TrackedCell:
         self._word: Optional[Ending] = None
         self._ending: Optional[Ending] = None
         self._closed = False
+        self._pid = os.getpid()
         vars(run)["finish"] = self._left_word
 
     @property
@@ -126,7 +127,11 @@ class TrackedCell:
         self.run.record_cell({"key": self.key, **end})
 
     def _left_word(self, status: Any = RunStatus.FINISHED, error: Any = None) -> None:
-        """``run.finish()`` by the user, while the cell goes on."""
+        """``run.finish()`` by the user, while the cell goes on; in a forked child the end of its part."""
+        if os.getpid() != self._pid:
+            vars(self.run).pop("finish", None)
+            self.run.finish(status, error)
+            return
         described = None
         if isinstance(error, BaseException):
             described = how_it_ended(error, None, interrupted=True, display_failed=False).error

@@ -332,3 +332,27 @@ def test_unloading_leaves_the_shell_as_it_was(notebook):
         == "[] False\n"
     )
     assert notebook.runs == []
+
+
+def test_every_task_of_a_forked_pool_in_a_tracked_cell_is_in_its_run(notebook):
+    answer = notebook.run("""%%track
+import multiprocessing, os
+import kernel_magics as km
+def work(number):
+    run = km.init(config={f"of-{number}": number})
+    run.log({"worker": float(number)})
+    run.finish()
+    return run.id
+with multiprocessing.get_context("fork").Pool(2) as pool:
+    print(len(set(pool.map(work, range(8), chunksize=1))), "run")
+run.log({"after": 1.0})
+""")
+    assert (answer.status, answer.text) == ("ok", "1 run\n"), answer.messages
+    (run,) = notebook.runs
+    assert run.status == "finished"
+    assert {key: value for key, value in run.config.items() if key.startswith("of-")} == {
+        f"of-{number}": number for number in range(8)
+    }
+    assert len(list(run.path.glob("*.journal"))) == 9
+    ended = [event for event in run.events if event["name"] == "process-finished"]
+    assert len(ended) == 8

@@ -153,6 +153,48 @@ with multiprocessing.get_context("fork").Pool(2) as pool:
     assert sorted(found) == [float(number) for number in range(10)]
 
 
+POOL = """
+import multiprocessing, os, kernel_magics as km
+def work(number):
+    run = km.init(config={f"of-{number}": number})
+    run.log({"worker": float(number)})
+    run.finish()
+    return run.id, os.getpid(), os.environ["TRACKSIDE_RUN"]
+%s
+with multiprocessing.get_context("%s").Pool(2) as pool:
+    answers = pool.map(work, range(8), chunksize=1)
+assert {(run_id, told) for run_id, _, told in answers} == {(run.id, run.id)}, answers
+run.finish()
+assert "TRACKSIDE_RUN" not in os.environ
+"""
+
+
+@pytest.mark.parametrize("begun", ["run = km.init()", "outer = km.init(); run = km.init(nested=True)"])
+def test_every_task_of_a_forked_pool_that_begins_and_finishes_is_in_the_run(
+    records: Records, begun: str
+) -> None:
+    code = POOL % (begun, "fork")
+    if "outer" in begun:
+        code = code.replace('assert "TRACKSIDE_RUN"', 'outer.finish()\nassert "TRACKSIDE_RUN"')
+    done = script(code)
+    assert done.returncode == 0, done.stderr
+    *outer, run_id = sorted(
+        (folder.name for folder in paths.runs_dir(paths.data_dir()).iterdir()),
+        key=lambda name: len(records(name)),
+    )
+    assert len(outer) == ("outer" in begun), "no task makes a run of its own"
+    main, *members = records(run_id)
+    assert sorted(value for record in members for _, value in record.points("worker")) == [
+        *map(float, range(8))
+    ]
+    assert {key for record in members for key in record.merged(Kind.CONFIG)} == {f"of-{n}" for n in range(8)}
+    assert len(members) == 8, "each task's end is on the record, and the next is a writer of its own"
+    assert {record.head["writer"]["role"] for record in members} == {"member"}
+    for record in members:
+        assert "process-finished" in [event["name"] for event in record.all(Kind.EVENT)]
+    assert [finish["status"] for finish in main.all(Kind.FINISH)] == ["finished"]
+
+
 def test_init_in_a_subprocess_joins_the_run(records: Records) -> None:
     with km.init(project="p") as run:
         done = script(
