@@ -51,8 +51,8 @@ class JournalWatch:
         self._folders: Dict[int, Path] = {}
         self._sizes: Dict[Path, Tuple[int, int]] = {}
         self._fresh = True
-        if self._inotify is not None:
-            self._listen(self._runs)
+        self._inode = self._runs.stat().st_ino
+        self._listen(self._runs)
 
     @property
     def listens(self) -> bool:
@@ -67,6 +67,7 @@ class JournalWatch:
             not change; never a change left out.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
+        self._begin_anew_if_replaced()
         if self._fresh:
             self._fresh = False
             found = self._look()
@@ -91,8 +92,24 @@ class JournalWatch:
                 os.close(descriptor)
         self._wake_read = self._wake_write = -1
 
+    def _begin_anew_if_replaced(self) -> None:
+        """Somebody may delete the data folder and go on: the folder of that name is then another one."""
+        try:
+            inode = self._runs.stat().st_ino
+        except FileNotFoundError:
+            paths.make_private_folder(self._runs)
+            inode = self._runs.stat().st_ino
+        # The next folder may get the number of a deleted one; but then its watch has been taken from us.
+        deaf = self._inotify is not None and self._runs not in self._folders.values()
+        if inode != self._inode or deaf:
+            self._inode, self._fresh = inode, True
+            self._folders.clear()
+            self._sizes.clear()
+            self._listen(self._runs)
+
     def _wait_looking(self, deadline: Optional[float]) -> Set[Path]:
         while True:
+            self._begin_anew_if_replaced()
             found = self._look()
             left = LOOK_S if deadline is None else min(LOOK_S, deadline - time.monotonic())
             if found or left <= 0 or self._woken(left):
@@ -167,8 +184,11 @@ class JournalWatch:
 
 
 def _folders_in(folder: Path) -> Set[Path]:
-    with os.scandir(folder) as entries:
-        return {folder / entry.name for entry in entries if entry.is_dir()}
+    try:
+        with os.scandir(folder) as entries:
+            return {folder / entry.name for entry in entries if entry.is_dir()}
+    except FileNotFoundError:  # deleted at this moment; the next look begins anew
+        return set()
 
 
 class _Inotify:

@@ -97,6 +97,9 @@ class Follower:
             left = ingester.ingest(grown, began + STEP_S)
             if began - looked > LOOK_S:
                 looked = began
+                if self._index.is_replaced():
+                    self._news.forget()
+                    return
                 ingester.remove_vanished()
             self._report(self._news.look(sql), left)
             self._stopped.wait(PAUSE_S + (0 if left else 2 * (time.monotonic() - began)))

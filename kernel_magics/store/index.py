@@ -35,6 +35,7 @@ class Index:
         self._guard = threading.RLock()
         self._reader: sqlite3.Connection | None = None
         self._inode: int | None = None
+        self._written_inode: int | None = None
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -112,6 +113,16 @@ class Index:
         """Whether somebody has found the index damaged."""
         return self._mark.exists()
 
+    def is_replaced(self) -> bool:
+        """Whether the file that :meth:`writing` opened is deleted or replaced: nobody reads it any more."""
+        return self._inode_on_disk() != self._written_inode
+
+    def _inode_on_disk(self) -> int | None:
+        try:
+            return self.path.stat().st_ino
+        except OSError:
+            return None
+
     def _reset_if_damaged(self) -> None:
         """Deletes an index that somebody found damaged; only for who holds the lock."""
         if self.is_damaged():
@@ -128,6 +139,7 @@ class Index:
         try:
             self._reset_if_damaged()
             sql = open_writer(self.path, self.data_dir)
+            self._written_inode = self._inode_on_disk()
             try:
                 yield sql
             finally:
@@ -156,10 +168,7 @@ class Index:
 
     def _current_reader(self) -> sqlite3.Connection:
         """The reading connection, made anew when the index has been replaced."""
-        try:
-            inode = self.path.stat().st_ino
-        except OSError:
-            inode = None
+        inode = self._inode_on_disk()
         if self._reader is not None and inode != self._inode:
             self.close()
         if self._reader is None:

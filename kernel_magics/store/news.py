@@ -22,6 +22,10 @@ class News:
         """What there is now is known."""
         self._commit, self._states = queries.last_commit(sql), queries.open_runs(sql, self._state_of)
 
+    def forget(self) -> None:
+        """Another index has taken this one's place: all of it is news."""
+        self._commit = 0
+
     def is_newer(self, sql: sqlite3.Connection) -> bool:
         """Whether there were transactions since the last look."""
         return queries.last_commit(sql) != self._commit

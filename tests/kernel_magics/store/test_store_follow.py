@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import queue
+import shutil
 import subprocess
 import sys
 import threading
@@ -183,3 +184,30 @@ def test_a_run_that_is_deleted_and_brought_back_is_reported_both_times(journal, 
         store.restore(RUN)
         follower.until(lambda report: RUN in report["runs"] and report["new_metrics"] == [RUN])
         assert store.refresh() is not None and store.series(RUN, "loss").value.tolist() == [1.0]
+
+
+def record(name: str) -> str:
+    """A whole run by a process of its own; its id."""
+    script = f"import kernel_magics as km\nrun = km.init(name={name!r}, capture={{'packages': False}})\n"
+    script += "run.log({'loss': 1.0})\nrun.finish()\nprint(run.id)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("what", ["index", "data"])
+def test_runs_are_seen_after_somebody_deleted_the_folder(data_dir, follow, monkeypatch, what):
+    """A process that holds the deleted files would go on writing where nobody reads."""
+    monkeypatch.setenv("TRACKSIDE_DIR", str(data_dir))
+    first = record("one")
+    following = follow()
+    following.until(lambda report: first in report["runs"])
+    shutil.rmtree(index_path(data_dir).parent if what == "index" else data_dir)
+    if what == "index":
+        following.until(lambda report: first in report["runs"])  # built anew: all of it is news
+    else:
+        following.until(lambda report: first in report["removed"])
+    second = record("two")
+    following.until(lambda report: second in report["runs"])
+    with open_store(data_dir, ingest=False) as store:
+        names = {run.name for run in store.runs()}
+    assert names == ({"one", "two"} if what == "index" else {"two"})
