@@ -152,7 +152,7 @@ class _Planner:
 
     def _last(self, run: RunInfo) -> float:
         written = [path.stat().st_mtime for path in self._folders[run.id].glob("*.journal")]
-        return max([_ended(run), *written])
+        return max([run.finished or run.created, *written])
 
     def _doom(self, planned: Plan, run: RunInfo, why: str) -> None:
         planned.runs.append(Doomed(run.id, run.name, self._sizes[run.id], why))
@@ -168,10 +168,6 @@ class _Planner:
             if self._counts[digest] <= 0 and self._now - blob.stat().st_mtime > FRESH_S:
                 planned.blobs.append(blob)
                 planned.blob_bytes += self._blobs[digest]
-
-
-def _ended(run: RunInfo) -> float:
-    return run.finished or run.created
 
 
 def _mentioned(folder: Path) -> set[str]:

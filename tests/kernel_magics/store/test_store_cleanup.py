@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from pathlib import Path
@@ -23,26 +24,24 @@ def age(path: Path, days: float) -> None:
 
 
 @pytest.fixture
-def aged_run(data_dir, tmp_path):
-    """``aged_run(days, artifact bytes, tags)``: a finished run of that age; its id."""
+def aged_run(data_dir, new_journal):
+    """``aged_run(days, artifact bytes, tags)``: a run that ended so long ago; its id."""
 
     def make(days: float, artifact: bytes = b"", tags: tuple[str, ...] = ()) -> str:
-        with km.init(tags=tags, data_dir=data_dir) as run:
-            run.log({"loss": 1.0})
-            if artifact:
-                (tmp_path / "file").write_bytes(artifact)
-                run.log_artifact(tmp_path / "file")
-        folder = data_dir / "runs" / run.id
-        age(folder, days)
-        return run.id
+        ended = time.time() - days * DAY
+        run_id = f"20260101-000000-{len(list(data_dir.glob('*/20*'))):06}"
+        journal = new_journal(run_id, tags=list(tags), created=ended - 60)
+        journal.log({"loss": 1.0}, 0, time=ended - 30)
+        if artifact:
+            digest = hashlib.sha256(artifact).hexdigest()
+            (data_dir / "blobs").mkdir(exist_ok=True)
+            (data_dir / "blobs" / digest).write_bytes(artifact)
+            journal.json(11, name="file", type="file", digest=digest, size=len(artifact), path="file")
+        journal.finish(time=ended)
+        age(journal.path.parent, days)
+        return run_id
 
     return make
-
-
-@pytest.fixture(autouse=True)
-def long_ago(monkeypatch):
-    """The runs here have ended today by their own word; only their files look old."""
-    monkeypatch.setattr(cleanup, "_ended", lambda run: 0.0)
 
 
 def test_a_deleted_run_comes_back_as_it_was(journal, reopen, data_dir):
@@ -112,6 +111,18 @@ def test_a_plan_deletes_nothing_and_says_what_it_would_free(aged_run, reopen, da
     assert cleanup.plan(store, older_than_s=90 * DAY).freed == 0
 
 
+def test_a_run_is_as_young_as_its_end_or_its_youngest_journal(aged_run, reopen, data_dir):
+    """A copy of an old folder looks young, an import of an old run too: neither goes at once."""
+    touched = aged_run(100)
+    (journal,) = (data_dir / "runs" / touched).glob("*.journal")
+    os.utime(journal)
+    ended_late = aged_run(1)
+    age(data_dir / "runs" / ended_late, 100)
+    old = aged_run(100)
+    planned = cleanup.plan(reopen(), older_than_s=90 * DAY)
+    assert [one.run_id for one in planned.runs] == [old]
+
+
 def test_what_is_tagged_keep_stays(aged_run, reopen):
     kept = aged_run(1000, tags=("keep", "x"))
     planned = cleanup.plan(reopen(), older_than_s=DAY, quota=0)
@@ -159,7 +170,7 @@ def test_a_damaged_journal_keeps_its_blobs(aged_run, reopen, data_dir):
 def test_fresh_blobs_and_blobs_while_something_runs_are_left_alone(aged_run, reopen, data_dir):
     aged_run(1)
     folder = data_dir / "blobs"
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     (folder / ("a" * 64)).write_bytes(b"old")
     (folder / ".incoming-1-x").write_bytes(b"cut short")
     (folder / "a person's file").write_bytes(b"mine")
