@@ -71,7 +71,10 @@ test('an argument that is more than one word is refused, and no cell is written'
 
 test('a saved comparison is read back, and what is wrong in it takes its default', () => {
   assert.deepEqual(
-    stateFrom({ runs: ['a', 'a', 7, 'b'] as never, x: 'moon', y: 'log', folded: ['system', 'x'] }, 'step'),
+    stateFrom(
+      { runs: ['a', 'a', 7, 'b'] as never, x: 'moon', y: 'log', folded: ['system', 'x', 'metrics/train'] },
+      'step'
+    ),
     {
       runs: ['a', 'b'],
       x: 'step',
@@ -79,7 +82,8 @@ test('a saved comparison is read back, and what is wrong in it takes its default
       onlyDifferences: false,
       baseline: null,
       split: false,
-      folded: ['system']
+      search: '',
+      folded: ['system', 'metrics/train']
     }
   );
   assert.deepEqual(stateFrom({}, 'time').x, 'time');

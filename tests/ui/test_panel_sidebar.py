@@ -134,6 +134,53 @@ def test_the_keyboard_alone_selects_and_compares(seeded: Lab, lab_page: LabPage)
     expect(page.locator(".jp-trackside-compare:visible .jp-trackside-chip")).to_have_count(2)
 
 
+def test_runs_can_be_sorted_by_a_metric_either_way(seeded: Lab, lab_page: LabPage) -> None:
+    sidebar = lab_page.open(seeded).sidebar()
+    names = sidebar.locator(".jp-trackside-runName")
+    sidebar.get_by_label("Sort runs by").select_option("metric:loss")
+    sidebar.get_by_role("searchbox").fill("digits")
+    expect(names.filter(has_text="lr=")).to_have_text(["lr=0.01", "lr=0.1"])
+    sidebar.get_by_role("button", name="Sorted ascending").click()
+    expect(names.filter(has_text="lr=")).to_have_text(["lr=0.1", "lr=0.01"])
+    expect(names.last).to_have_text("broken")
+    sidebar.get_by_label("Sort runs by").select_option("name")
+    expect(names.first).to_have_text(HOSTILE)
+
+
+def test_a_run_has_a_menu_for_mouse_and_keyboard(seeded: Lab, lab_page: LabPage) -> None:
+    page = lab_page.page
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    (seeded.notebooks / "digits.ipynb").write_text(
+        '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
+    )
+    notebook = str(seeded.notebooks / "digits.ipynb")
+    seeded.python(
+        "from kernel_magics import tracking\n"
+        f"tracking.init(project='digits', name='in notebook', facts={{'notebook': {notebook!r}}}).finish()"
+    )
+    sidebar = lab_page.open(seeded).sidebar()
+    lab_page.row("lr=0.1").click(button="right")
+    items = page.locator(".lm-Menu").get_by_role("menuitem")
+    expect(items).to_have_text(["Compare", "Copy Id"])
+    items.filter(has_text="Copy Id").click()
+    run = lab_page.row("lr=0.1").get_attribute("data-run-id")
+    page.wait_for_function("async id => await navigator.clipboard.readText() === id", arg=run)
+    sidebar.get_by_role("searchbox").fill("notebook")
+    expect(sidebar.locator("[data-run-id]")).to_have_count(1)
+    runs = sidebar.get_by_role("listbox")
+    runs.focus()
+    page.keyboard.press("Shift+F10")
+    expect(items).to_have_text(["Compare", "Copy Id", "Open Notebook"])
+    page.keyboard.press("Escape")
+    expect(runs).to_be_focused()
+    page.keyboard.press("Shift+F10")
+    for _ in range(3):
+        page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.locator(".jp-NotebookPanel:visible").wait_for()
+    expect(page.locator(".lm-TabBar-tab.lm-mod-current").filter(has_text="digits.ipynb")).to_be_visible()
+
+
 def test_the_selection_can_be_cleared(seeded: Lab, lab_page: LabPage) -> None:
     sidebar = lab_page.open(seeded).sidebar()
     lab_page.row("lr=0.1").click()

@@ -24,8 +24,6 @@ export interface ChartOptions {
   xKind: XKind;
   yScale: YScale;
   xLabel: string;
-  /** In pixels. */
-  height: number;
   /** The person dragged or turned the wheel over the chart. */
   onZoom: (view: Extent) => void;
   onReset: () => void;
@@ -44,13 +42,15 @@ export interface Chart {
   repaint(): Promise<void>;
   /** Pixels from the chart's left edge to `x`, `null` when that is not in the frame. */
   leftOf(x: number): number | null;
+  /** The picture of it as it is now, in device pixels; `null` while there is none. */
+  picture(): HTMLCanvasElement | null;
   /** What is drawn now: one entry a run, straight from the drawing library's own data. */
   drawn(): DrawnLine[];
   dispose(): void;
 }
 
 /**
- * Makes a chart inside `node`, which must be on the page.
+ * Makes a chart inside `node`, which must be on the page; it fills the node, also when that changes its size.
  *
  * `prepare` gives it its first lines and view, so that it paints once.
  */

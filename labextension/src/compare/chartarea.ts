@@ -5,6 +5,7 @@
  * machine's samples have no step at all. Where two groups count in the same seconds, zoom and pointer go across.
  */
 import { SharedAxis } from '../charts/sharedaxis';
+import { metricSearch } from '../text/metricsearch';
 import type { Trackside } from '../trackside';
 import type { Metric, MetricSource, XKind } from '../wire/protocol';
 import { ChartGrid } from './chartgrid';
@@ -50,7 +51,14 @@ export class ChartArea {
   }
 
   setMetrics(metrics: readonly Metric[]): void {
-    const sorted = [...metrics].sort(byName);
+    this.metrics = [...metrics].sort(byName);
+    this.show();
+  }
+
+  /** Those that the search means; where it cannot be understood, all. */
+  private show(): void {
+    const meant = metricSearch(this.options.model.state.search);
+    const sorted = this.metrics.filter(metric => meant.kind === 'bad' || meant.matches(metric.name));
     for (const { source, grid, section } of this.groups) {
       const ours = sorted.filter(metric => metric.source === source);
       grid.setMetrics(ours);
@@ -72,7 +80,7 @@ export class ChartArea {
     const { trackside, model, root } = this.options;
     const name = NAMES[source];
     const axis = new SharedAxis(kindOf(source, model.state.x));
-    const grid = new ChartGrid({ trackside, model, root, axis });
+    const grid = new ChartGrid({ trackside, model, root, axis, name });
     const section = new Section(label, grid, model.state.folded.includes(name), folded =>
       model.fold(name, folded)
     );
@@ -81,7 +89,10 @@ export class ChartArea {
   }
 
   private onModel(model: CompareModel, before: CompareState): void {
-    const { x, y } = model.state;
+    const { x, y, search } = model.state;
+    if (search !== before.search) {
+      this.show();
+    }
     if (x !== before.x) {
       this.groups.forEach(({ axis, source }) => axis.setKind(kindOf(source, x)));
     }
@@ -102,6 +113,7 @@ export class ChartArea {
   }
 
   private readonly groups: readonly Group[];
+  private metrics: readonly Metric[] = [];
 }
 
 /** Steps of different sources are different things; seconds are the same everywhere. */

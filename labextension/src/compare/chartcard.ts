@@ -1,13 +1,19 @@
 /** One metric of a comparison: a heading, and a chart while it is on screen. */
+import { showErrorMessage } from '@jupyterlab/apputils';
 import { Widget } from '@lumino/widgets';
 
 import type { DrawnLine } from '../charts/chart';
 import type { SharedAxis } from '../charts/sharedaxis';
+import { menuButton, type MenuAction } from '../menu';
+import { csvOf } from '../text/csv';
 import type { Trackside } from '../trackside';
 import type { SeriesWindow } from '../wire/decode';
+import { describeError } from '../wire/errors';
 import type { Metric } from '../wire/protocol';
+import { chartPicture, copyPicture, saveFile } from './chartpicture';
 import { ChartPlot } from './chartplot';
 import type { CompareModel } from './comparemodel';
+import { showFullScreen } from './fullscreen';
 import { metricKey, type SeriesBook } from './seriesbook';
 
 export interface ChartCardOptions {
@@ -62,9 +68,10 @@ export class ChartCard extends Widget {
     this.describe();
   }
 
-  /** Starts and stops drawing. */
+  /** Starts and stops drawing. What is shown full screen goes on. */
   setInView(inView: boolean): void {
-    if (inView === this.inView) {
+    this.seen = inView;
+    if (inView === this.inView || this.fullScreen) {
       return;
     }
     this.inView = inView;
@@ -83,6 +90,8 @@ export class ChartCard extends Widget {
   }
 
   override dispose(): void {
+    this.fullScreen?.close();
+    this.fullScreen = null;
     this.setInView(false);
     this.plot.dispose();
     this.options.series.changed.disconnect(this.onSeries, this);
@@ -123,7 +132,8 @@ export class ChartCard extends Widget {
 
   private heading(): HTMLElement {
     const { trans } = this.options.trackside;
-    const heading = document.createElement('h4');
+    const heading = document.createElement('div');
+    heading.className = 'jp-trackside-chartHead';
     const name = document.createElement('span');
     name.className = 'jp-trackside-chartName';
     name.textContent = this._metric.name;
@@ -137,7 +147,69 @@ export class ChartCard extends Widget {
       inferred.title = trans.__('Read from what the cell printed; nobody logged it.');
       heading.append(inferred);
     }
+    heading.append(menuButton(this.actions(), trans.__('More of %1', this._metric.name), trans));
     return heading;
+  }
+
+  private actions(): MenuAction[] {
+    const { trans } = this.options.trackside;
+    const tell = (error: unknown): void => {
+      void showErrorMessage(this._metric.name, describeError(error));
+    };
+    return [
+      { id: 'full', label: trans.__('Full Screen'), run: () => this.showFull() },
+      { id: 'csv', label: trans.__('Save What Is Seen as CSV'), run: () => this.saveCsv() },
+      { id: 'png', label: trans.__('Save as PNG'), run: () => void this.savePicture().catch(tell) },
+      { id: 'copy', label: trans.__('Copy as PNG'), run: () => void copyPicture(this.picture()).catch(tell) }
+    ];
+  }
+
+  private showFull(): void {
+    const { trans } = this.options.trackside;
+    if (this.fullScreen || !this.plot.exists) {
+      return;
+    }
+    this.fullScreen = showFullScreen(this.plot.node, {
+      title: this._metric.name,
+      closeLabel: trans.__('Leave full screen'),
+      onClosed: () => {
+        this.fullScreen = null;
+        this.setInView(this.seen);
+        this.resized();
+        this.node.querySelector<HTMLElement>('.jp-trackside-iconButton')?.focus();
+      }
+    });
+    this.resized();
+  }
+
+  /** Another width shows other buckets. */
+  private resized(): void {
+    if (this.inView) {
+      this.options.series.show(this._metric, this.plot.dataWidth);
+    }
+  }
+
+  private saveCsv(): void {
+    const text = csvOf(this._metric, this.windows(), this.options.axis.view, run => this.nameOf(run));
+    saveFile(new Blob([text], { type: 'text/csv;charset=utf-8' }), `${this._metric.name}.csv`);
+  }
+
+  private async savePicture(): Promise<void> {
+    saveFile(await this.picture(), `${this._metric.name}.png`);
+  }
+
+  private picture(): Promise<Blob> {
+    const canvas = this.plot.picture;
+    const { colours, trans } = this.options.trackside;
+    if (!canvas) {
+      return Promise.reject(new Error(trans.__('There is no chart yet.')));
+    }
+    const keys = this.windows().map(({ run }) => ({ name: this.nameOf(run), style: colours.styleOf(run) }));
+    return chartPicture(canvas, this._metric.name, keys, this.node);
+  }
+
+  private nameOf(run: string): string {
+    return this.options.trackside.runs.get(run)?.name ?? run;
   }
 
   private describe(): void {
@@ -150,9 +222,8 @@ export class ChartCard extends Widget {
   }
 
   private probe(): ChartProbe {
-    const name = (run: string): string => this.options.trackside.runs.get(run)?.name ?? run;
     return {
-      drawn: () => this.plot.drawn.map(line => ({ ...line, name: name(line.run) })),
+      drawn: () => this.plot.drawn.map(line => ({ ...line, name: this.nameOf(line.run) })),
       view: () => this.options.axis.view
     };
   }
@@ -161,6 +232,9 @@ export class ChartCard extends Widget {
   private readonly note = document.createElement('div');
   private _metric: Metric;
   private inView = false;
+  /** Whether its place is on screen, be the chart there or full screen. */
+  private seen = false;
+  private fullScreen: HTMLDialogElement | null = null;
 }
 
 function badge(text: string): HTMLElement {

@@ -1,49 +1,68 @@
-/** One chart a metric, drawn while on screen. */
+/** One chart a metric, drawn while on screen; parts by what stands before the slash of a metric's name. */
 import type { IDisposable } from '@lumino/disposable';
 import { Panel } from '@lumino/widgets';
 
 import type { SharedAxis } from '../charts/sharedaxis';
+import { prefixOf } from '../text/metricsearch';
 import type { Trackside } from '../trackside';
 import type { Metric } from '../wire/protocol';
 import { ChartCard } from './chartcard';
 import type { CompareModel } from './comparemodel';
+import type { SectionName } from './comparestate';
 import { onScreen } from './onscreen';
+import { Section } from './section';
 import { metricKey, SeriesBook } from './seriesbook';
 
 export interface ChartGridOptions {
   trackside: Trackside;
   model: CompareModel;
   axis: SharedAxis;
+  /** Of the section it stands in. */
+  name: SectionName;
   /** What scrolls. */
   root: HTMLElement;
+}
+
+interface Part {
+  cards: Panel;
+  section: Section;
+}
+
+interface Placed {
+  card: ChartCard;
+  seen: IDisposable;
 }
 
 export class ChartGrid extends Panel {
   constructor(private readonly options: ChartGridOptions) {
     super();
-    this.addClass('jp-trackside-grid');
+    this.addClass('jp-trackside-charts');
     const { api, feed } = options.trackside;
     this.series = new SeriesBook(api, feed, options.axis);
   }
 
-  /** Cards of metrics that stay keep their charts. */
+  /** In the order given. Cards of metrics that stay keep their charts. */
   setMetrics(metrics: readonly Metric[]): void {
-    const wanted = new Map(metrics.map(metric => [metricKey(metric), metric] as const));
-    for (const [key, { card, seen }] of this.cards) {
-      if (!wanted.has(key)) {
-        seen.dispose();
-        card.dispose();
-        this.cards.delete(key);
+    this.remove(new Set(metrics.map(metricKey)));
+    const byPrefix = new Map<string, Metric[]>();
+    for (const metric of metrics) {
+      const prefix = prefixOf(metric.name);
+      byPrefix.set(prefix, [...(byPrefix.get(prefix) ?? []), metric]);
+    }
+    const prefixes = [...byPrefix.keys()].sort((a, b) => a.localeCompare(b, undefined, { numeric: true }));
+    for (const [prefix, part] of this.parts) {
+      if (!byPrefix.has(prefix)) {
+        part.section.dispose();
+        this.parts.delete(prefix);
       }
     }
-    [...wanted].forEach(([key, metric], index) => {
-      const existing = this.cards.get(key);
-      if (existing) {
-        existing.card.metric = metric;
-        this.insertWidget(index, existing.card);
-      } else {
-        this.addCard(key, metric, index);
-      }
+    prefixes.forEach((prefix, index) => {
+      const part = this.part(prefix);
+      const ours = byPrefix.get(prefix) ?? [];
+      this.insertWidget(index, part.section);
+      part.section.headed = prefixes.length > 1;
+      part.section.note = String(ours.length);
+      ours.forEach((metric, at) => this.place(part, metric, at));
     });
   }
 
@@ -61,15 +80,55 @@ export class ChartGrid extends Panel {
   }
 
   override dispose(): void {
-    this.cards.forEach(({ seen }) => seen.dispose());
+    this.remove(new Set());
     this.series.dispose();
     super.dispose();
   }
 
-  private addCard(key: string, metric: Metric, index: number): void {
+  private remove(except: ReadonlySet<string>): void {
+    for (const [key, { card, seen }] of this.cards) {
+      if (!except.has(key)) {
+        seen.dispose();
+        card.dispose();
+        this.cards.delete(key);
+      }
+    }
+  }
+
+  private part(prefix: string): Part {
+    const existing = this.parts.get(prefix);
+    if (existing) {
+      return existing;
+    }
+    const { model, name, trackside } = this.options;
+    const path = `${name}/${prefix}`;
+    const cards = new Panel();
+    cards.addClass('jp-trackside-grid');
+    const section = new Section(
+      prefix || trackside.trans.__('General'),
+      cards,
+      model.state.folded.includes(path),
+      folded => model.fold(path, folded),
+      'h4'
+    );
+    section.addClass('jp-trackside-prefix');
+    section.node.dataset['prefix'] = prefix;
+    const part = { cards, section };
+    this.parts.set(prefix, part);
+    return part;
+  }
+
+  private place(part: Part, metric: Metric, index: number): void {
+    const key = metricKey(metric);
+    const existing = this.cards.get(key);
+    if (existing) {
+      existing.card.metric = metric;
+      part.cards.insertWidget(index, existing.card);
+      return;
+    }
     const { trackside, model, axis, root } = this.options;
     const card = new ChartCard({ trackside, model, axis, metric, series: this.series });
-    this.insertWidget(index, card);
+    part.cards.insertWidget(index, card);
     const seen = onScreen(card.node, root, inView => {
       if (!this._paused) {
         card.setInView(inView);
@@ -79,6 +138,7 @@ export class ChartGrid extends Panel {
   }
 
   private readonly series: SeriesBook;
-  private readonly cards = new Map<string, { card: ChartCard; seen: IDisposable }>();
+  private readonly parts = new Map<string, Part>();
+  private readonly cards = new Map<string, Placed>();
   private _paused = true;
 }

@@ -8,8 +8,6 @@ import type { Trackside } from '../trackside';
 import type { SeriesWindow } from '../wire/decode';
 import type { CompareModel } from './comparemodel';
 
-const HEIGHT = 220;
-
 /** Pixels of a chart that are axis, not data. */
 const AXIS_WIDTH = 60;
 
@@ -29,7 +27,6 @@ export interface ChartPlotOptions {
 export class ChartPlot {
   constructor(private readonly options: ChartPlotOptions) {
     this.plot.className = 'jp-trackside-plot';
-    this.plot.style.height = `${HEIGHT}px`;
     this.crosshair.className = 'jp-trackside-crosshair';
     this.crosshair.hidden = true;
     this.node.className = 'jp-trackside-chartFrame';
@@ -46,6 +43,11 @@ export class ChartPlot {
 
   get drawn(): DrawnLine[] {
     return this.chart?.drawn() ?? [];
+  }
+
+  /** As it looks now, in device pixels. */
+  get picture(): HTMLCanvasElement | null {
+    return this.chart?.picture() ?? null;
   }
 
   /** Whether there is a figure, be it an empty one. */
@@ -118,7 +120,6 @@ export class ChartPlot {
         xKind: axis.kind,
         yScale: model.state.y,
         xLabel: xLabel(axis.kind, trackside),
-        height: HEIGHT,
         onZoom: view => axis.zoomTo(view),
         onReset: () => axis.zoomTo(null),
         onPoint: x => this.point(x)

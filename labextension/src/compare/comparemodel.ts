@@ -2,7 +2,7 @@
 import type { JSONObject } from '@lumino/coreutils';
 import { Signal, type ISignal } from '@lumino/signaling';
 
-import type { CompareState, SectionName } from './comparestate';
+import type { CompareState } from './comparestate';
 
 export class CompareModel {
   constructor(
@@ -48,7 +48,7 @@ export class CompareModel {
     this._changed.emit(before);
   }
 
-  fold(section: SectionName, folded: boolean): void {
+  fold(section: string, folded: boolean): void {
     const others = this._state.folded.filter(name => name !== section);
     this.update({ folded: folded ? [...others, section] : others });
   }

@@ -4,6 +4,7 @@ import * as React from 'react';
 
 import { useUpdatesOf } from '../hooks';
 import { FeedNotice } from '../sidebar/notices';
+import { metricSearch } from '../text/metricsearch';
 import type { Trackside } from '../trackside';
 import type { CompareModel } from './comparemodel';
 
@@ -34,6 +35,7 @@ function Notice({ trackside, model }: CompareNoticeProps): React.JSX.Element {
           {trans.__('No runs here. Tick some in the Trackside sidebar, then press Compare.')}
         </p>
       )}
+      <SearchNotice {...{ trackside, model }} />
       {model.state.runs.length > 0 && model.metricCount === 0 && (
         <p className="jp-trackside-hint">
           {trans.__('These runs have logged no metric yet: run.log({"loss": …}) makes a chart.')}
@@ -41,4 +43,14 @@ function Notice({ trackside, model }: CompareNoticeProps): React.JSX.Element {
       )}
     </>
   );
+}
+
+/** What keeps a search from being understood. */
+function SearchNotice({ trackside, model }: CompareNoticeProps): React.JSX.Element | null {
+  const meant = metricSearch(model.state.search);
+  return meant.kind === 'bad' ? (
+    <p className="jp-trackside-problem" role="status">
+      {trackside.trans.__('This search is no regular expression, so all metrics are shown: %1', meant.why)}
+    </p>
+  ) : null;
 }

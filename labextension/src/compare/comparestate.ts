@@ -14,8 +14,10 @@ export interface CompareState {
   baseline: string | null;
   /** Whether sources stand side by side. */
   split: boolean;
-  /** Sections that are folded. */
-  folded: readonly SectionName[];
+  /** Which metrics are shown: words, or a regular expression between slashes. */
+  search: string;
+  /** What is folded: sections by name, their parts as `metrics/train`. */
+  folded: readonly string[];
 }
 
 const X_KINDS: readonly unknown[] = ['step', 'relative', 'time'];
@@ -32,6 +34,7 @@ export function stateFrom(args: JsonObject, defaultX: XKind): CompareState {
     onlyDifferences: args['onlyDifferences'] === true,
     baseline: typeof args['baseline'] === 'string' ? args['baseline'] : null,
     split: args['split'] === true,
-    folded: strings(args['folded']).filter((name): name is SectionName => SECTIONS.includes(name))
+    search: typeof args['search'] === 'string' ? args['search'] : '',
+    folded: strings(args['folded']).filter(name => SECTIONS.includes(name.split('/')[0]))
   };
 }

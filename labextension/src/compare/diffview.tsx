@@ -137,6 +137,7 @@ export function UnifiedText({ text, label }: { text: string; label: string }): R
     <pre className="jp-trackside-diff" tabIndex={0} role="region" aria-label={label}>
       {text
         .slice(0, LONGEST)
+        .replace(/\n$/, '')
         .split('\n')
         .map((line, index) => (
           <span key={index} data-kind={kind(line)}>

@@ -29,7 +29,7 @@ export class Legend extends ReactWidget {
 
 function Chips({ trackside, model, clock }: LegendProps): React.JSX.Element {
   const { runs, colours, pointing, trans } = trackside;
-  useUpdatesOf(runs.changed, colours.changed, model.changed);
+  useUpdatesOf(runs.changed, colours.changed, pointing.changed, model.changed);
   const ids = model.state.runs;
   const now = useNow(
     clock,
@@ -42,7 +42,7 @@ function Chips({ trackside, model, clock }: LegendProps): React.JSX.Element {
         return (
           <li
             key={id}
-            className="jp-trackside-chip"
+            className={`jp-trackside-chip${pointing.run === id ? ' jp-mod-pointed' : ''}`}
             data-run-id={id}
             data-status={run?.status}
             title={run ? [run.name, run.project, run.id, run.status_detail].filter(Boolean).join('\n') : id}

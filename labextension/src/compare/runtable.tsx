@@ -45,8 +45,8 @@ function aboutRun(run: Run, trans: TranslationBundle): JsonObject {
 }
 
 function Table({ trackside, model }: RunTableProps): React.JSX.Element {
-  const { runs, trans, colours } = trackside;
-  useUpdatesOf(runs.changed, colours.changed, model.changed);
+  const { runs, trans, colours, pointing } = trackside;
+  useUpdatesOf(runs.changed, colours.changed, pointing.changed, model.changed);
   const { onlyDifferences } = model.state;
   const shown = model.state.runs.flatMap(id => runs.get(id) ?? []);
   const groups = [
@@ -78,7 +78,14 @@ function Table({ trackside, model }: RunTableProps): React.JSX.Element {
             <tr>
               <th scope="col" />
               {shown.map(run => (
-                <th key={run.id} scope="col" title={run.name}>
+                <th
+                  key={run.id}
+                  scope="col"
+                  title={run.name}
+                  className={pointing.run === run.id ? 'jp-mod-pointed' : undefined}
+                  onMouseEnter={() => pointing.at(run.id)}
+                  onMouseLeave={() => pointing.at(null)}
+                >
                   <Swatch style={colours.styleOf(run.id)} />
                   <span>{run.name}</span>
                 </th>

@@ -11,7 +11,8 @@ export class Section extends Panel {
     label: string,
     private readonly body: Widget,
     folded: boolean,
-    private readonly onFold: (folded: boolean) => void
+    private readonly onFold: (folded: boolean) => void,
+    level: 'h3' | 'h4' = 'h3'
   ) {
     super();
     this.addClass('jp-trackside-part');
@@ -23,10 +24,10 @@ export class Section extends Panel {
     words.textContent = label;
     this.count.className = 'jp-trackside-partCount';
     this.button.append(this.caret, words, this.count);
-    const heading = document.createElement('h3');
+    const heading = document.createElement(level);
     heading.append(this.button);
-    const head = new Widget({ node: heading });
-    (this.layout as PanelLayout).addWidget(head);
+    this.head = new Widget({ node: heading });
+    (this.layout as PanelLayout).addWidget(this.head);
     this.addWidget(body);
     this.setFolded(folded);
   }
@@ -34,6 +35,12 @@ export class Section extends Panel {
   /** What stands beside the label: how much there is. */
   set note(text: string) {
     this.count.textContent = text;
+  }
+
+  /** Without its head it cannot be folded, and shows its body. */
+  set headed(headed: boolean) {
+    this.head.setHidden(!headed);
+    this.body.setHidden(headed && this.button.getAttribute('aria-expanded') === 'false');
   }
 
   setFolded(folded: boolean): void {
@@ -59,6 +66,7 @@ export class Section extends Panel {
     super.onAfterDetach(msg);
   }
 
+  private readonly head: Widget;
   private readonly button = document.createElement('button');
   private readonly caret = document.createElement('span');
   private readonly count = document.createElement('span');

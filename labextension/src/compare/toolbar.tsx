@@ -8,6 +8,7 @@ import type { YScale } from '../charts/geometry';
 import { useUpdatesOf } from '../hooks';
 import type { XKind } from '../wire/protocol';
 import type { CompareModel } from './comparemodel';
+import { MetricSearchBox } from './metricsearchbox';
 import type { CompareView } from './compareview';
 
 /** Fills a toolbar for a comparison. */
@@ -20,6 +21,9 @@ export function fillToolbar(
   const axes = ReactWidget.create(<Axes model={model} trans={trans} />);
   axes.addClass('jp-trackside-axes');
   toolbar.addItem('axes', axes);
+  const search = ReactWidget.create(<MetricSearchBox model={model} trans={trans} />);
+  search.addClass('jp-trackside-searchItem');
+  toolbar.addItem('search', search);
   toolbar.addItem('spacer', Toolbar.createSpacerItem());
   // Not JupyterLab's ToolbarButton: its aria-pressed is none of a button's own attributes (axe: aria-allowed-attr).
   toolbar.addItem('reset', ReactWidget.create(<Reset view={view} trans={trans} />));

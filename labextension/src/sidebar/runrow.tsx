@@ -1,4 +1,5 @@
 /** One run in the sidebar: two lines of fixed height. */
+import { ellipsesIcon } from '@jupyterlab/ui-components';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
@@ -18,11 +19,17 @@ export interface RunRowProps {
   count: number;
   selected: boolean;
   active: boolean;
+  /** Whether somebody points at the run, here or in a comparison. */
+  pointed: boolean;
   style: LineStyle;
   now: number;
   trans: TranslationBundle;
   onToggle: (id: string) => void;
   onOpen: (id: string) => void;
+  /** The menu of a run is wanted at a place of the page. */
+  onMenu: (id: string, x: number, y: number) => void;
+  /** The pointer is over it, or over nothing (`null`). */
+  onPoint: (id: string | null) => void;
 }
 
 export const rowId = (run: string): string => `trackside-run-${run}`;
@@ -30,6 +37,9 @@ export const rowId = (run: string): string => `trackside-run-${run}`;
 export function RunRow(props: RunRowProps): React.JSX.Element {
   const { run, trans } = props;
   const classes = ['jp-trackside-run'];
+  if (props.pointed) {
+    classes.push('jp-mod-pointed');
+  }
   if (props.active) {
     classes.push('jp-mod-active');
   }
@@ -46,12 +56,30 @@ export function RunRow(props: RunRowProps): React.JSX.Element {
       title={rowTitle(run, props.now, trans)}
       onClick={() => props.onToggle(run.id)}
       onDoubleClick={() => props.onOpen(run.id)}
+      onContextMenu={event => {
+        event.preventDefault();
+        event.stopPropagation(); // JupyterLab would open its own menu
+        props.onMenu(run.id, event.clientX, event.clientY);
+      }}
+      onMouseEnter={() => props.onPoint(run.id)}
+      onMouseLeave={() => props.onPoint(null)}
     >
       <Tick on={props.selected} />
       <Swatch style={props.style} />
       <span className="jp-trackside-runName">{run.name || run.id}</span>
       <StatusIcon status={run.status} />
       <RunDetail run={run} now={props.now} trans={trans} />
+      <span
+        className="jp-trackside-runMore"
+        title={trans.__('More (Shift+F10)')}
+        aria-hidden="true"
+        onClick={event => {
+          event.stopPropagation();
+          props.onMenu(run.id, event.clientX, event.clientY);
+        }}
+      >
+        <ellipsesIcon.react tag={null} width="14px" height="14px" />
+      </span>
     </div>
   );
 }

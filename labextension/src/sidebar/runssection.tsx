@@ -3,14 +3,15 @@ import { InputGroup, ReactWidget } from '@jupyterlab/ui-components';
 import type { CommandRegistry } from '@lumino/commands';
 import * as React from 'react';
 
-import { useNow, useUpdatesOf } from '../hooks';
+import { useUpdatesOf } from '../hooks';
 import type { Clock } from '../model/clock';
 import { filterRuns } from '../text/filter';
+import { NEWEST_FIRST, sortRuns } from '../text/sort';
 import { CommandIDs, type Trackside } from '../trackside';
 import type { Run } from '../wire/protocol';
 import { FeedNotice, NoMatch, NoRuns } from './notices';
-import { ROW_HEIGHT, RunRow, rowId } from './runrow';
-import { VirtualList } from './virtuallist';
+import { RunList } from './runlist';
+import { SortBar } from './sortbar';
 
 export interface RunsSectionProps {
   trackside: Trackside;
@@ -33,7 +34,10 @@ function Runs({ trackside, commands, clock }: RunsSectionProps): React.JSX.Eleme
   const { runs, selection, feed, trans, colours } = trackside;
   useUpdatesOf(runs.changed, selection.changed, feed.stateChanged, colours.changed);
   const [text, setText] = React.useState('');
-  const shown = filterRuns(runs.list, text);
+  const [order, setOrder] = React.useState(NEWEST_FIRST);
+  const list = runs.list;
+  const sorted = React.useMemo(() => sortRuns(list, order), [list, order]);
+  const shown = filterRuns(sorted, text);
   const compare = (ids: readonly string[]): void => {
     void commands.execute(CommandIDs.openCompare, { runs: [...ids] });
   };
@@ -51,95 +55,15 @@ function Runs({ trackside, commands, clock }: RunsSectionProps): React.JSX.Eleme
           onChange={event => setText(event.currentTarget.value)}
         />
       </div>
+      {runs.list.length > 1 && <SortBar runs={runs.list} order={order} onChange={setOrder} trans={trans} />}
       <FeedNotice feed={feed} problem={runs.problem} trans={trans} />
       {runs.loaded && runs.list.length === 0 && <NoRuns trans={trans} />}
       {runs.list.length > 0 && shown.length === 0 && (
         <NoMatch text={text} onClear={() => setText('')} trans={trans} />
       )}
-      {shown.length > 0 && <RunList {...{ shown, trackside, clock, compare }} />}
+      {shown.length > 0 && <RunList {...{ shown, trackside, clock, commands, compare }} />}
       <SelectionBar trackside={trackside} shown={shown} compare={compare} />
     </>
-  );
-}
-
-interface RunListProps {
-  shown: readonly Run[];
-  trackside: Trackside;
-  clock: Clock;
-  compare: (ids: readonly string[]) => void;
-}
-
-function RunList({ shown, trackside, clock, compare }: RunListProps): React.JSX.Element {
-  const { selection, colours, trans } = trackside;
-  const [activeId, setActiveId] = React.useState<string | null>(null);
-  const now = useNow(
-    clock,
-    shown.some(run => run.finished === null && run.status === 'running')
-  );
-  const active = activeId === null ? -1 : shown.findIndex(run => run.id === activeId);
-  const activate = (index: number): void => {
-    setActiveId(shown[Math.max(0, Math.min(shown.length - 1, index))]?.id ?? null);
-  };
-  const toggle = (id: string): void => {
-    setActiveId(id);
-    selection.toggle(id);
-  };
-  const onKey = (event: React.KeyboardEvent, page: number): void => {
-    const here = shown[active];
-    const moves: Record<string, number> = {
-      ArrowDown: active + 1,
-      ArrowUp: active < 0 ? 0 : active - 1,
-      PageDown: active + page,
-      PageUp: active - page,
-      Home: 0,
-      End: shown.length - 1
-    };
-    const move = moves[event.key];
-    if (move !== undefined) {
-      activate(move);
-    } else if (event.key === ' ' && here) {
-      selection.toggle(here.id);
-    } else if (event.key === 'Enter') {
-      compare(selection.size > 0 ? selection.ids : here ? [here.id] : []);
-    } else if (event.key === 'a' && (event.ctrlKey || event.metaKey)) {
-      selection.set(shown.map(run => run.id));
-    } else if (event.key === 'Escape' && selection.size > 0) {
-      selection.set([]);
-    } else {
-      return;
-    }
-    event.preventDefault();
-    event.stopPropagation();
-  };
-
-  return (
-    <VirtualList
-      count={shown.length}
-      rowHeight={ROW_HEIGHT}
-      label={trans.__('Runs, newest first')}
-      active={active}
-      idOf={index => rowId(shown[index]?.id ?? '')}
-      onFocus={() => active < 0 && activate(0)}
-      onKey={onKey}
-      renderRow={index => {
-        const run = shown[index] as Run;
-        return (
-          <RunRow
-            key={run.id}
-            run={run}
-            position={index}
-            count={shown.length}
-            selected={selection.has(run.id)}
-            active={index === active}
-            style={colours.styleOf(run.id)}
-            now={now}
-            trans={trans}
-            onToggle={toggle}
-            onOpen={id => compare([id])}
-          />
-        );
-      }}
-    />
   );
 }
 

@@ -66,8 +66,12 @@ class BokehChart implements Chart {
   }
 
   leftOf(x: number): number | null {
-    const view = this.document.views_manager?.get(this.figure) as unknown as PlotView | null | undefined;
+    const view = this.view;
     return view?.frame && x >= this.x.start && x <= this.x.end ? view.frame.x_scale.compute(x) : null;
+  }
+
+  picture(): HTMLCanvasElement | null {
+    return this.view?.export('png').canvas ?? null;
   }
 
   drawn(): DrawnLine[] {
@@ -103,6 +107,10 @@ class BokehChart implements Chart {
     fill(this.sources, [...this.lines.values()], forward);
   }
 
+  private get view(): PlotView | null | undefined {
+    return this.document.views_manager?.get(this.figure);
+  }
+
   private removeViews(): void {
     this.document.views_manager?.roots.forEach(view => view.remove());
     this.document.views_manager = undefined;
@@ -124,6 +132,7 @@ class BokehChart implements Chart {
 /** What is used of BokehJS's view of a figure. */
 interface PlotView {
   frame?: { x_scale: { compute(x: number): number } };
+  export(type: 'png'): { canvas: HTMLCanvasElement };
 }
 
 /** Makes a chart with its first lines and view. It paints once, when its node is on the page. */
