@@ -12,8 +12,9 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
 from gpu_provisioner import wire
 from gpu_provisioner.arrivals import Arrivals
 from gpu_provisioner.bootstrap import open_carrier
-from gpu_provisioner.errors import BootstrapError
+from gpu_provisioner.errors import BootstrapError, LeaseError, ProvisionError
 from gpu_provisioner.home import HomeJournal, home_folder
+from gpu_provisioner.home_disk import HomeDisk
 from gpu_provisioner.lease_lock import lock_lease
 from gpu_provisioner.leases import LeaseBook
 from gpu_provisioner.link import Link
@@ -86,22 +87,30 @@ class Holder:
         self._failure = ""
         self._lost_reason = ""
         self._released_by = ""
-        self._lock = lock_lease(home_folder(self.data_dir, lease.id), lease)
+        try:
+            self._lock = lock_lease(home_folder(self.data_dir, lease.id), lease)
+        except OSError as error:
+            raise _no_home(self.data_dir, error) from None
         try:
             self._journal = HomeJournal(home_folder(self.data_dir, lease.id))
+            self._disk = HomeDisk(self.data_dir, self._say)
             self._arrivals = Arrivals(self.data_dir, self._journal.folder / "blobs")
             boundary, part = self._journal.unfinished()
             self._reader = wire.RecordReader(boundary)
             self._reader.feed(part)
             self._behind: Optional[int] = None
-            self._apply_again(self._journal.applied, boundary)
             self._link = Link(
                 lambda: open_carrier(self.lease),
                 self._journal,
+                self._disk,
                 self._on_data,
                 self._on_link,
                 self._on_welcome,
             )
+            self._apply_again(self._journal.applied, boundary)
+        except OSError as error:
+            self._lock.close()
+            raise _no_home(self.data_dir, error) from None
         except BaseException:
             self._lock.close()
             raise
@@ -249,7 +258,7 @@ class Holder:
                 self._released_by = f"released by {event.get('by')}"
             self._changed.notify_all()
         if kind == "agent-died":
-            LeaseBook(self.data_dir).finish(self.lease.id, LeaseState.LOST, self._lost_reason)
+            self._finish_lease()
 
     def _lost(self, detail: str) -> None:
         """The agent is gone for good. When it could not say so in the spool, it is said here."""
@@ -267,8 +276,20 @@ class Holder:
             ]
             end = self._journal.end
             self._guarded(self._on_records, [(end, wire.EVENT, [wire.to_json(event)]) for event in events])
-        LeaseBook(self.data_dir).finish(self.lease.id, LeaseState.LOST, self._lost_reason)
+        self._finish_lease()
         self._failure = self._lost_reason
+
+    def _say(self, text: str) -> None:
+        """A notice of our own, to whoever shows those of the agent."""
+        notice = wire.to_json({"type": "notice", "text": text})
+        self._guarded(self._on_records, [(self._journal.end, wire.EVENT, [notice])])
+
+    def _finish_lease(self) -> None:
+        try:
+            LeaseBook(self.data_dir).finish(self.lease.id, LeaseState.LOST, self._lost_reason)
+        except ProvisionError as error:
+            # A full disk; whoever looks at the leases next finds out by himself.
+            log.warning("%s", error)
 
     def _guarded(self, callback: Callable[[Any], None], argument: Any) -> None:
         try:
@@ -286,7 +307,7 @@ class Holder:
             self._apply_again(self._behind, end)
             return
         try:
-            self._arrivals.apply(parts)
+            self._disk.write(lambda: self._arrivals.apply(parts), lambda: self._link.is_up)
         except wire.WireError as error:
             log.error("refused: %s", error)
         except OSError as error:
@@ -306,9 +327,21 @@ class Holder:
                     self._apply((end, channel, parts))
 
     def _checkpoint(self) -> None:
-        self._journal.sync()
-        self._arrivals.sync()
-        self._journal.mark_applied(self._behind if self._behind is not None else self._reader.position)
+        """Put down how far the files are home. Without room for it the next holder applies more of them
+        again, which changes nothing."""
+        try:
+            self._journal.sync()
+            self._arrivals.sync()
+            self._journal.mark_applied(self._behind if self._behind is not None else self._reader.position)
+        except OSError as error:
+            log.warning("how far the files are home could not be put down: %s", error)
+
+
+def _no_home(data_dir: Path, error: OSError) -> LeaseError:
+    return LeaseError(
+        f"What a kernel says cannot be kept in {data_dir}: {error.strerror}.",
+        "make room or make that folder writable, or set TRACKSIDE_DIR to another one",
+    )
 
 
 def _ignore(_: Any) -> None:

@@ -57,7 +57,11 @@ def lock_lease(folder: Path, lease: Lease) -> LeaseLock:
         "notebook": os.environ.get("JPY_SESSION_NAME"),
         "since": time.time(),
     }
-    write_private(owner, json.dumps(me).encode())
+    try:
+        write_private(owner, json.dumps(me).encode())
+    except OSError:
+        os.close(handle)
+        raise
     return LeaseLock(handle, owner)
 
 

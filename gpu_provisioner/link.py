@@ -20,6 +20,7 @@ from gpu_provisioner.carrier import Carrier
 from gpu_provisioner.errand import Opener
 from gpu_provisioner.errors import ProvisionError
 from gpu_provisioner.home import HomeJournal
+from gpu_provisioner.home_disk import HomeDisk
 
 PING_S = 15.0
 _SILENCE_LIMIT_S = 3 * PING_S
@@ -40,6 +41,7 @@ class Link:
         opener: gives a carrier that is a pipe to the agent, and bytes that already came (may raise
             ``ProvisionError``, which means "try again", or ``AgentGone``, which means "never again").
         journal: where everything goes first; its length is the resume point.
+        disk: of the journal; when it is full the reading thread waits, and the line stays up.
         on_data: called in the reading thread with bytes that were appended to the journal.
         on_state: called with ``"up"``, ``"down"``, ``"stopped"`` (as somebody wished) or ``"gone"``, and a
             sentence, in a thread of the Link.
@@ -50,11 +52,12 @@ class Link:
         self,
         opener: Opener,
         journal: HomeJournal,
+        disk: HomeDisk,
         on_data: Callable[[bytes], None],
         on_state: Callable[[str, str], None],
         on_welcome: Callable[[Mapping[str, Any]], None],
     ) -> None:
-        self._opener, self._journal = opener, journal
+        self._opener, self._journal, self._disk = opener, journal, disk
         self._on_data, self._on_state, self._on_welcome = on_data, on_state, on_welcome
         self.client = secrets.token_hex(16)
         self.reconnects = 0
@@ -78,6 +81,11 @@ class Link:
             threading.Thread(target=target, daemon=True, name=f"trackside-link-{name}")
             for name, target in (("reader", self._read), ("writer", self._write))
         ]
+
+    @property
+    def is_up(self) -> bool:
+        """Whether what is posted now goes out at once."""
+        return self._ready and not self._closed
 
     def start(self) -> None:
         for thread in self._threads:
@@ -107,6 +115,7 @@ class Link:
 
     def close(self, timeout: float = 5.0) -> None:
         """End the line, not the agent. May be called again, and from a callback."""
+        self._disk.give_up()
         with self._changed:
             self._closed = True
             if self._carrier is not None:
@@ -180,13 +189,14 @@ class Link:
                     return welcome
                 self._silence_limit = _SILENCE_LIMIT_S
         except (OSError, TimeoutError, wire.WireError) as error:
-            log.warning("the line is given up: %s", error)
+            # Who closes the line or releases the machine breaks it on purpose.
+            log.log(logging.INFO if self._is_closed() else logging.WARNING, "the line is given up: %s", error)
             return welcome
 
     def _on_frame(self, tag: bytes, body: bytes) -> bool:
         """Act on one frame; True for a welcome."""
         if tag == wire.DATA:
-            self._journal.append(body)
+            self._disk.write(lambda: self._journal.append(body), lambda: self.is_up)
             self._on_data(body)
             if self._journal.end - self._acked >= _ACK_BYTES:
                 self.acknowledge_soon()

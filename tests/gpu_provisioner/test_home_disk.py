@@ -1,0 +1,116 @@
+"""The disk at home is full: one notice, the line stays up, nothing is lost; with room it goes on."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gpu_provisioner.errors import LeaseError
+from gpu_provisioner.holder import Holder
+from gpu_provisioner.home_disk import HomeDisk
+from gpu_provisioner.model import Lease, LeaseState
+from tests.gpu_provisioner.front import Lab, Place, wait_for
+
+LOUD = """
+import os, pathlib, time
+run = pathlib.Path(os.environ['TRACKSIDE_DIR']) / 'runs' / 'r1'
+run.mkdir(parents=True)
+journal = (run / 'w1.journal').open('wb', buffering=0)
+try:
+    for turn in range(30):
+        print(f'{turn:06d}' + 'x' * 100_000)
+        journal.write(b'p' * 50_000)
+    while True:
+        time.sleep(0.05)
+except KeyboardInterrupt:
+    pathlib.Path('interrupted').touch()
+print('END')
+"""
+
+
+@pytest.fixture
+def small_disk(place: Place) -> Iterator[Path]:
+    """The data folder is a file system of 1 MiB. Needs root and the right to mount."""
+    place.data.mkdir(mode=0o700)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m,mode=700", "trackside-test", str(place.data)]
+    if os.getuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("NOT TESTED: a full disk needs a tmpfs of its own, and mounting one needs root")
+    yield place.data
+    subprocess.run(["umount", "-l", str(place.data)], check=True)
+
+
+def make_room(folder: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,size=50m", str(folder)], check=True)
+
+
+def notices(events: list[dict[str, str]]) -> list[str]:
+    return [event["text"] for event in events if event["type"] == "notice"]
+
+
+def test_a_cell_waits_for_room_hears_ctrl_c_and_loses_nothing(
+    small_disk: Path, lab: Lab, place: Place
+) -> None:
+    front = lab.kernel()
+    cell = front.begin(LOUD)
+    told = front.wait_event("notice")["text"]
+    assert "is full (No space left on device)" in told and "nothing is lost" in told
+    front.holder.command("interrupt")
+    wait_for((place.root / "work" / "interrupted").exists, "Ctrl-C has reached the kernel")
+    assert notices(front.events) == [told], "it is said once"
+    assert front.cells[cell].reply is None
+    make_room(small_disk)
+    text = front.finish(cell).text
+    assert [line[:6] for line in text.splitlines()] == [f"{turn:06d}" for turn in range(30)] + ["END"]
+    assert (small_disk / "runs" / "r1" / "w1.journal").stat().st_size == 30 * 50_000
+    assert "room" in notices(front.events)[1] and len(notices(front.events)) == 2
+    assert "down" not in front.states
+
+
+def test_a_line_that_breaks_while_there_is_no_room_comes_back(
+    small_disk: Path, lab: Lab, place: Place
+) -> None:
+    front = lab.kernel()
+    cell = front.begin(LOUD)
+    front.wait_event("notice")
+    front.kill_carrier()
+    front.holder.command("interrupt")
+    wait_for((place.root / "work" / "interrupted").exists, "Ctrl-C has reached the kernel")
+    make_room(small_disk)
+    assert front.finish(cell).text.endswith("END\n")
+    assert len(notices(front.events)) == 2
+
+
+def test_only_a_full_disk_is_waited_for(tmp_path: Path) -> None:
+    said: list[str] = []
+    tries: list[int] = []
+    disk = HomeDisk(tmp_path, said.append)
+
+    def refused() -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    def full_twice() -> None:
+        tries.append(1)
+        if len(tries) < 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(PermissionError):
+        disk.write(refused, lambda: True)
+    assert said == []
+    disk.write(full_twice, lambda: True)
+    assert len(tries) == 3 and len(said) == 2
+    tries.clear()
+    disk.give_up()
+    with pytest.raises(OSError, match="No space"):
+        disk.write(full_twice, lambda: True)
+
+
+def test_a_folder_that_cannot_keep_what_a_kernel_says_is_a_sentence(tmp_path: Path) -> None:
+    lease = Lease("cpu-1", "cpu", "local", "local", "cpu", LeaseState.READY, 0.0)
+    (tmp_path / "kernels").write_text("not a folder")
+    with pytest.raises(LeaseError, match="cannot be kept"):
+        Holder(lease, tmp_path)
