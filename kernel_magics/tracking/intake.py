@@ -12,7 +12,7 @@ from kernel_magics.tracking.gallery import Gallery, as_media
 from kernel_magics.tracking.media import Media
 from kernel_magics.tracking.scribe import Scribe
 from kernel_magics.tracking.series import Layout, Steps
-from kernel_magics.tracking.values import NotANumber, describe, flatten, to_number, to_step
+from kernel_magics.tracking.values import LAST_STEP, NotANumber, describe, flatten, to_number, to_step
 
 LONGEST_NAME = 1000
 """Characters of a metric's name; every reader holds all names in memory."""
@@ -131,7 +131,6 @@ class Intake:
         on_device: Dict[str, Any] = {}
         media: Dict[str, List[Media]] = {}
         for name, value in flatten(dict(data)):
-            on_device.pop(name, None)
             if len(name) > LONGEST_NAME:
                 self._refuse(
                     f"{name[:40]}…", f"a name of {len(name):,} characters (at most {LONGEST_NAME:,})"
@@ -140,13 +139,19 @@ class Intake:
             try:
                 if device.on_device(value):
                     device.check_scalar(value)
-                    on_device[name] = value
-                    numbers[name] = float("nan")
+                    number, waited_for = float("nan"), {name: value}
                 else:
-                    numbers[name] = to_number(value)
+                    number, waited_for = to_number(value), {}
+                if name in numbers:
+                    self._twice(name)
+                    on_device.pop(name, None)
+                numbers[name] = number
+                on_device.update(waited_for)
             except NotANumber as refused:
                 items = as_media(value) if source is MetricSource.LOGGED else []
                 if items:
+                    if name in media:
+                        self._twice(name)
                     media[name] = items
                 else:
                     self._refuse(name, f"{refused} and not a number")
@@ -163,7 +168,17 @@ class Intake:
             "value-refused",
         )
 
+    def _twice(self, name: str) -> None:
+        """Two keys of one call came to one name: ``"a/b"`` and ``{"a": {"b": …}}``, ``5`` and ``"5"``."""
+        self._scribe.tell_once(
+            f"twice {name}",
+            f"log(): {name!r} was given twice in one call, by two keys that come to the same name; the last"
+            " value is recorded. (Said once per name.)",
+            "value-refused",
+        )
+
     def _step(self, step: Any, steps: Steps) -> int:
+        """The step of a call; of one without a step the one after the largest so far, while there is one."""
         if step is not None:
             try:
                 return to_step(step)
@@ -174,4 +189,11 @@ class Intake:
                     " used. (Said once.)",
                     "step-refused",
                 )
-        return steps.last + 1
+        if steps.last == LAST_STEP:
+            self._scribe.tell_once(
+                "last step",
+                f"log(): the largest step there is, {LAST_STEP:,}, has been logged; calls without a step are"
+                " recorded at that step, too. (Said once.)",
+                "step-refused",
+            )
+        return min(steps.last + 1, LAST_STEP)

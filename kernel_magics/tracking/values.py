@@ -8,6 +8,9 @@ from typing import Any, Iterator, Mapping, Set, Tuple
 PLAIN: Set[type] = {float, int, bool}
 """Types whose values ``struct`` packs as a float64 by itself. NumPy's scalar types join when first seen."""
 
+LAST_STEP = 2**63 - 1
+"""The largest step a journal can say."""
+
 _DEEPEST = 16
 
 
@@ -74,7 +77,7 @@ def to_step(step: Any) -> int:
             raise NotANumber(describe(step)) from None
         if number != as_float:
             raise NotANumber(describe(step)) from None
-    if not -(2**63) <= number < 2**63:
+    if not -LAST_STEP - 1 <= number <= LAST_STEP:
         raise NotANumber("a number beyond 64 bits")
     return number
 

@@ -181,6 +181,34 @@ CASES = [
         [72, 72],
     ),
     Case(
+        "a name by two keys",
+        lambda run: run.log({"a/b": 1.0, "a": {"b": 2.0}, "y": 3.0}),
+        "'a/b' was given twice in one call, by two keys that come to the same name; the last value is",
+        points_of("a/b", "y"),
+        [[2.0, 2.0], [3.0, 3.0]],
+    ),
+    Case(
+        "a number and a text as keys",
+        lambda run: run.log({5: 1.0, "5": 2.0}),
+        "'5' was given twice in one call",
+        points_of("5"),
+        [[2.0, 2.0]],
+    ),
+    Case(
+        "a name by two keys, of which one has something to look at and the other a number",
+        lambda run: run.log({"a/b": km.Html("<p>"), "a": {"b": 2.0}}),
+        "",
+        lambda record: (len(record.all(Kind.MEDIA)), points_of("a/b")(record)),
+        (2, [[2.0, 2.0]]),
+    ),
+    Case(
+        "two things to look at under one name",
+        lambda run: run.log({"a/b": km.Html("<p>"), "a": {"b": km.Html("<b>")}}),
+        "'a/b' was given twice in one call",
+        lambda record: [media["content"] for media in record.all(Kind.MEDIA)],
+        ["<b>", "<b>"],
+    ),
+    Case(
         "a call that cannot be read",
         lambda run: run.log(Exploding()),
         "could not record a call: RuntimeError",
@@ -232,6 +260,25 @@ def test_it_goes_on_says_it_once_and_keeps_the_rest(
     assert (record.skipped, record.tail) == ([], 0)
     assert len(record.points("afterwards")) == 1
     assert case.kept(record) == case.expected
+
+
+def test_after_the_largest_step_there_is_points_without_a_step_are_kept_there(records: Records) -> None:
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        with km.init() as run:
+            run.log({"x": 0.0}, step=2**63 - 1)
+            for value in (1.0, 2.0):
+                run.log({"x": value})
+                run.log({"page": km.Html("<p>"), "beside": value})
+            run.log({"x": 3.0}, step=7)
+    said = [str(warning.message) for warning in heard if warning.category is TracksideWarning]
+    assert len(said) == 1, said
+    assert "the largest step there is, 9,223,372,036,854,775,807, has been logged" in said[0]
+    (record,) = records(run.id)
+    last = 2**63 - 1
+    assert record.points("x") == [(last, 0.0), (last, 1.0), (last, 2.0), (7, 3.0)]
+    assert record.points("beside") == [(last, 1.0), (last, 2.0)]
+    assert [media["step"] for media in record.all(Kind.MEDIA)] == [last, last]
 
 
 def test_a_run_with_gigantic_names_begins_and_says_that_they_are_cut(records: Records) -> None:

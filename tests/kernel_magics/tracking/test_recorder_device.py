@@ -123,6 +123,15 @@ def test_a_cuda_tensor_of_more_than_one_value_is_refused_without_reading_it(
     assert gpu.started == 0
 
 
+def test_a_refused_value_takes_nothing_from_a_tensor_that_came_under_the_same_name(
+    gpu: Gpu, records: Records
+) -> None:
+    gpu.finished = 1
+    with km.init() as run, pytest.warns(TracksideWarning, match="'a/b' is a str"):
+        run.log({"a/b": FakeTensor(1.5), "a": {"b": "cat"}})
+    assert records(run.id)[0].points("a/b") == [(0, 1.5)]
+
+
 def test_a_cpu_tensor_is_no_cuda_tensor() -> None:
     assert not device.on_device(torch.tensor(1.0))
 
