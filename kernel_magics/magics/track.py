@@ -18,6 +18,7 @@ def track(line: str, cell: str) -> None:
 
         %%track [NAME] [--project P] [--tag T]… [--group G]
                 [--no-source] [--no-outputs] [--no-diff] [--no-packages] [--no-environment] [--no-inferred]
+                [--no-frameworks]
 
     Recorded without asking: the cell's source and what changed since it last ran, its outputs, metrics it
     prints, settings it writes down (``lr = 0.1``), how it ended. The run is bound to ``run``, and ``km.log``
@@ -37,29 +38,30 @@ def track(line: str, cell: str) -> None:
     __tracebackhide__ = True  # IPython leaves such frames out
     shell = get_ipython()
     tracker = getattr(shell, _TRACKER, None)
-    if tracker is None:
+    if tracker is None or not tracker.installed:
         raise UsageMistake("%%track is not loaded. The cell did not run.", remedy="%load_ext kernel_magics")
     run_body(shell, tracker, line, cell)
 
 
 def register(shell: Any) -> None:
     """Offer ``%%track`` in an IPython shell; again is the same as once."""
-    if getattr(shell, _TRACKER, None) is not None:
-        return
-    tracker = CellTracker(shell)
+    tracker = getattr(shell, _TRACKER, None)
+    if tracker is None:
+        tracker = CellTracker(shell)
+        setattr(shell, _TRACKER, tracker)
     tracker.install()
-    setattr(shell, _TRACKER, tracker)
     shell.register_magic_function(track, "cell", "track")
 
 
 def unregister(shell: Any) -> None:
-    """The inverse of :func:`register`."""
+    """The inverse of :func:`register`. A tracked cell that is running now is recorded to its end.
+
+    The tracker stays with the shell, for a later :func:`register`: it knows that cell, and the cells before.
+    """
     tracker = getattr(shell, _TRACKER, None)
-    if tracker is None:
-        return
-    tracker.uninstall()
-    delattr(shell, _TRACKER)
-    shell.magics_manager.magics["cell"].pop("track", None)
+    if tracker is not None:
+        tracker.uninstall()
+        shell.magics_manager.magics["cell"].pop("track", None)
 
 
 def load_ipython_extension(shell: Any) -> None:

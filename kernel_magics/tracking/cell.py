@@ -22,7 +22,7 @@ from kernel_magics.tracking.cell_host import Host, Message, host_of, silent_info
 from kernel_magics.tracking.cell_line import TrackOptions, comment_out, find_track_line, parse_options
 from kernel_magics.tracking.cell_record import TrackedCell
 from kernel_magics.tracking.cell_refusal import Refusal
-from kernel_magics.tracking.cell_source import SourceMemory, literal_config
+from kernel_magics.tracking.cell_source import SourceMemory, literal_config, python_of
 from kernel_magics.tracking.cell_stack import Stacks
 from kernel_magics.tracking.recorder import Run
 
@@ -61,6 +61,7 @@ class CellTracker:
         self._bound: Optional[Run] = None
         self._troubles: Dict[str, int] = {}
         self._limits_told = False
+        self._installed = self._leaving = False
         self._events = {
             "pre_execute": self._before_silent,
             "pre_run_cell": self._before,
@@ -69,7 +70,11 @@ class CellTracker:
         }
 
     def install(self) -> None:
-        """Begin to watch the shell's cells."""
+        """Watch the shell's cells; again is the same as once."""
+        self._leaving = False
+        if self._installed:
+            return
+        self._installed = True
         self._shell.input_transformers_cleanup.append(comment_out)
         self._shell.ast_transformers.append(self._refusal)
         for event, callback in self._events.items():
@@ -78,7 +83,19 @@ class CellTracker:
         cell_join.set_joiner(self._join)
 
     def uninstall(self) -> None:
-        """Leave the shell as it was. A tracked cell that is running now ends with the process."""
+        """Leave the shell as it was; from within tracked cells when these are recorded to their end."""
+        self._leaving = True
+        self._leave_when_done()
+
+    @property
+    def installed(self) -> bool:
+        """Whether the shell's cells are watched."""
+        return self._installed and not self._leaving
+
+    def _leave_when_done(self) -> None:
+        if not (self._installed and self._leaving) or any(not cell.closed for cell in self._cells.values()):
+            return
+        self._installed = self._leaving = False
         cell_join.set_joiner(None)
         self._host.untap()
         for event, callback in self._events.items():
@@ -89,6 +106,9 @@ class CellTracker:
         ):
             if ours in transformers:
                 transformers.remove(ours)
+        if self._bound is not None and self._shell.user_ns.get("run") is self._bound:
+            del self._shell.user_ns["run"]
+        self._bound = None
 
     @contextmanager
     def body(self, source: str, options: TrackOptions) -> Iterator[None]:
@@ -140,7 +160,7 @@ class CellTracker:
         metadata = self._host.metadata()
         settings = capture_of(metadata, options)
         source = info.raw_cell if settings.source else ""
-        config = literal_config(_python(self._shell, source))
+        config = literal_config(python_of(self._shell, source))
         facts = facts_of(self._host, info, metadata, source)
         run = active.init(
             project=options.project,
@@ -219,6 +239,7 @@ class CellTracker:
             cell.seen(message, self._widgets.target(message.parent_id))
         elif cell.ended and b'"idle"' in message.content:
             cell.close()
+            self._leave_when_done()
 
     def _join(self, wish: cell_join.Wish) -> Optional[Run]:
         """``km.init()`` in a tracked cell: its run, brought up to date; not after the user finished it."""
@@ -263,6 +284,7 @@ class CellTracker:
             cell.close()
         if nested:  # what comes now under this request is of the cell around it
             self._cells = OrderedDict((key, other) for key, other in self._cells.items() if other is not cell)
+        self._leave_when_done()
 
     def _trouble(self, error: BaseException) -> None:
         """Tracking itself failed: say it once per kind, beside the cell and on the record."""
@@ -276,12 +298,3 @@ class CellTracker:
                 self._last.run.record_event("tracking-trouble", level="error", detail=kind)
         except Exception as again:  # noqa: BLE001 - counted; there is nobody left to tell
             self._troubles[repr(again)] = self._troubles.get(repr(again), 0) + 1
-
-
-def _python(shell: Any, source: str) -> str:
-    """The cell's Python, without a ``%%`` line that stands over it."""
-    lines = [line for line in source.splitlines() if not line.lstrip().startswith("%%")]
-    try:
-        return str(shell.transform_cell("\n".join(lines)))
-    except Exception:  # noqa: BLE001 - IPython raises the same for the cell itself, and shows it
-        return ""

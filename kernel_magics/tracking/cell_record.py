@@ -59,6 +59,11 @@ class TrackedCell:
         """Whether the cell's code has ended."""
         return self._ending is not None
 
+    @property
+    def closed(self) -> bool:
+        """Whether the cell's run has ended."""
+        return self._closed
+
     def begin(self, about: Mapping[str, Any]) -> None:
         """Record that the cell begins; ``about`` as in ``docs/journal-format.md``."""
         self.run.record_cell({"key": self.key, **about, "started": time.time()})

@@ -157,3 +157,12 @@ class SourceMemory:
             old_source.splitlines(), source.splitlines(), f"{old_run}/cell", f"{run_id}/cell", lineterm=""
         )
         return {"run": old_run, "diff": "\n".join(diff)}
+
+
+def python_of(shell: Any, source: str) -> str:
+    """The cell's Python, without a ``%%`` line that stands over it."""
+    lines = [line for line in source.splitlines() if not line.lstrip().startswith("%%")]
+    try:
+        return str(shell.transform_cell("\n".join(lines)))
+    except Exception:  # noqa: BLE001 - IPython raises the same for the cell itself, and shows it
+        return ""

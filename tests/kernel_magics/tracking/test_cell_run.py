@@ -356,3 +356,51 @@ run.log({"after": 1.0})
     assert len(list(run.path.glob("*.journal"))) == 9
     ended = [event for event in run.events if event["name"] == "process-finished"]
     assert len(ended) == 8
+
+
+UNLOAD = "%unload_ext kernel_magics.magics.track"
+LOAD = "%load_ext kernel_magics.magics.track"
+RELOAD = f"{UNLOAD}\n{LOAD}"
+
+
+def test_a_cell_that_unloads_the_extension_is_recorded_to_its_end(notebook):
+    answer = notebook.run(f"%%track first\n{UNLOAD}\nprint('after')\nrun.log({{'x': 1.0}})\n1/0")
+    assert [error["ename"] for error in answer.errors] == ["ZeroDivisionError"]
+    assert notebook.eventually(lambda: notebook.last.status == "failed")
+    assert (notebook.last.text, notebook.last.points("logged")) == ("after\n", {"x": [(0, 1.0)]})
+    assert notebook.last.error["ename"] == "ZeroDivisionError"
+    assert notebook.run(
+        "print('run' in globals(), get_ipython().ast_transformers,"
+        " 'send_multipart' in vars(get_ipython().kernel.iopub_thread))"
+    ).text == ("False [] False\n")
+    assert notebook.run("%%track\n1").status == "error"
+    assert notebook.run(LOAD).status == "ok"
+    assert notebook.run("%%track second\nrun.log({'x': 2.0})\nprint('second')").text == "second\n"
+    assert [(run.name, run.status, run.text) for run in notebook.runs] == [
+        ("first", "failed", "after\n"),
+        ("second", "finished", "second\n"),
+    ]
+    assert notebook.last.points("logged") == {"x": [(0, 2.0)]}
+
+
+def test_a_cell_that_loads_the_extension_anew_stays_one_run(notebook):
+    answer = notebook.run(
+        f"%%track\n{RELOAD}\nimport kernel_magics as km\nkm.init(config={{'k': 1}})\nprint('after')"
+    )
+    assert (answer.status, answer.text) == ("ok", "after\n"), answer.messages
+    assert notebook.run("%%track\nprint('second')").text == "second\n"
+    assert [(run.status, run.text) for run in notebook.runs] == [
+        ("finished", "after\n"),
+        ("finished", "second\n"),
+    ]
+    assert notebook.runs[0].config["k"] == 1
+
+
+def test_unloading_takes_our_run_away_and_leaves_a_run_of_the_users(notebook):
+    notebook.run("%%track\n1")
+    notebook.run(UNLOAD)
+    assert notebook.run("print('run' in globals())").text == "False\n"
+    notebook.run(f"run = 'mine'\n{LOAD}")
+    notebook.run("%%track\n1")
+    notebook.run(UNLOAD)
+    assert notebook.run("print(run)").text == "mine\n"
