@@ -8,16 +8,18 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Mapping, Optional
+from typing import Dict, Mapping, Optional
 
 
 def data_dir(environ: Optional[Mapping[str, str]] = None) -> Path:
-    """The data folder: ``$TRACKSIDE_DIR``, else ``<jupyter_data_dir>/trackside``. It may not exist yet."""
+    """The data folder: ``$TRACKSIDE_DIR``, else ``<jupyter_data_dir>/trackside``. It may not exist yet.
+
+    A relative ``$TRACKSIDE_DIR`` counts from the working directory of the first time it is asked for, also
+    after a ``chdir`` and in child processes: the variable is made absolute then.
+    """
     environ = os.environ if environ is None else environ
-    chosen = environ.get("TRACKSIDE_DIR")
-    if chosen:
-        return Path(chosen).expanduser().absolute()
-    return _jupyter_data_dir(environ) / "trackside"
+    chosen = _chosen("TRACKSIDE_DIR", environ)
+    return chosen or _absolute(_jupyter_data_dir(environ)) / "trackside"
 
 
 def runs_dir(data: Path) -> Path:
@@ -31,22 +33,26 @@ def blobs_dir(data: Path) -> Path:
 
 
 def cache_dir(environ: Optional[Mapping[str, str]] = None) -> Path:
-    """``$XDG_CACHE_HOME/trackside`` or ``~/.cache/trackside`` (macOS: ``~/Library/Caches/trackside``)."""
+    """``$XDG_CACHE_HOME/trackside`` or ``~/.cache/trackside`` (macOS: ``~/Library/Caches/trackside``).
+
+    A relative ``$XDG_CACHE_HOME`` is ignored, as specifications.freedesktop.org/basedir-spec has it.
+    """
     environ = os.environ if environ is None else environ
-    chosen = environ.get("XDG_CACHE_HOME")
-    if chosen:
+    chosen = environ.get("XDG_CACHE_HOME", "")
+    if os.path.isabs(chosen):  # noqa: PTH117 - a text that may be empty
         return Path(chosen) / "trackside"
     home = Path.home()
     return (home / "Library" / "Caches" if sys.platform == "darwin" else home / ".cache") / "trackside"
 
 
 def config_path(environ: Optional[Mapping[str, str]] = None) -> Path:
-    """The configuration: ``$TRACKSIDE_CONFIG``, else ``<jupyter_config_dir>/trackside.toml``."""
+    """The configuration: ``$TRACKSIDE_CONFIG``, else ``<jupyter_config_dir>/trackside.toml``.
+
+    A relative ``$TRACKSIDE_CONFIG`` counts from where :func:`data_dir` says.
+    """
     environ = os.environ if environ is None else environ
-    chosen = environ.get("TRACKSIDE_CONFIG")
-    if chosen:
-        return Path(chosen).expanduser().absolute()
-    return _jupyter_config_dir(environ) / "trackside.toml"
+    chosen = _chosen("TRACKSIDE_CONFIG", environ)
+    return chosen or _absolute(_jupyter_config_dir(environ)) / "trackside.toml"
 
 
 def make_private_folder(folder: Path) -> None:
@@ -60,6 +66,27 @@ def make_private_folder(folder: Path) -> None:
     if not folder.parent.is_dir():
         make_private_folder(folder.parent)
     folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def _chosen(name: str, environ: Mapping[str, str]) -> Optional[Path]:
+    """The path in a variable of ours; one in the process's environment is absolute from now on."""
+    said = environ.get(name)
+    if not said:
+        return None
+    path = Path(said).expanduser()
+    if not path.is_absolute():
+        path = path.absolute()
+        if environ is os.environ:
+            os.environ[name] = str(path)
+    return path
+
+
+_first_meant: Dict[str, Path] = {}
+
+
+def _absolute(folder: Path) -> Path:
+    """What a relative folder of Jupyter's meant when it was first asked for; its variables are not ours."""
+    return folder if folder.is_absolute() else _first_meant.setdefault(str(folder), folder.absolute())
 
 
 def _jupyter_data_dir(environ: Mapping[str, str]) -> Path:
