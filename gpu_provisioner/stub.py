@@ -44,7 +44,8 @@ def run():
                     "remedy": "name a newer one in trackside.toml: python = \"python3.11\""})
     os.environ.update(head["env"])
     cache = "Library/Caches" if sys.platform == "darwin" else ".cache"
-    cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), cache)
+    cache = os.path.join(os.path.expanduser("~"), cache)
+    if os.path.isabs(os.environ.get("XDG_CACHE_HOME", "")): cache = os.environ["XDG_CACHE_HOME"]
     ours = os.path.join(cache, "trackside")
     folder = os.path.join(ours, "payload", head["digest"])
     if not os.path.isdir(folder):

@@ -33,9 +33,13 @@ def is_lease_id(text: str) -> bool:
 
 
 def cache_root(environ: Mapping[str, str]) -> Path:
-    """``<cache>/trackside`` for a process with that environment. Not created."""
-    if environ.get("XDG_CACHE_HOME"):
-        return Path(environ["XDG_CACHE_HOME"]) / "trackside"
+    """``<cache>/trackside`` for a process with that environment. Not created.
+
+    A relative ``$XDG_CACHE_HOME`` is ignored, as specifications.freedesktop.org/basedir-spec has it.
+    """
+    cache = environ.get("XDG_CACHE_HOME", "")
+    if os.path.isabs(cache):  # noqa: PTH117 - a text that may be empty
+        return Path(cache) / "trackside"
     home = Path(environ["HOME"]) if environ.get("HOME") else Path.home()
     return home / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "trackside"
 
