@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 import time
 from dataclasses import dataclass, field
@@ -294,9 +295,10 @@ class Holder:
     def _guarded(self, callback: Callable[[Any], None], argument: Any) -> None:
         try:
             callback(argument)
-        except Exception:
-            # Another's callback must not end the line; the traceback is in the log.
-            log.exception("a callback of the holder failed")
+        except Exception:  # noqa: BLE001 - see below
+            # Another's callback must not end the line; it is shown as what fails in any thread.
+            kind, error, where = sys.exc_info()
+            threading.excepthook(threading.ExceptHookArgs((kind, error, where, threading.current_thread())))
 
     # ------------------------------------------------------------------ files
 

@@ -32,6 +32,8 @@ _ACK_S = 0.5
 _BACKOFF_SHARE, _BACKOFF_MIN_S, _BACKOFF_MAX_S = 0.1, 0.1, 30.0
 
 log = logging.getLogger("trackside.link")
+# Whoever uses the library decides where its log goes; the notebook is told what matters as notices.
+logging.getLogger("trackside").addHandler(logging.NullHandler())
 
 
 class Link:

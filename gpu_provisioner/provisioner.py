@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import math
 import queue
@@ -19,8 +20,8 @@ from gpu_provisioner.errand import call_on
 from gpu_provisioner.errors import BootstrapError, LeaseError, NoOffer, ProvisionError, Unreachable
 from gpu_provisioner.holder import Holder
 from gpu_provisioner.home import home_folder
-from gpu_provisioner.lease_lock import is_held
-from gpu_provisioner.leases import LeaseBook
+from gpu_provisioner.lease_lock import LeaseLock, is_held, lock_lease
+from gpu_provisioner.leases import LIVE, LeaseBook
 from gpu_provisioner.model import GpuRequest, Lease, LeaseState, Offer
 from gpu_provisioner.providers import provider_class, provider_of, provider_of_lease
 from gpu_provisioner.providers.base import Target
@@ -39,7 +40,6 @@ HOOK = "kernel_magics.tracking.aftermath:close_runs"
 _ATTEMPTS = 3
 _WELCOME_LIMIT_S = 30.0
 _STOP_LIMIT_S = 30.0
-_BRING_UP_LIMIT_S = 300.0
 _STATUS_LIMIT_S = 12.0
 
 log = logging.getLogger("trackside.provisioner")
@@ -71,7 +71,7 @@ def provision(  # noqa: PLR0913 - the facts of one lease, all by name
     """
     book = LeaseBook(data_dir)
     catalog = Catalog(targets, book.live)
-    offer, lease = _reserve(
+    offer, lease, lock = _reserve(
         catalog, book, requests, on_progress, {"notebook": notebook, "kernel_id": kernel_id}, name
     )
     target = next(target for target in targets if target.name == offer.target)
@@ -82,6 +82,8 @@ def provision(  # noqa: PLR0913 - the facts of one lease, all by name
     except BaseException as error:
         _give_back(book, lease, error)
         raise
+    finally:
+        lock.close()
 
 
 def release(lease: Lease, data_dir: Path, by: str = "the user") -> Lease:
@@ -90,6 +92,9 @@ def release(lease: Lease, data_dir: Path, by: str = "the user") -> Lease:
     Everything its kernel said comes home first: to its holder if one is there, else to this process.
     """
     book = LeaseBook(data_dir)
+    if _never_started(lease, data_dir):
+        provider_of_lease(lease).release(lease)
+        return book.finish(lease.id, LeaseState.RELEASED, f"released by {by}, before its kernel ran")
     try:
         holder = Holder(lease, data_dir)
     except LeaseError:
@@ -102,6 +107,18 @@ def release(lease: Lease, data_dir: Path, by: str = "the user") -> Lease:
     except BootstrapError:
         pass
     return holder.release(by)
+
+
+def _never_started(lease: Lease, data_dir: Path) -> bool:
+    """Whether no agent of it runs, and none ever did that anybody held."""
+    if lease.state not in (LeaseState.PLANNED, LeaseState.STARTING):
+        return False
+    if is_held(home_folder(data_dir, lease.id)):
+        return False
+    try:
+        return provider_of_lease(lease).status(lease) == LeaseState.LOST
+    except ProvisionError:
+        return False
 
 
 def refresh(book: LeaseBook, asked: Optional[Dict[str, float]] = None) -> List[Lease]:
@@ -118,12 +135,12 @@ def refresh(book: LeaseBook, asked: Optional[Dict[str, float]] = None) -> List[L
     answers: queue.Queue[Tuple[Lease, Optional[LeaseState]]] = queue.Queue()
     waiting = 0
     for lease in book.live():
-        if lease.state != LeaseState.READY and time.time() - lease.created < _BRING_UP_LIMIT_S:
-            continue  # Somebody is bringing it up right now.
+        if is_held(home_folder(book.data_dir, lease.id)):
+            continue  # Its holder knows better, or somebody is bringing it up right now.
         if lease.state == LeaseState.PLANNED and not lease.handle:
             why = "the process that asked for it ended before it was rented"
             book.finish(lease.id, LeaseState.RELEASED, why)
-        elif not is_held(home_folder(book.data_dir, lease.id)) and _is_due(lease, asked):
+        elif _is_due(lease, asked):
             waiting += 1
             # Daemon threads: one that hangs in a dead network must not keep the interpreter from ending.
             threading.Thread(target=_ask_status, args=(lease, answers), daemon=True).start()
@@ -135,6 +152,10 @@ def refresh(book: LeaseBook, asked: Optional[Dict[str, float]] = None) -> List[L
             if state == LeaseState.LOST:
                 where = lease.machine or lease.target
                 book.finish(lease.id, LeaseState.LOST, f"its agent on {where} has died or vanished")
+            elif state == LeaseState.READY and lease.state != LeaseState.READY:
+                # Who brought it up was killed before it could put that down.
+                with contextlib.suppress(LeaseError):
+                    _set_ready(book, lease.id)
     return book.all()
 
 
@@ -170,8 +191,11 @@ def _reserve(
     on_progress: Progress,
     home: Mapping[str, Any],
     name: Optional[str],
-) -> tuple[Offer, Lease]:
-    """Choose an offer and write its lease down, before anybody else takes the same GPUs."""
+) -> Tuple[Offer, Lease, LeaseLock]:
+    """Choose an offer and write its lease down, before anybody else takes the same GPUs.
+
+    The lock tells others, as long as it is open, that somebody is bringing the lease up.
+    """
     for _ in range(_ATTEMPTS):
         offer = catalog.choose(requests, on_progress)
         with book.exclusive():
@@ -194,8 +218,24 @@ def _reserve(
                 price_as_of=offer.price_as_of,
                 **home,
             )
-            return offer, book.save(lease)
+            lock = _hold(book.data_dir, lease)
+            try:
+                return offer, book.save(lease), lock
+            except BaseException:
+                lock.close()
+                raise
     raise NoOffer("Others were quicker each time; nothing was rented.", "try again")
+
+
+def _hold(data_dir: Path, lease: Lease) -> LeaseLock:
+    folder = home_folder(data_dir, lease.id)
+    try:
+        return lock_lease(folder, lease)
+    except OSError as error:
+        raise LeaseError(
+            f"The lease cannot be written down ({folder}: {error.strerror}), so nothing was rented.",
+            "make that folder writable, or set TRACKSIDE_DIR to another one",
+        ) from None
 
 
 def _bring_up(book: LeaseBook, lease: Lease, on_progress: Progress) -> Lease:
@@ -208,7 +248,16 @@ def _bring_up(book: LeaseBook, lease: Lease, on_progress: Progress) -> Lease:
     machine = welcome.get("machine") or {}
     _verify_gpus(lease, machine)
     on_progress("agent", f"Python {machine.get('python')} on {machine.get('host')}.")
-    return book.update(lease.id, state=LeaseState.READY, machine=str(machine.get("host", "")))
+    return _set_ready(book, lease.id, machine=str(machine.get("host", "")))
+
+
+def _set_ready(book: LeaseBook, lease_id: str, **more: Any) -> Lease:
+    """Put down that the kernel runs, unless somebody has given the lease back meanwhile."""
+    with book.exclusive():
+        lease = book.load(lease_id)
+        if lease.state in LIVE:
+            return book.save(dataclasses.replace(lease, state=LeaseState.READY, **more))
+    raise LeaseError(f"{lease.name!r} was given back while it was being started: {lease.detail}.")
 
 
 def _verify_gpus(lease: Lease, machine: Mapping[str, Any]) -> None:

@@ -17,6 +17,7 @@ import struct
 import time
 from typing import Any, Callable, List, Mapping, Optional, Sequence, Tuple
 
+from gpu_provisioner.agent.places import UnsafeFolder, cache_root
 from gpu_provisioner.carrier import Carrier
 from gpu_provisioner.errors import BootstrapError, LeaseError, ProvisionError
 from gpu_provisioner.payload import Payload, build_payload
@@ -106,7 +107,15 @@ def talk(
         ProviderError: what ``explain`` makes of the failure.
         AgentGone: the agent is not there any more.
     """
-    payload = build_payload(os.environ)
+    try:
+        payload = build_payload(os.environ)
+    except (OSError, UnsafeFolder) as error:
+        told = error.strerror if isinstance(error, OSError) else error
+        raise BootstrapError(
+            f"The code that travels to the machine cannot be packed in {cache_root(os.environ)}: {told}. "
+            "Nothing was started.",
+            "make room there, or set XDG_CACHE_HOME to a folder that you may write",
+        ) from None
     try:
         carrier = Carrier(argv)
     except OSError as error:

@@ -96,15 +96,25 @@ def private_file(path: Path, flags: int) -> BinaryIO:
 def write_private(path: Path, content: bytes) -> None:
     """Replace a file in one step, 0600. Several threads and processes may do so at once."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
-    with private_file(temporary, os.O_TRUNC) as file:
-        file.write(content)
-    temporary.replace(path)
+    try:
+        with private_file(temporary, os.O_TRUNC) as file:
+            file.write(content)
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def read_json(path: Path) -> Optional[Dict[str, Any]]:
-    """The JSON object in a file, ``None`` when it is missing or damaged."""
+    """The JSON object in a file, ``None`` when it is missing, damaged or no file at all.
+
+    A pipe of that name is not waited for.
+    """
     try:
-        content = json.loads(path.read_bytes())
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return None
+            content = json.loads(file.read())
     except (OSError, ValueError):
         return None
     return content if isinstance(content, dict) else None

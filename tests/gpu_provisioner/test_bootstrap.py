@@ -15,11 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from gpu_provisioner.errors import BootstrapError, ProvisionError
+from gpu_provisioner.agent.places import write_private
+from gpu_provisioner.errors import BootstrapError, LeaseError, ProvisionError
 from gpu_provisioner.leases import LeaseBook
-from gpu_provisioner.model import LeaseState
+from gpu_provisioner.model import Lease, LeaseState
 from gpu_provisioner.payload import build_payload, pack, travelling_files
-from tests.gpu_provisioner.front import Lab, Place
+from gpu_provisioner.provisioner import refresh
+from tests.gpu_provisioner.front import Lab, Place, wait_for
 
 LOCAL_ARGV = "gpu_provisioner.providers.local.LocalProvider.carrier_argv"
 
@@ -181,3 +183,73 @@ def test_a_data_folder_that_cannot_be_written_is_a_sentence(
         lab.provision()
     assert "so nothing was" in failed.value.message
     place.data.unlink()
+
+
+def test_a_cache_that_takes_no_code_is_a_sentence_and_nothing_is_rented(
+    lab: Lab, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (place.root / "full").write_text("not a folder")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(place.root / "full"))
+    with pytest.raises(BootstrapError, match="cannot be packed in") as caught:
+        lab.provision()
+    assert "XDG_CACHE_HOME" in str(caught.value.remedy)
+    assert [lease.state for lease in LeaseBook(place.data).all()] == [LeaseState.RELEASED]
+
+
+def test_a_failed_write_leaves_no_half_file(tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(OSError):
+        write_private(tmp_path / "taken", b"content")
+    assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+
+
+def test_an_expected_end_says_nothing_on_stderr(place: Place) -> None:
+    """Nobody has configured logging; Python would print a library's warnings."""
+    code = (
+        "import os, pathlib\n"
+        "from tests.gpu_provisioner.front import Lab, Place\n"
+        "lab = Lab(Place(pathlib.Path(os.environ['HOME']).parent, ''))\n"
+        "front = lab.kernel()\nfront.execute('1')\nfront.kill_carrier()\nfront.execute('2')\nlab.close()\n"
+        "import logging; logging.getLogger('trackside.link').warning('to nobody')\n"
+    )
+    root = Path(__file__).parents[2]
+    environ = {**os.environ, "PYTHONPATH": str(root)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environ, capture_output=True, text=True, timeout=90
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_kernel_whose_notebook_was_killed_while_it_started_is_found_and_can_be_used(
+    lab: Lab, place: Place
+) -> None:
+    """The other process kills itself when the agent has answered, before it puts that down."""
+    code = (
+        "import os, pathlib, signal\n"
+        "from gpu_provisioner import provisioner\n"
+        "from tests.gpu_provisioner.front import Lab, Place\n"
+        "provisioner._verify_gpus = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "Lab(Place(pathlib.Path(os.environ['HOME']).parent, '')).provision()\n"
+    )
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    assert subprocess.run([sys.executable, "-c", code], env=environ, timeout=90).returncode == -9
+    book = LeaseBook(place.data)
+    assert [lease.state for lease in book.live()] == [LeaseState.STARTING]
+    [found] = refresh(book)
+    assert found.state == LeaseState.READY
+    assert "there" in lab.front(found).execute("print('there')").text
+
+
+def test_a_lease_given_back_while_it_is_brought_up_does_not_come_to_life_again(
+    lab: Lab, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = LeaseBook(place.data)
+
+    def given_back(lease: Lease, machine: object) -> None:
+        book.finish(lease.id, LeaseState.RELEASED, "released by another notebook")
+
+    monkeypatch.setattr("gpu_provisioner.provisioner._verify_gpus", given_back)
+    with pytest.raises(LeaseError, match="given back while it was being started"):
+        lab.provision()
+    assert [lease.state for lease in book.all()] == [LeaseState.RELEASED]
+    wait_for(lambda: not place.processes(), "agent and kernel have ended")

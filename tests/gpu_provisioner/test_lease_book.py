@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import multiprocessing
+import os
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
 from gpu_provisioner.errors import LeaseError
+from gpu_provisioner.home import home_folder
+from gpu_provisioner.lease_lock import lock_lease
 from gpu_provisioner.leases import LeaseBook
 from gpu_provisioner.model import Gpu, Lease, LeaseState
-from gpu_provisioner.provisioner import refresh
+from gpu_provisioner.provisioner import refresh, release
 
 
 def lease(**changes: object) -> Lease:
@@ -52,13 +57,40 @@ def test_a_lease_that_is_being_brought_up_is_left_alone_and_a_forgotten_one_is_n
     book = LeaseBook(tmp_path)
     handle = {"folder": str(tmp_path / "nowhere"), "runtime": str(tmp_path / "nowhere")}
     book.save(lease(state=LeaseState.STARTING, handle=handle))
-    assert [each.state for each in refresh(book)] == [LeaseState.STARTING]
-    book.update("l4-1", created=time.time() - 3600)
+    with contextlib.closing(lock_lease(home_folder(tmp_path, "l4-1"), book.load("l4-1"))):
+        assert [each.state for each in refresh(book)] == [LeaseState.STARTING]
     assert [each.state for each in refresh(book)] == [LeaseState.LOST]
-    book.save(lease(created=time.time() - 3600))
+    book.save(lease())
     assert [(each.state, each.detail[:20]) for each in refresh(book)] == [
         (LeaseState.RELEASED, "the process that ask")
     ]
+
+
+@pytest.mark.parametrize("state", [LeaseState.PLANNED, LeaseState.STARTING])
+def test_releasing_what_never_started_asks_nobody_and_is_called_released(
+    tmp_path: Path, state: LeaseState
+) -> None:
+    """Without an interpreter to start anything with: whoever tried would be lost."""
+    book = LeaseBook(tmp_path)
+    handle = {"folder": str(tmp_path / "none"), "runtime": str(tmp_path / "none"), "python": "/nowhere"}
+    book.save(lease(state=state, handle={} if state == LeaseState.PLANNED else handle))
+    released = release(book.load("l4-1"), tmp_path, "me")
+    assert (released.state, released.detail) == (
+        LeaseState.RELEASED,
+        "released by me, before its kernel ran",
+    )
+
+
+@pytest.mark.parametrize("name", ["l4-2.json", "broken.json"])
+def test_a_pipe_among_the_leases_makes_nobody_wait(tmp_path: Path, name: str) -> None:
+    book = LeaseBook(tmp_path)
+    book.save(lease())
+    os.mkfifo(tmp_path / "leases" / name)
+    found: list[list[str]] = []
+    looking = threading.Thread(target=lambda: found.append([each.id for each in book.all()]), daemon=True)
+    looking.start()
+    looking.join(20)
+    assert found == [["l4-1"]]
 
 
 def _name(folder: Path, number: int) -> None:
