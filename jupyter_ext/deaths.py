@@ -14,18 +14,29 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from kernel_magics.tracking.processes import start_ticks
+
 KERNEL_ACTIONS = "https://events.jupyter.org/jupyter_server/kernel_actions/v1"
 
 Report = dict[str, Any]
-"""``{"pid", "returncode", "signal", "reason"}`` as :mod:`kernel_magics.tracking.aftermath` takes it."""
+"""``{"pid", "start_ticks", "returncode", "signal", "reason"}`` for ``tracking.aftermath``."""
 
 
 @dataclass
 class _Watched:
-    """A kernel; ``pid`` is that of its process whose end has not been reported."""
+    """A kernel and its process whose end has not been reported.
+
+    ``start_ticks`` is asked while the process lives: its id may be another's when the end is reported.
+    """
 
     manager: Any
-    pid: int | None
+    pid: int | None = None
+    start_ticks: int | None = None
+
+    def look(self) -> None:
+        """Learn which process the kernel has now."""
+        self.pid = _pid(self.manager)
+        self.start_ticks = None if self.pid is None else start_ticks(self.pid)
 
 
 class KernelDeaths:
@@ -64,7 +75,7 @@ class KernelDeaths:
             self._ended(
                 watched, signal=_asked_by(watched.manager), reason="the kernel was restarted from Jupyter"
             )
-            watched.pid = _pid(watched.manager)
+            watched.look()
         elif data["action"] == "shutdown":
             self._ended(
                 watched, signal=_asked_by(watched.manager), reason="the kernel was shut down from Jupyter"
@@ -75,7 +86,8 @@ class KernelDeaths:
         for kernel_id in self._kernels.list_kernel_ids():
             if kernel_id not in self._watched:
                 manager = self._kernels.get_kernel(kernel_id)
-                watched = self._watched[kernel_id] = _Watched(manager, _pid(manager))
+                watched = self._watched[kernel_id] = _Watched(manager)
+                watched.look()
                 manager.add_restart_callback(partial(self._died, watched), "restart")
                 manager.add_restart_callback(partial(self._died, watched), "dead")
 
@@ -90,7 +102,13 @@ class KernelDeaths:
         pid, watched.pid = watched.pid, None
         if pid is None:
             return
-        report = {"pid": pid, "returncode": returncode, "signal": signal, "reason": reason}
+        report = {
+            "pid": pid,
+            "start_ticks": watched.start_ticks,
+            "returncode": returncode,
+            "signal": signal,
+            "reason": reason,
+        }
         if self._ending:
             self._report(report)
             return

@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+from jupyter_ext.deaths import KernelDeaths
+from kernel_magics.tracking.processes import start_ticks
+
 Ask = Callable[..., Awaitable[Any]]
 
 START = "import kernel_magics as km; run = km.init(name='doomed'); run.log({'loss': 1.0})"
@@ -61,6 +64,31 @@ async def test_a_run_whose_kernel_is_killed_names_the_signal(
     )
     assert "signal 9" in run["status_detail"]
     assert run["finished"] is not None
+
+
+async def test_the_report_tells_the_kernel_from_a_later_process_with_its_id(
+    start_kernel: Ask, wait_for: Ask, jp_serverapp: Any
+) -> None:
+    reports: list[dict[str, Any]] = []
+    watching = KernelDeaths(jp_serverapp.kernel_manager, reports.append, jp_serverapp.log)
+    watching.listen(jp_serverapp.event_logger)
+    kernel = await start_kernel()
+    for count in (1, 2):
+        await execute(kernel, "1")
+        pid = kernel.provisioner.pid
+        began = start_ticks(pid)
+        assert began is not None
+        os.kill(pid, signal.SIGKILL)
+
+        async def reported(count: int = count) -> bool:
+            return len(reports) == count
+
+        await wait_for(reported)
+        assert (reports[-1]["pid"], reports[-1]["start_ticks"]) == (pid, began)
+        async with asyncio.timeout(60):
+            while kernel.provisioner.pid == pid or not await kernel.is_alive():
+                await asyncio.sleep(0.05)
+    await execute(kernel, "1")
 
 
 async def test_a_run_whose_kernel_exits_in_the_middle_says_so(
