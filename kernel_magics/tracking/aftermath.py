@@ -22,17 +22,23 @@ from kernel_magics.tracking.processes import host_name, writer_identity
 
 
 class _Head(NamedTuple):
-    """The first frame of a journal, and where it lies."""
+    """The first frame of a journal, where it lies, and when it was last written (nanoseconds)."""
 
     journal: Path
     run: Dict[str, Any]
+    written: int
+
+    @property
+    def role(self) -> str:
+        return str(self.run["writer"].get("role"))
 
 
 def close_runs(data_dir: Union[str, Path], report: Mapping[str, Any]) -> List[str]:
     """Write the end of every run whose process died with the kernel.
 
-    A run is closed when no journal of it says ``finish``, no process holds a lock on any of them, and its
-    main writer was the dead process, or a descendant of it, on this host. Calling it again changes nothing.
+    A run is closed when neither its last main writer nor an agent after that says ``finish``, no process
+    holds a lock on any journal of it, and that writer was the dead process, or a descendant of it, on this
+    host. Calling it again changes nothing.
 
     Args:
         data_dir: the data folder.
@@ -48,12 +54,16 @@ def close_runs(data_dir: Union[str, Path], report: Mapping[str, Any]) -> List[st
     data = Path(data_dir)
     for folder in sorted(paths.runs_dir(data).glob("*/")):
         heads = [head for head in map(_head, sorted(folder.glob("*.journal"))) if head is not None]
-        main = next((head for head in heads if head.run["writer"].get("role") == "main"), None)
-        if main is None or not _died_with(main.run["writer"], report):
+        mains = [head for head in heads if head.role == "main"]
+        if not mains:
+            continue
+        # torchrun starts rank 0 again, under the same run, when the one before has died: the last counts.
+        main = max(mains, key=lambda head: head.written)
+        if not _died_with(main.run["writer"], report):
             continue
         if any(lock.is_held(lock.lock_path(head.journal)) for head in heads):
             continue
-        if any(_says_finish(head.journal) for head in heads):
+        if _is_ended(main, heads):
             continue
         _write_end(folder, main.run, report)
         closed.append(folder.name)
@@ -98,9 +108,10 @@ def _head(journal: Path) -> Optional[_Head]:
     try:
         frames = JournalReader(journal).read(limit=65536).frames
         run = fmt.unpack_json(frames[0].payload) if frames and frames[0].kind == fmt.Kind.RUN else {}
+        written = journal.stat().st_mtime_ns
     except (OSError, ValueError, JournalError):
         return None
-    return _Head(journal, run) if isinstance(run.get("writer"), dict) else None
+    return _Head(journal, run, written) if isinstance(run.get("writer"), dict) else None
 
 
 def _died_with(writer: Mapping[str, Any], report: Mapping[str, Any]) -> bool:
@@ -116,6 +127,12 @@ def _died_with(writer: Mapping[str, Any], report: Mapping[str, Any]) -> bool:
         return began == died
     # An id that an ancestor had is free again only after the writer began: a younger process is another one.
     return pid in (writer.get("ancestors") or ()) and died <= began
+
+
+def _is_ended(main: _Head, heads: List[_Head]) -> bool:
+    """Whether ``main``, or an agent about it, said the end; what an agent said of a writer before is past."""
+    agents = [head for head in heads if head.role == "agent" and head.written >= main.written]
+    return any(_says_finish(head.journal) for head in (main, *agents))
 
 
 def _says_finish(journal: Path) -> bool:

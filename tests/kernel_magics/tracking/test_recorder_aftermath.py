@@ -38,13 +38,13 @@ os._exit(3)
 class Tracked:
     """A process with an unfinished run."""
 
-    def __init__(self, name: str = "process") -> None:
+    def __init__(self, name: str = "process", **environment: str) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-c", TRACKED, name, TRACKED],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
         )
         self.run_id, self.pid = self.next_line()
 
@@ -66,8 +66,8 @@ class Tracked:
 def tracked() -> Iterator[Callable[..., Tracked]]:
     started: list[Tracked] = []
 
-    def start(name: str = "process") -> Tracked:
-        started.append(Tracked(name))
+    def start(name: str = "process", **environment: str) -> Tracked:
+        started.append(Tracked(name, **environment))
         return started[-1]
 
     yield start
@@ -172,6 +172,57 @@ def test_an_ancestor_is_older_than_the_process_that_wrote(tracked: Callable[...,
     ticks = processes.start_ticks(os.getpid())
     assert close_runs(paths.data_dir(), {**report, "pid": os.getpid(), "start_ticks": ticks}) == [
         victim.run_id
+    ]
+
+
+RANK_0 = {
+    "RANK": "0",
+    "WORLD_SIZE": "1",
+    "MASTER_ADDR": "127.0.0.1",
+    "MASTER_PORT": "29500",
+    "TORCHELASTIC_RUN_ID": "none",
+}
+
+
+def name_journals(run_id: str, *names: str) -> None:
+    """Give the main journals of a run other names, the oldest first: a listing is in the names' order."""
+    folder = paths.runs_dir(paths.data_dir()) / run_id
+    found = sorted(folder.glob("main-*.journal"), key=lambda path: path.stat().st_mtime_ns)
+    for path, name in zip(found, names, strict=True):
+        path.rename(folder / f"main-{name}.journal")
+
+
+@pytest.mark.parametrize("names", [("a", "b"), ("b", "a")])
+def test_of_several_main_writers_it_is_the_last_whose_death_ends_the_run(
+    tracked: Callable[..., Tracked], records: Records, names: tuple[str, str]
+) -> None:
+    first = tracked("rank", **RANK_0)
+    earlier = first.end(signal.SIGKILL)
+    again = tracked("rank", **RANK_0)
+    assert again.run_id == first.run_id, "torchrun started rank 0 again: it is the same run"
+    assert close_runs(paths.data_dir(), earlier) == [], "the run goes on"
+    later = again.end(signal.SIGTERM)
+    name_journals(first.run_id, *names)
+    assert close_runs(paths.data_dir(), earlier) == []
+    assert close_runs(paths.data_dir(), later) == [first.run_id]
+    assert close_runs(paths.data_dir(), later) == []
+    (finish,) = ends(records, first.run_id)
+    assert finish["detail"] == "killed by signal 15 (SIGTERM)"
+
+
+def test_a_run_that_was_closed_and_began_again_is_closed_again(
+    tracked: Callable[..., Tracked], records: Records
+) -> None:
+    first = tracked("rank", **RANK_0)
+    assert close_runs(paths.data_dir(), first.end(signal.SIGKILL)) == [first.run_id]
+    again = tracked("rank", **RANK_0)
+    later = again.end(signal.SIGTERM)
+    assert again.run_id == first.run_id
+    assert close_runs(paths.data_dir(), later) == [first.run_id]
+    assert close_runs(paths.data_dir(), later) == []
+    assert sorted(finish["detail"] for finish in ends(records, first.run_id)) == [
+        "killed by signal 15 (SIGTERM)",
+        "killed by signal 9 (SIGKILL)",
     ]
 
 
