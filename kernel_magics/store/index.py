@@ -163,8 +163,15 @@ class Index:
                     remedy="trackside rebuild",
                 )
             time.sleep(_POLL_S)
-        while self.behind() and time.monotonic() < end:
+        while self._is_in_the_making() and time.monotonic() < end:
             time.sleep(_POLL_S)
+
+    def _is_in_the_making(self) -> bool:
+        try:
+            return self.behind() > 0
+        except sqlite3.OperationalError:  # its files are being replaced at this moment
+            self.close()
+            return True
 
     def _current_reader(self) -> sqlite3.Connection:
         """The reading connection, made anew when the index has been replaced."""

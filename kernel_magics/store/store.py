@@ -1,13 +1,13 @@
 """The store: everything recorded in a data folder, to read.
 
 What is asked is answered from the index; :meth:`Store.refresh` brings the index up to date first. The index
-is
-disposable: lost or damaged, it is built anew from the journals, and answers the same.
+is disposable: lost or damaged, it is built anew from the journals, and answers the same.
 """
 
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kernel_magics.errors import UsageMistake
-from kernel_magics.model import MetricInfo, RunInfo, RunStatus
+from kernel_magics import paths
+from kernel_magics.errors import UnknownRun, UsageMistake
+from kernel_magics.model import MetricInfo, RunInfo, RunStatus, is_run_id
 
 from . import queries, trash
 from .charting import ChartQuery, windows_of_runs
@@ -32,6 +33,11 @@ from .windows import read_points
 
 if TYPE_CHECKING:
     import pandas
+
+
+REBUILD_S = 10.0
+"""How long a question about a recorded run waits for an index that is being built anew."""
+_POLL_S = 0.02
 
 
 class Store:
@@ -277,7 +283,30 @@ class Store:
     def _ask(self, question: Callable[[sqlite3.Connection], Answer], run_ids: Collection[str] = ()) -> Answer:
         if self._incomplete and run_ids:
             mended(self._index, lambda: self._index.catch_up(run_ids))
-        return ask(self._index, question)
+        try:
+            return ask(self._index, question)
+        except UnknownRun:
+            if not self._are_recorded(run_ids):
+                raise
+        return self._ask_patiently(question, run_ids)
+
+    def _ask_patiently(
+        self, question: Callable[[sqlite3.Connection], Answer], run_ids: Collection[str]
+    ) -> Answer:
+        """The journals are there and the index is without them: it is being built anew at this moment."""
+        until = time.monotonic() + REBUILD_S
+        while True:
+            mended(self._index, lambda: self._index.catch_up(run_ids))
+            try:
+                return ask(self._index, question)
+            except UnknownRun:
+                if time.monotonic() > until:
+                    raise
+            time.sleep(_POLL_S)
+
+    def _are_recorded(self, run_ids: Collection[str]) -> bool:
+        folders = [paths.runs_dir(self.data_dir) / run_id for run_id in run_ids if is_run_id(run_id)]
+        return len(folders) == len(run_ids) > 0 and all(any(folder.glob("*.journal")) for folder in folders)
 
 
 def _by_time(parts: list[Points]) -> Points:

@@ -29,6 +29,30 @@ with open_store() as store:
                 assert steps == list(range(len(steps))), "a hole"
                 store.window([run.id], "loss", width=100)
 """
+REBUILDER = """
+import sys
+from kernel_magics.store import open_store
+for turn in range(6):
+    with open_store() as store:
+        store.refresh()
+        if turn % 3 == 2:
+            store.rebuild()
+        assert len(store.series(sys.argv[1], "loss").value) == 3000
+"""
+
+
+def test_a_recorded_run_is_never_denied_while_others_build_the_index_anew(data_dir, monkeypatch):
+    monkeypatch.setenv("TRACKSIDE_DIR", str(data_dir))
+    subprocess.run([sys.executable, "-c", WRITER, "one"], check=True)
+    with open_store(data_dir) as store:
+        store.refresh()
+        (run,) = store.runs()
+    pipe = subprocess.PIPE
+    command = [sys.executable, "-c", REBUILDER, run.id]
+    processes = [subprocess.Popen(command, stderr=pipe, text=True) for _ in range(4)]
+    for process in processes:
+        _out, said = process.communicate(timeout=120)
+        assert process.returncode == 0, said
 
 
 def test_writers_readers_and_a_follower_at_once(data_dir):
