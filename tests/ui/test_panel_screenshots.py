@@ -32,8 +32,10 @@ data = load_digits()
 x, y = data.data / 16, data.target
 def train(name, lr, width, steps, wait=False):
     config = {"lr": lr, "width": width, "batch_size": 64, "optimizer": {"name": "adam", "beta1": 0.9}}
-    run = tracking.init(project="digits", name=name, config=config, tags=["mlp"])
     source = f"%%track {name}\\nmodel = MLPClassifier({width}, learning_rate_init={lr})\\nfit(model, digits)"
+    git = {"root": "/home/ann/digits", "commit": "4f2a9c1e07" * 4, "branch": "main", "dirty": False}
+    facts = {"source": source, "git": git}
+    run = tracking.init(project="digits", name=name, config=config, tags=["mlp"], facts=facts)
     run.record_cell({"key": "c", "cell_id": "c", "execution_count": 4, "source": source, "name": name})
     net = MLPClassifier((width,), learning_rate_init=lr, batch_size=64, random_state=0)
     rng = np.random.default_rng(0)
@@ -122,10 +124,17 @@ def test_the_sidebar_and_the_comparison_fit_and_look_right(
         lab_page.page.wait_for_function("node => !node.isConnected", arg=old)
         lab_page.chart("train/loss", lines=5)
         picture(lab_page, tmp_path, "compare-dark.png")
-        lab_page.page.locator("[data-section=table]").scroll_into_view_if_needed()
-        lab_page.page.locator(".jp-trackside-compare").evaluate("node => node.scrollTo(0, 1e6)")
-        expect(lab_page.page.locator(".jp-trackside-column").nth(1)).to_contain_text("accuracy")
+        view = lab_page.page.locator(".jp-trackside-compare")
+        show = """(view, name) => {
+            const part = view.querySelector(`[data-section=${name}]`);
+            view.scrollTo(0, part.offsetTop - view.querySelector('.jp-trackside-legend').offsetHeight) }"""
+        view.evaluate(show, "table")
+        expect(view.locator("tr[data-key=lr] td")).to_have_count(5)
         picture(lab_page, tmp_path, "compare-details-dark.png")
+        view.evaluate(show, "code")
+        expect(view.locator("[data-section=code] ins").first).to_be_visible()
+        view.evaluate(show, "code")
+        picture(lab_page, tmp_path, "compare-code-dark.png")
         lab_page.theme("JupyterLab Light")  # the theme is the server's setting, and stays for the next test
 
 
