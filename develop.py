@@ -26,6 +26,9 @@ APT = {
     "chromium": ("chromium", "the browser tests, and the picture of `make demo`"),
     "gcc": ("gcc", "the tests that stand in for NVIDIA's management library"),
     "git": ("git", "the tests that record commit and diff"),
+    "openssh-server": ("sshd", "the tests of kernels behind ssh"),
+    "iproute2": ("ip", "the tests in which a network fails"),
+    "iptables": ("iptables", "the tests in which packets are dropped"),
 }
 
 
@@ -167,7 +170,8 @@ def node_modules() -> bool:
 
 def system_packages(*names: str) -> None:
     """Installs Debian packages where that is allowed; elsewhere says loudly what will not run."""
-    missing = [name for name in names if shutil.which(APT[name][0]) is None]
+    path = f"{os.environ.get('PATH', '')}{os.pathsep}/usr/sbin{os.pathsep}/sbin"
+    missing = [name for name in names if shutil.which(APT[name][0], path=path) is None]
     if "chromium" in missing and any(map(shutil.which, ("google-chrome", "chromium-browser", "chrome"))):
         missing.remove("chromium")
     if not missing:
