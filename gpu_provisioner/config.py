@@ -162,7 +162,7 @@ class _Checker:
     def _error(self, at: Tuple[str, ...], what: str) -> ConfigurationError:
         line = next((self._lines[at[:n]] for n in range(len(at), 0, -1) if at[:n] in self._lines), None)
         where = f"{self._path}, line {line}" if line else str(self._path)
-        return ConfigurationError(f"{where}: {what}.".replace("?.", "?"), f"edit {self._path}")
+        return ConfigurationError(f"{where}: {what.rstrip('.')}.".replace("?.", "?"), f"edit {self._path}")
 
     def _syntax_error(self, message: str) -> ConfigurationError:
         found = _AT_LINE.search(message)

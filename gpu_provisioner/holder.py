@@ -128,7 +128,9 @@ class Holder:
         with self._changed:
             done = self._changed.wait_for(lambda: self._started or self._failure, timeout)
             if self._failure:
-                raise BootstrapError(self._failure, f"%gpu_release {self.lease.name}")
+                # What has died holds nothing any more that could be given back.
+                over = f"%gpu_provision {self.lease.spec}" if self._lost_reason else None
+                raise BootstrapError(self._failure, over or f"%gpu_release {self.lease.name}")
             if not done:
                 said = f" {self.detail}" if self.detail else ""
                 raise BootstrapError(f"The kernel was not ready within {timeout:.0f} s.{said}", "try again")

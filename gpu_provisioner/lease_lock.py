@@ -79,6 +79,12 @@ def is_held(folder: Path) -> bool:
     return owner.get("host") == socket.gethostname() and pid > 0 and process_birth(pid) is not None
 
 
+def is_held_elsewhere(folder: Path) -> bool:
+    """Whether the note names a process of another machine, of which nothing is known here."""
+    owner = read_json(folder / "holder.json") or {}
+    return "host" in owner and owner["host"] != socket.gethostname()
+
+
 def _describe(owner: Optional[Mapping[str, Any]]) -> str:
     if not owner:
         return "another process"

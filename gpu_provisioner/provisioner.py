@@ -20,7 +20,7 @@ from gpu_provisioner.errand import call_on
 from gpu_provisioner.errors import BootstrapError, LeaseError, NoOffer, ProvisionError, Unreachable
 from gpu_provisioner.holder import Holder
 from gpu_provisioner.home import home_folder
-from gpu_provisioner.lease_lock import LeaseLock, is_held, lock_lease
+from gpu_provisioner.lease_lock import LeaseLock, is_held, is_held_elsewhere, lock_lease
 from gpu_provisioner.leases import LIVE, LeaseBook
 from gpu_provisioner.model import GpuRequest, Lease, LeaseState, Offer
 from gpu_provisioner.providers import provider_class, provider_of, provider_of_lease
@@ -40,6 +40,7 @@ HOOK = "kernel_magics.tracking.aftermath:close_runs"
 _ATTEMPTS = 3
 _WELCOME_LIMIT_S = 30.0
 _STOP_LIMIT_S = 30.0
+_BRING_UP_LIMIT_S = 300.0
 _STATUS_LIMIT_S = 12.0
 
 log = logging.getLogger("trackside.provisioner")
@@ -135,7 +136,9 @@ def refresh(book: LeaseBook, asked: Optional[Dict[str, float]] = None) -> List[L
     answers: queue.Queue[Tuple[Lease, Optional[LeaseState]]] = queue.Queue()
     waiting = 0
     for lease in book.live():
-        if is_held(home_folder(book.data_dir, lease.id)):
+        folder = home_folder(book.data_dir, lease.id)
+        is_young = lease.state != LeaseState.READY and time.time() - lease.created < _BRING_UP_LIMIT_S
+        if is_held(folder) or (is_young and is_held_elsewhere(folder)):
             continue  # Its holder knows better, or somebody is bringing it up right now.
         if lease.state == LeaseState.PLANNED and not lease.handle:
             why = "the process that asked for it ended before it was rented"

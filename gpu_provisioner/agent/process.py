@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -30,6 +31,11 @@ kernel. Before anything slow is imported it promises to end with its agent.
 
 _FLAGS = ("-Xfrozen_modules=off",) if sys.version_info >= (3, 11) else ()
 """As in ipykernel's own kernel spec: the debugger cannot step into frozen modules, and says so on stderr."""
+
+_GREETING = re.compile(
+    r"NOTE: When using the `ipython kernel`|just hit Ctrl-C|To exit, you|To connect another|--existing"
+)
+"""What every ipykernel prints when it starts, which is no reason for its end."""
 
 _GRACE_S = ((signal.SIGINT, 0.0), (signal.SIGTERM, 1.5), (signal.SIGKILL, 3.0))
 
@@ -152,8 +158,9 @@ class KernelProcess:
         return text
 
     def _last_words(self) -> str:
-        lines = self.log.read_text(errors="replace").strip().splitlines() if self.log.exists() else []
-        return lines[-1][:300] if lines else ""
+        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
+        said = [line.strip() for line in lines if line.strip() and not _GREETING.match(line.strip())]
+        return said[-1][:300] if said else ""
 
 
 def kernel_environment(config: AgentConfig, folder: Path) -> Dict[str, str]:

@@ -170,6 +170,11 @@ class Bridge:
         self._comms.close_all()
         self._pending.fail(f"The kernel on {self.machine} is gone. {self.ended} Cells run here again.")
 
+    def _announce(self, text: str) -> None:
+        """News of cells moving back: none moved while the bridge was not installed yet."""
+        if self.installed:
+            self._cells.notices.say(text)
+
     # -- what the holder says (in the Link's reading thread)
 
     def _on_records(self, records: Sequence[Record]) -> None:
@@ -182,8 +187,8 @@ class Bridge:
         elif state == "down":
             self._cells.notices.line_is_down()
         elif state in ("gone", "released") and self.ended is None:
-            why = self.holder.detail or "Nobody saw why."
-            self._cells.notices.say(f"{self.machine} is gone. {why} Cells run here again.")
+            why = _sentence(self.holder.detail or "nobody saw why")
+            self._announce(f"{self.machine} is gone. {why} Cells run here again.")
             self._end(f"{why} What it printed and recorded before is kept in this notebook and its runs.")
             self.holder.detach()
 
@@ -202,13 +207,13 @@ class Bridge:
             self._restarted.set()
         elif kind == "stopping" and self.ended is None:
             by = event.get("by") or "the agent"
-            self._cells.notices.say(f"{self.machine} was released by {by}. Cells run here again.")
+            self._announce(f"{self.machine} was released by {by}. Cells run here again.")
             self._end(f"It was released by {by}.")
         elif kind == "hand-over" and end > self._joined_at:
             self._let_go_for(str(event.get("by")))
         elif kind == "agent-died":
-            self._cells.notices.say(f"The agent on {self.machine} died. Cells run here again.")
-            self._end(str(event.get("reason", "")))
+            self._announce(f"The agent on {self.machine} died. Cells run here again.")
+            self._end(_sentence(str(event.get("reason") or "its agent died")))
             threading.Thread(target=self.holder.release, args=("its agent's death",), daemon=True).start()
         elif kind == "notice":
             self._cells.notices.say(str(event.get("text", "")))
@@ -264,6 +269,12 @@ class Bridge:
 async def _maybe_await(done: Any) -> None:
     if inspect.isawaitable(done):
         await done
+
+
+def _sentence(clause: str) -> str:
+    """A reason as a sentence of its own: "the agent died" is "The agent died."."""
+    clause = clause.strip()
+    return f"{clause[:1].upper()}{clause[1:]}" + ("" if clause.endswith((".", "!", "?")) else ".")
 
 
 def _obituary(event: Mapping[str, Any], machine: str) -> str:

@@ -73,8 +73,12 @@ class GpuSession:
         lease = self._rent(requests, targets, name, progress)
         try:
             self._join(lease, progress)
-        except BaseException:
+        except BaseException as error:
             provisioner.release(lease, self._data_dir, "a failed start")
+            if isinstance(error, KeyboardInterrupt):
+                raise _interrupted() from None
+            if isinstance(error, ProvisionError):
+                error.remedy = f"%gpu_provision {lease.spec}"
             raise
         if former is not None:
             print(f"{former.name!r} goes on there and is still yours: %gpu_release {former.name}")
@@ -151,7 +155,7 @@ class GpuSession:
             )
         except KeyboardInterrupt:
             progress.failed()
-            raise ProvisionError("Interrupted; what was rented has been given back.", "%gpu_status") from None
+            raise _interrupted() from None
         except BaseException:
             progress.failed()
             raise
@@ -256,6 +260,10 @@ class GpuSession:
 
     def _publish(self, data: Mapping[str, Any], **more: Any) -> None:
         self._local.shell.display_pub.publish(dict(data), **more)
+
+
+def _interrupted() -> ProvisionError:
+    return ProvisionError("Interrupted; what was rented has been given back.", "%gpu_status")
 
 
 def _fits(lease: Lease, requests: Sequence[GpuRequest], name: Optional[str], target: Optional[str]) -> bool:

@@ -66,7 +66,7 @@ def test_a_kernel_that_exits_by_itself_says_with_what_code(lab: Lab) -> None:
     front.begin("import os; os._exit(3)")
     died = front.wait_event("kernel-died")
     assert (died["returncode"], died["signal"]) == (3, None)
-    assert died["reason"].startswith("it ended by itself with exit code 3")
+    assert died["reason"] == "it ended by itself with exit code 3", "ipykernel's greeting is no reason"
 
 
 def test_everything_said_and_logged_before_a_kernels_death_is_home(lab: Lab, place: Place) -> None:

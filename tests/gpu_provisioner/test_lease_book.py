@@ -93,6 +93,17 @@ def test_a_pipe_among_the_leases_makes_nobody_wait(tmp_path: Path, name: str) ->
     assert found == [["l4-1"]]
 
 
+def test_a_lease_that_another_machine_brings_up_is_left_alone(tmp_path: Path) -> None:
+    book = LeaseBook(tmp_path)
+    book.save(lease())
+    note = home_folder(tmp_path, "l4-1") / "holder.json"
+    note.parent.mkdir(parents=True)
+    note.write_text('{"pid": 1, "host": "another machine"}')
+    assert [each.state for each in refresh(book)] == [LeaseState.PLANNED]
+    book.update("l4-1", created=time.time() - 3600)
+    assert [each.state for each in refresh(book)] == [LeaseState.RELEASED]
+
+
 def _name(folder: Path, number: int) -> None:
     book = LeaseBook(folder)
     for turn in range(20):

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from gpu_provisioner import gpus
+from gpu_provisioner.home import home_folder
+from gpu_provisioner.lease_lock import lock_lease
 from gpu_provisioner.leases import LeaseBook
 from gpu_provisioner.model import Lease, LeaseState
 from gpu_provisioner.providers import provider_of_lease
@@ -57,7 +59,9 @@ async def test_leases_are_listed_newest_first_without_their_handle(ask: Ask, dat
 async def test_a_lease_is_pushed_when_it_comes_and_when_it_changes(listen: Ask, data_dir: Path) -> None:
     browser = await listen()
     book = LeaseBook(data_dir)
-    book.save(a_lease(state=LeaseState.PLANNED, created=time.time()))
+    lease = a_lease(state=LeaseState.PLANNED, created=time.time())
+    held = lock_lease(home_folder(data_dir, lease.id), lease)
+    book.save(lease)
 
     def shows(state: str) -> Callable[[dict[str, Any]], bool]:
         return lambda message: (
@@ -67,6 +71,7 @@ async def test_a_lease_is_pushed_when_it_comes_and_when_it_changes(listen: Ask, 
     await browser.until(shows("planned"))
     book.finish("cpu-test-1", LeaseState.RELEASED, "enough")
     await browser.until(shows("released"))
+    held.close()
 
 
 async def test_releasing_a_lease_ends_its_agent_and_can_be_repeated(ask: Ask, data_dir: Path) -> None:
