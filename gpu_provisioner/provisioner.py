@@ -280,14 +280,16 @@ def _give_back(book: LeaseBook, lease: Lease, error: BaseException) -> None:
     current = book.load(lease.id)
     if current.handle and not isinstance(error, Unreachable):
         try:
-            provider_of_lease(current).release(current)
+            # Nobody has held it yet, whatever its file says, so nobody misses what its agent leaves.
+            provider_of_lease(current).release(dataclasses.replace(current, state=LeaseState.STARTING))
         except ProvisionError as failure:
             book.update(lease.id, detail=failure.message)
             if isinstance(error, ProvisionError):
                 error.message = f"{error.message}\n{failure.message}"
                 error.remedy = f"%gpu_release {lease.name}"
             return
-    book.finish(lease.id, LeaseState.RELEASED, f"given back: {error}".splitlines()[0])
+    why = str(error) or ("interrupted" if isinstance(error, KeyboardInterrupt) else type(error).__name__)
+    book.finish(lease.id, LeaseState.RELEASED, f"given back: {why}".splitlines()[0])
 
 
 def _new_id(offer: Offer) -> str:

@@ -1,0 +1,65 @@
+"""``%gpu_provision`` goes wrong half-way: a sentence, advice that works, and nothing is left."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.kernel_magics.bridge.notebook_driver import Cell, Notebook, wait_until
+
+
+def begin(notebook: Notebook, words: str) -> Cell:
+    """Begin ``%gpu_provision`` and wait until it shows that it has come so far."""
+    cell = notebook.execute("%gpu_provision cpu")
+    notebook.pump(lambda: words in cell.all_text or cell.done, 60, cell)
+    return cell
+
+
+def states(home: dict[str, str]) -> list[str]:
+    leases = Path(home["TRACKSIDE_DIR"], "leases").glob("*.json")
+    return [json.loads(path.read_text())["state"] for path in leases]
+
+
+def agents(home: dict[str, str]) -> list[Path]:
+    return list(Path(home["XDG_CACHE_HOME"], "trackside", "agents").glob("*"))
+
+
+@pytest.mark.parametrize("words", ["Starting a kernel", "Python 3"])
+def test_ctrl_c_gives_everything_back_without_a_frame_of_ours(
+    notebook: Notebook, home: dict[str, str], words: str
+) -> None:
+    cell = begin(notebook, words)
+    notebook.interrupt()
+    notebook.pump(lambda: cell.done, 60, cell)
+    assert cell.status == "error", "it was interrupted in time"
+    assert "Interrupted; what was rented has been given back." in cell.error
+    assert "Traceback" not in cell.error and ".py" not in cell.error
+    assert states(home) == ["released"]
+    wait_until(lambda: not agents(home), 20, "the agent's folder is removed")
+
+
+def test_an_agent_killed_meanwhile_leaves_advice_that_works_and_no_stray_word(
+    notebook: Notebook, home: dict[str, str]
+) -> None:
+    cell = begin(notebook, "Python 3")
+    [folder] = agents(home)
+    os.kill(json.loads((folder / "agent.json").read_text())["pid"], signal.SIGKILL)
+    notebook.pump(lambda: cell.done, 60, cell)
+    assert cell.status == "error", "it died in time"
+    assert cell.error.endswith("Try: %gpu_provision cpu") and ".py" not in cell.error
+    assert notebook.must("print('here')").all_text == "here\n"
+    notebook.must("%gpu_provision cpu")
+
+
+def test_a_lost_agent_is_told_in_whole_sentences(bridged: Notebook, home: dict[str, str]) -> None:
+    [folder] = agents(home)
+    facts = json.loads((folder / "agent.json").read_text())
+    os.kill(facts["pid"], signal.SIGKILL)
+    cell = bridged.run("print('where')")
+    following = bridged.run("1")
+    for text in (cell.all_text, following.all_text):
+        assert ". the agent" not in text and "with it Cells" not in text and ".." not in text
