@@ -33,7 +33,8 @@ _FLAGS = ("-Xfrozen_modules=off",) if sys.version_info >= (3, 11) else ()
 """As in ipykernel's own kernel spec: the debugger cannot step into frozen modules, and says so on stderr."""
 
 _GREETING = re.compile(
-    r"NOTE: When using the `ipython kernel`|just hit Ctrl-C|To exit, you|To connect another|--existing"
+    r"NOTE: When using the `ipython kernel`|To exit, you will|\"quit\" from a client|To read more about this"
+    r"|To connect another client|--existing "
 )
 """What every ipykernel prints when it starts, which is no reason for its end."""
 
