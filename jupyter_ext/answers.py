@@ -121,6 +121,7 @@ def _windows(store: Store, query: WindowQuery, runs: Collection[str]) -> Iterato
         query.stop,
         query.width,
         source=query.source,
+        smoothing=query.smoothing,
     )
     for window in found:
         yield window.to_json()

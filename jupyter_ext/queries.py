@@ -32,6 +32,7 @@ class WindowQuery:
     Attributes:
         start, stop: in the unit of ``x`` (steps, or seconds); ``None`` for the whole series.
         source: of metrics that have the same name; ``None`` for the first of :data:`SOURCES` that a run has.
+        smoothing: weight of the past in a moving average, from 0 (none) to below 1.
     """
 
     runs: tuple[str, ...]
@@ -41,6 +42,7 @@ class WindowQuery:
     stop: float | None = None
     width: int = 1000
     source: str | None = None
+    smoothing: float = 0.0
 
     @classmethod
     def from_json(cls, body: object) -> WindowQuery:
@@ -63,6 +65,7 @@ class WindowQuery:
             stop=_number(query.get("stop"), "stop"),
             width=_whole(query.get("width", 1000), "width", MAX_WIDTH),
             source=source,
+            smoothing=_smoothing(query.get("smoothing", 0)),
         )
 
     def of(self, changed: set[str]) -> tuple[str, ...]:
@@ -170,6 +173,12 @@ def _number(value: object, field: str) -> float | None:
     if not math.isfinite(number):
         raise BadQuery(f"`{field}` is a finite number, or null for the whole series.")
     return number
+
+
+def _smoothing(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1:
+        raise BadQuery("`smoothing` is a number from 0 (none) to below 1.")
+    return float(value)
 
 
 def _whole(value: object, field: str, most: int) -> int:

@@ -53,3 +53,11 @@ test('a search is words that all occur, or a regular expression between slashes'
 test('a prefix ends at the first slash', () => {
   assert.deepEqual(['a/b/c', 'loss', '/x'].map(prefixOf), ['a', '', '']);
 });
+
+test('CSV has what was smoothed beside what was recorded', () => {
+  const smooth = { ...window, last: Float64Array.from([2, 2, 2, 1.5]) };
+  const text = csvOf(metric, [window], { start: 3, end: 3 }, run => run, new Map([[window.run, smooth]]));
+  const [head, row] = text.split('\r\n');
+  assert.ok(head?.endsWith(',neginf,smoothed'));
+  assert.ok(row?.endsWith(',0,1.5'), row);
+});

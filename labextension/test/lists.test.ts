@@ -79,6 +79,7 @@ test('a saved comparison is read back, and what is wrong in it takes its default
       runs: ['a', 'b'],
       x: 'step',
       y: 'log',
+      smoothing: 0,
       onlyDifferences: false,
       baseline: null,
       split: false,

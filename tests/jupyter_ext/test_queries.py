@@ -48,6 +48,11 @@ def test_a_query_takes_its_defaults() -> None:
         ({"width": 10_001}, "10,000"),
         ({"width": 1.5}, "width"),
         ({"width": True}, "width"),
+        ({"smoothing": 1}, "smoothing"),
+        ({"smoothing": -0.1}, "smoothing"),
+        ({"smoothing": "much"}, "smoothing"),
+        ({"smoothing": float("nan")}, "smoothing"),
+        ({"smoothing": True}, "smoothing"),
         ({"colour": "red"}, "colour"),
     ],
 )

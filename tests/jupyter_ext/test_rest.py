@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
+import struct
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -123,6 +125,17 @@ async def test_windows_hold_the_values_that_were_logged(ask: Ask, wait_for: Ask)
         (first, 5, True),
         (second, 3, True),
     ]
+
+
+async def test_a_smoothed_window_is_a_debiased_moving_average(ask: Ask, wait_for: Ask) -> None:
+    with km.init(name="smooth") as run:
+        for step, value in enumerate([0.0, 0.0, 1.0]):
+            run.log({"acc": value}, step=step)
+    await indexed(ask, wait_for, run.id)
+    query = {"runs": [run.id], "metric": "acc", "smoothing": 0.5}
+    [window] = (await ask("windows", method="POST", body=json.dumps(query)))["windows"]
+    last = struct.unpack("<3d", base64.b64decode(window["last"]["base64"]))
+    assert last == pytest.approx((0.0, 0.0, 0.5 / (1 - 0.5**3)))
 
 
 async def test_a_run_that_does_not_exist_is_left_out_of_a_query_over_several(ask: Ask, wait_for: Ask) -> None:

@@ -12,6 +12,7 @@ pytestmark = pytest.mark.ui
 
 Lab = Any  # conftest.Lab
 LabPage = Any  # conftest.LabPage
+Live = Any  # subprocess.Popen[str], with pipes
 
 SEED = """
 from kernel_magics import tracking
@@ -22,13 +23,28 @@ for name, rate in [("slow", 0.125), ("fast", 0.5)]:
         run.log({"train/loss": rate * step, "val/loss": rate, "val/acc": nan, "plain": 1.0}, step=step)
     run.finish()
 """
-CANVASES = "node => [...node.querySelectorAll('canvas')].length"
+LIVE = """
+import sys
+from kernel_magics import tracking
+run = tracking.init(project="digits", name="live one")
+for line in sys.stdin:
+    run.log({"jagged": float(line)})
+    print("logged", flush=True)
+run.finish()
+"""
 
 
 @pytest.fixture(scope="module")
 def seeded(lab: Lab) -> Lab:
     lab.python(SEED)
     return lab
+
+
+def log(live: Live, value: float) -> None:
+    """Lets the live run log a value, and returns when it has."""
+    live.stdin.write(f"{value}\n")
+    live.stdin.flush()
+    assert live.stdout.readline() == "logged\n"
 
 
 def menu(chart: Locator, item: str) -> None:
@@ -124,6 +140,44 @@ def test_a_chart_becomes_csv_and_a_picture(seeded: Lab, lab_page: LabPage) -> No
         "l => l.map(n => n.getAttribute('stroke'))"
     ):
         assert stroke.lower() in seen
+
+
+def test_a_smoothed_line_follows_the_run_and_what_was_recorded_stays_behind_it(
+    seeded: Lab, lab_page: LabPage
+) -> None:
+    def smoothed(values: list[float], weight: float) -> list[float]:
+        """Debiased exponential moving average."""
+        mean, means = 0.0, []
+        for n, value in enumerate(values, 1):
+            mean = weight * mean + (1 - weight) * value
+            means.append(mean / (1 - weight**n))
+        return means
+
+    def shows(values: list[float], weight: float) -> None:
+        lab_page.page.wait_for_function(
+            """([values, means]) => {
+                const [line] = document.querySelector('[data-metric=jagged]').trackside.drawn();
+                const near = (a, b) => a.length === b.length && a.every((v, i) => Math.abs(v - b[i]) < 1e-9);
+                return near(line.y, values) && near(line.smooth, means) }""",
+            arg=[values, smoothed(values, weight) if weight else []],
+        )
+
+    with seeded.process(LIVE) as live:
+        values = [float(step % 7) for step in range(20)]
+        for value in values:
+            log(live, value)
+        lab_page.open(seeded).sidebar()
+        view = lab_page.compare("live one")
+        lab_page.chart("jagged", lines=1)
+        shows(values, 0)
+        slider = view.locator("xpath=..").get_by_role("slider", name="Smoothing")
+        slider.fill("0.9")
+        shows(values, 0.9)
+        log(live, 50.0)
+        values.append(50.0)
+        shows(values, 0.9)
+        slider.fill("0")
+        shows(values, 0)
 
 
 def test_pointing_at_a_run_anywhere_brings_it_forward_everywhere(seeded: Lab, lab_page: LabPage) -> None:

@@ -8,6 +8,8 @@ export interface Line {
   run: string;
   style: LineStyle;
   drawing: Drawing;
+  /** The smoothed line; the one as recorded stands faint behind it. */
+  smooth: Pick<Drawing, 'x' | 'y'> | null;
 }
 
 /** A line as it is drawn: its points, the band around them, and the marks of values that are not finite. */
@@ -18,6 +20,8 @@ export interface DrawnLine {
   low: number[];
   high: number[];
   marks: number[];
+  /** Empty without smoothing. */
+  smooth: number[];
 }
 
 export interface ChartOptions {

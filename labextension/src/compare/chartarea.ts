@@ -80,7 +80,14 @@ export class ChartArea {
     const { trackside, model, root } = this.options;
     const name = NAMES[source];
     const axis = new SharedAxis(kindOf(source, model.state.x));
-    const grid = new ChartGrid({ trackside, model, root, axis, name });
+    const grid = new ChartGrid({
+      trackside,
+      model,
+      root,
+      axis,
+      name,
+      smoothing: smoothingOf(source, model.state)
+    });
     const section = new Section(label, grid, model.state.folded.includes(name), folded =>
       model.fold(name, folded)
     );
@@ -89,9 +96,12 @@ export class ChartArea {
   }
 
   private onModel(model: CompareModel, before: CompareState): void {
-    const { x, y, search } = model.state;
+    const { x, y, search, smoothing } = model.state;
     if (search !== before.search) {
       this.show();
+    }
+    if (smoothing !== before.smoothing) {
+      this.groups.forEach(({ grid, source }) => (grid.smoothing = smoothingOf(source, model.state)));
     }
     if (x !== before.x) {
       this.groups.forEach(({ axis, source }) => axis.setKind(kindOf(source, x)));
@@ -124,6 +134,11 @@ function comparable({ axis: a }: Group, { axis: b }: Group): boolean {
 /** System samples have no step of the training's: on a step axis they stand over time. */
 function kindOf(source: MetricSource, kind: XKind): XKind {
   return source === 'system' && kind === 'step' ? 'relative' : kind;
+}
+
+/** What a machine's sensors said is shown as it was. */
+function smoothingOf(source: MetricSource, { smoothing }: CompareState): number {
+  return source === 'system' ? 0 : smoothing;
 }
 
 /** By name as people sort: `layer2` before `layer10`. */

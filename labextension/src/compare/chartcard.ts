@@ -49,6 +49,7 @@ export class ChartCard extends Widget {
       model,
       axis,
       windows: () => this.windows(),
+      smoothed: () => series.smoothed(this.key),
       onDrawn: lines => this.onDrawn(lines)
     });
     this.plot.node.append(this.note);
@@ -190,7 +191,14 @@ export class ChartCard extends Widget {
   }
 
   private saveCsv(): void {
-    const text = csvOf(this._metric, this.windows(), this.options.axis.view, run => this.nameOf(run));
+    const { series, axis } = this.options;
+    const text = csvOf(
+      this._metric,
+      this.windows(),
+      axis.view,
+      run => this.nameOf(run),
+      series.smoothed(this.key)
+    );
     saveFile(new Blob([text], { type: 'text/csv;charset=utf-8' }), `${this._metric.name}.csv`);
   }
 

@@ -19,6 +19,8 @@ export interface ChartGridOptions {
   axis: SharedAxis;
   /** Of the section it stands in. */
   name: SectionName;
+  /** At first; see {@link SeriesBook.smoothing}. */
+  smoothing: number;
   /** What scrolls. */
   root: HTMLElement;
 }
@@ -38,7 +40,7 @@ export class ChartGrid extends Panel {
     super();
     this.addClass('jp-trackside-charts');
     const { api, feed } = options.trackside;
-    this.series = new SeriesBook(api, feed, options.axis);
+    this.series = new SeriesBook(api, feed, options.axis, options.smoothing);
   }
 
   /** In the order given. Cards of metrics that stay keep their charts. */
@@ -71,6 +73,10 @@ export class ChartGrid extends Panel {
     this.series.clear();
     this.cards.forEach(({ card }) => card.rebuild());
     this.series.refresh();
+  }
+
+  set smoothing(smoothing: number) {
+    this.series.smoothing = smoothing;
   }
 
   /** Nobody looks at a hidden view: pushes stop, charts stay. */

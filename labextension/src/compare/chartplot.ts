@@ -20,6 +20,8 @@ export interface ChartPlotOptions {
   axis: SharedAxis;
   /** What is to be drawn now. */
   windows: () => SeriesWindow[];
+  /** By run, the same smoothed; empty for none. */
+  smoothed: () => ReadonlyMap<string, SeriesWindow>;
   /** Told when something was drawn: how many lines. */
   onDrawn: (lines: number) => void;
 }
@@ -134,11 +136,16 @@ export class ChartPlot {
   private fill(chart: Chart): void {
     const { colours, pointing } = this.options.trackside;
     const scale = this.options.model.state.y;
-    const lines: Line[] = this.options.windows().map(window => ({
-      run: window.run,
-      style: colours.styleOf(window.run),
-      drawing: drawingOf(window, scale)
-    }));
+    const smoothed = this.options.smoothed();
+    const lines: Line[] = this.options.windows().map(window => {
+      const smooth = smoothed.get(window.run);
+      return {
+        run: window.run,
+        style: colours.styleOf(window.run),
+        drawing: drawingOf(window, scale),
+        smooth: smooth ? drawingOf(smooth, scale) : null
+      };
+    });
     chart.setLines(lines);
     chart.highlight(pointing.run);
     this.fitView();
@@ -147,9 +154,10 @@ export class ChartPlot {
 
   private fitView(): void {
     if (this.chart) {
-      const { axis, model, windows } = this.options;
+      const { axis, model, windows, smoothed } = this.options;
       const scale = model.state.y;
-      const y = yExtent(windows(), axis.view, scale) ?? { start: scale === 'log' ? 1 : 0, end: 1 };
+      const all = [...windows(), ...smoothed().values()];
+      const y = yExtent(all, axis.view, scale) ?? { start: scale === 'log' ? 1 : 0, end: 1 };
       this.chart.setView(axis.view, padded(y, 0.06, scale));
     }
   }
@@ -187,13 +195,20 @@ export class ChartPlot {
   }
 
   private showTooltip(at: number, left: number): void {
-    const { axis, trackside, windows } = this.options;
+    const { axis, trackside, windows, smoothed } = this.options;
+    const means = smoothed();
+    const smoothText = (run: string): string => {
+      const mean = means.get(run);
+      const reading = mean ? read(mean, at, reach) : null;
+      return reading ? trackside.trans.__('smoothed %1', reading.text) : '';
+    };
     const reach = (axis.view.end - axis.view.start) * REACH;
     const rows = windows()
       .flatMap(window => read(window, at, reach) ?? [])
       .sort(byValue)
       .map<TooltipRow>(reading => ({
         ...reading,
+        behind: [smoothText(reading.run), reading.behind].filter(Boolean).join(' · '),
         name: trackside.runs.get(reading.run)?.name ?? reading.run,
         style: trackside.colours.styleOf(reading.run)
       }));

@@ -9,6 +9,8 @@ export interface CompareState {
   runs: readonly string[];
   x: XKind;
   y: YScale;
+  /** Weight of the past in the moving average, from 0 (none) to {@link MOST_SMOOTHING}. */
+  smoothing: number;
   onlyDifferences: boolean;
   /** The run whose source the others are compared with; `null` for the first. */
   baseline: string | null;
@@ -19,6 +21,9 @@ export interface CompareState {
   /** What is folded: sections by name, their parts as `metrics/train`. */
   folded: readonly string[];
 }
+
+/** Beyond this a curve of a thousand points says nothing about any of them. */
+export const MOST_SMOOTHING = 0.99;
 
 const X_KINDS: readonly unknown[] = ['step', 'relative', 'time'];
 const SECTIONS: readonly unknown[] = ['metrics', 'inferred', 'system', 'table', 'code', 'outputs'];
@@ -31,10 +36,15 @@ export function stateFrom(args: JsonObject, defaultX: XKind): CompareState {
     runs: [...new Set(strings(args['runs']))],
     x: X_KINDS.includes(args['x']) ? (args['x'] as XKind) : defaultX,
     y: args['y'] === 'log' ? 'log' : 'linear',
+    smoothing: smoothingFrom(args['smoothing']),
     onlyDifferences: args['onlyDifferences'] === true,
     baseline: typeof args['baseline'] === 'string' ? args['baseline'] : null,
     split: args['split'] === true,
     search: typeof args['search'] === 'string' ? args['search'] : '',
     folded: strings(args['folded']).filter(name => SECTIONS.includes(name.split('/')[0]))
   };
+}
+
+function smoothingFrom(value: unknown): number {
+  return typeof value === 'number' && value > 0 ? Math.min(value, MOST_SMOOTHING) : 0;
 }

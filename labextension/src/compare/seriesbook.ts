@@ -22,25 +22,39 @@ export const metricKey = (metric: Pick<Metric, 'name' | 'source'>): string =>
 
 /** Whether the same part of a series is asked for; of which runs does not matter. */
 function samePart(a: SeriesRequest, b: SeriesRequest): boolean {
-  return a.x === b.x && a.start === b.start && a.stop === b.stop && a.width === b.width;
+  const same = a.start === b.start && a.stop === b.stop && a.width === b.width;
+  return same && a.x === b.x && a.smoothing === b.smoothing;
 }
 
 interface Shown {
   metric: Metric;
   /** In pixels. */
   width: number;
+  /** By run, as recorded. */
   windows: Map<string, SeriesWindow>;
+  /** By run, smoothed; empty while nothing is to be. */
+  smoothed: Map<string, SeriesWindow>;
   /** Number of the last request; an answer to an earlier one is stale. */
   request: number;
   problem: string | null;
   failures: number;
+  /** What was pushed since the last request: it is no older than the answer, and stays. */
+  pushed: Set<string>;
+}
+
+const pushKey = (smoothing: number, run: string): string => `${smoothing}:${run}`;
+
+function put({ windows, smoothed }: Shown, smoothing: number, fresh: readonly SeriesWindow[]): void {
+  const into = smoothing > 0 ? smoothed : windows;
+  fresh.forEach(window => into.set(window.run, window));
 }
 
 export class SeriesBook {
   constructor(
     private readonly api: Api,
     private readonly feed: Feed,
-    private readonly axis: SharedAxis
+    private readonly axis: SharedAxis,
+    private _smoothing: number
   ) {
     feed.messages.connect(this.onMessage, this);
     axis.zoomChanged.connect(this.onZoom, this);
@@ -55,6 +69,23 @@ export class SeriesBook {
     return this.shown.get(key)?.windows ?? new Map<string, SeriesWindow>();
   }
 
+  /** Empty without smoothing. */
+  smoothed(key: string): ReadonlyMap<string, SeriesWindow> {
+    return this.shown.get(key)?.smoothed ?? new Map<string, SeriesWindow>();
+  }
+
+  /** Weight of the past, from 0 for none; what is drawn stays until what is asked for is there. */
+  set smoothing(smoothing: number) {
+    this._smoothing = smoothing;
+    if (smoothing === 0) {
+      for (const [key, entry] of this.shown) {
+        entry.smoothed.clear();
+        this._changed.emit(key);
+      }
+    }
+    this.refreshSoon();
+  }
+
   /** Why the metric could not be read, `null` when it could. */
   problem(key: string): string | null {
     return this.shown.get(key)?.problem ?? null;
@@ -63,13 +94,19 @@ export class SeriesBook {
   /** A chart came on screen, or shows other runs or another width now. */
   show(metric: Metric, width: number): void {
     const key = metricKey(metric);
-    const windows = this.shown.get(key)?.windows ?? new Map<string, SeriesWindow>();
-    for (const run of windows.keys()) {
-      if (!metric.runs.includes(run)) {
-        windows.delete(run);
-      }
-    }
-    this.shown.set(key, { metric, width, windows, request: 0, problem: null, failures: 0 });
+    const before = this.shown.get(key);
+    const kept = (windows?: Map<string, SeriesWindow>): Map<string, SeriesWindow> =>
+      new Map([...(windows ?? [])].filter(([run]) => metric.runs.includes(run)));
+    this.shown.set(key, {
+      metric,
+      width,
+      windows: kept(before?.windows),
+      smoothed: kept(before?.smoothed),
+      request: 0,
+      problem: null,
+      failures: 0,
+      pushed: new Set()
+    });
     this.ask(key);
   }
 
@@ -99,7 +136,10 @@ export class SeriesBook {
 
   /** The axis is of another kind: every window is in the wrong unit. */
   clear(): void {
-    this.shown.forEach(entry => entry.windows.clear());
+    this.shown.forEach(entry => {
+      entry.windows.clear();
+      entry.smoothed.clear();
+    });
   }
 
   dispose(): void {
@@ -108,6 +148,12 @@ export class SeriesBook {
     this.shown.clear();
     this.feed.watch(this, []);
     Signal.clearData(this);
+  }
+
+  /** As recorded, and smoothed when that is wanted. */
+  private requests(entry: Shown): SeriesRequest[] {
+    const plain = this.request(entry);
+    return this._smoothing > 0 ? [plain, { ...plain, smoothing: this._smoothing }] : [plain];
   }
 
   private request(entry: Shown): SeriesRequest {
@@ -121,7 +167,8 @@ export class SeriesBook {
       start: asked.start ?? null,
       stop: asked.end ?? null,
       width: entry.width,
-      source: entry.metric.source
+      source: entry.metric.source,
+      smoothing: 0
     };
   }
 
@@ -130,14 +177,21 @@ export class SeriesBook {
     if (!entry || entry.metric.runs.length === 0) {
       return;
     }
-    const number = (entry.request = ++this.requests);
+    const number = (entry.request = ++this.asked);
+    entry.pushed.clear();
+    const requests = this.requests(entry);
     const current = (): boolean => this.shown.get(key)?.request === number && !this.disposed;
-    this.api.windows(this.request(entry)).then(
-      windows => {
+    Promise.all(requests.map(request => this.api.windows(request))).then(
+      answers => {
         if (current()) {
           entry.problem = null;
           entry.failures = 0;
-          this.put(key, entry, windows);
+          answers.forEach((windows, i) => {
+            const smoothing = requests[i]?.smoothing ?? 0;
+            const older = windows.filter(({ run }) => !entry.pushed.has(pushKey(smoothing, run)));
+            put(entry, smoothing, older);
+          });
+          this._changed.emit(key);
         }
       },
       (error: unknown) => {
@@ -181,22 +235,24 @@ export class SeriesBook {
     if (!entry || this.zoomTimer !== 0) {
       return; // everything is asked for anew when the zoom rests
     }
-    if (!samePart(request, this.request(entry))) {
+    if (!this.requests(entry).some(wanted => samePart(request, wanted))) {
       this.fetch(key); // it was on its way when another part was asked for
       return;
     }
     const ours = windows.filter(({ run }) => entry.metric.runs.includes(run));
     if (ours.length > 0) {
-      this.put(key, entry, ours);
+      ours.forEach(({ run }) => entry.pushed.add(pushKey(request.smoothing, run)));
+      put(entry, request.smoothing, ours);
+      this._changed.emit(key);
     }
   }
 
-  private put(key: string, entry: Shown, windows: readonly SeriesWindow[]): void {
-    windows.forEach(window => entry.windows.set(window.run, window));
-    this._changed.emit(key);
+  private onZoom(): void {
+    this.refreshSoon();
   }
 
-  private onZoom(): void {
+  /** When a zoom or a slider has come to rest. */
+  private refreshSoon(): void {
     window.clearTimeout(this.zoomTimer);
     this.zoomTimer = window.setTimeout(() => {
       this.zoomTimer = 0;
@@ -218,7 +274,7 @@ export class SeriesBook {
         const watched = this._paused || this.disposed ? [] : [...this.shown.values()];
         this.feed.watch(
           this,
-          watched.filter(entry => entry.metric.runs.length > 0).map(entry => this.request(entry))
+          watched.filter(entry => entry.metric.runs.length > 0).flatMap(entry => this.requests(entry))
         );
         const keys = [...this.wanted];
         this.wanted.clear();
@@ -231,7 +287,7 @@ export class SeriesBook {
   private readonly _changed = new Signal<this, string>(this);
   /** Keys of what is read when the watch has been sent. */
   private readonly wanted = new Set<string>();
-  private requests = 0;
+  private asked = 0;
   private zoomTimer = 0;
   private watchScheduled = false;
   private _paused = false;

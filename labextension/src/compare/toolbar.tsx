@@ -9,6 +9,7 @@ import { useUpdatesOf } from '../hooks';
 import type { XKind } from '../wire/protocol';
 import type { CompareModel } from './comparemodel';
 import { MetricSearchBox } from './metricsearchbox';
+import { MOST_SMOOTHING } from './comparestate';
 import type { CompareView } from './compareview';
 
 /** Fills a toolbar for a comparison. */
@@ -43,7 +44,7 @@ function Reset({ view, trans }: { view: CompareView; trans: TranslationBundle })
 
 function Axes({ model, trans }: { model: CompareModel; trans: TranslationBundle }): React.JSX.Element {
   useUpdatesOf(model.changed);
-  const { x, y } = model.state;
+  const { x, y, smoothing } = model.state;
   return (
     <>
       <label>
@@ -72,6 +73,21 @@ function Axes({ model, trans }: { model: CompareModel; trans: TranslationBundle 
           <option value="linear">{trans.__('Linear')}</option>
           <option value="log">{trans.__('Logarithmic')}</option>
         </HTMLSelect>
+      </label>
+      <label>
+        <span>{trans.__('Smoothing')}</span>
+        <input
+          type="range"
+          className="jp-trackside-slider"
+          min={0}
+          max={MOST_SMOOTHING}
+          step={0.01}
+          value={smoothing}
+          aria-label={trans.__('Smoothing')}
+          title={trans.__('Weight of the past in a moving average; what was recorded stays faint behind.')}
+          onChange={event => model.update({ smoothing: event.currentTarget.valueAsNumber })}
+        />
+        <output>{smoothing.toFixed(2)}</output>
       </label>
     </>
   );

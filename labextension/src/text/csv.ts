@@ -10,25 +10,35 @@ const VALUES = ['value', 'min', 'max', 'points', 'nan', 'posinf', 'neginf'];
  * One row a drawn point: its last value, and what stands behind it. Numbers are spelled in full.
  *
  * @param view only points in it are seen.
+ * @param smoothed by run, the same smoothed; empty for none.
  */
 export function csvOf(
   metric: Pick<Metric, 'name' | 'source'>,
   windows: readonly SeriesWindow[],
   view: Extent,
-  nameOf: (run: string) => string
+  nameOf: (run: string) => string,
+  smoothed: ReadonlyMap<string, SeriesWindow> = new Map()
 ): string {
   const kind = windows[0]?.xKind ?? 'step';
-  const rows = [[...COLUMNS, kind, ...VALUES]];
+  const extra = smoothed.size > 0 ? ['smoothed'] : [];
+  const rows = [[...COLUMNS, kind, ...VALUES, ...extra]];
   for (const window of windows) {
     const whose = [window.run, nameOf(window.run), metric.name, metric.source].map(cell);
+    const means = smoothAt(smoothed.get(window.run));
     window.x.forEach((x, i) => {
       if (x >= view.start && x <= view.end) {
         const columns = [window.min, window.max, window.count, window.nan, window.posinf, window.neginf];
-        rows.push([...whose, String(x), valueText(window, i), ...columns.map(column => number(column[i]))]);
+        const numbers = columns.map(column => number(column[i]));
+        const mean = extra.map(() => number(means.get(x)));
+        rows.push([...whose, String(x), valueText(window, i), ...numbers, ...mean]);
       }
     });
   }
   return rows.map(row => row.join(',') + '\r\n').join('');
+}
+
+function smoothAt(window: SeriesWindow | undefined): ReadonlyMap<number, number> {
+  return new Map(window ? Array.from(window.x, (x, i) => [x, window.last[i] ?? NaN]) : []);
 }
 
 /** Nothing where there is no finite value. */

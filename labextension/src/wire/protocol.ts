@@ -88,6 +88,8 @@ export interface SeriesRequest {
   stop: number | null;
   width: number;
   source: MetricSource;
+  /** Weight of the past in a moving average, from 0 (none) to below 1. */
+  smoothing: number;
 }
 
 export type LeaseState = 'planned' | 'starting' | 'ready' | 'lost' | 'released';

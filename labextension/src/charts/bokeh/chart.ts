@@ -75,7 +75,7 @@ class BokehChart implements Chart {
   }
 
   drawn(): DrawnLine[] {
-    const { lines, edges, marks } = this.sources;
+    const { lines, edges, marks, smooth } = this.sources;
     const column = <T>(source: Source, name: string): T[] => Array.from(source.get_array<T>(name));
     const of = <T>(source: Source, name: string, run: string): T[] => {
       const values = column<T>(source, name);
@@ -90,7 +90,8 @@ class BokehChart implements Chart {
         y: y ?? [],
         low: low ?? [],
         high: high ?? [],
-        marks: of<number>(marks, 'x', run)
+        marks: of<number>(marks, 'x', run),
+        smooth: of<number[]>(smooth, 'ys', run)[0] ?? []
       };
     });
   }

@@ -7,7 +7,7 @@ import Bokeh from './library';
 export type Source = InstanceType<typeof Bokeh.ColumnDataSource>;
 
 /**
- * Five sources and five glyphs a chart, however many runs: one entry a run. A glyph a run would cost 100 runs seconds,
+ * Six sources and six glyphs a chart, however many runs: one entry a run. A glyph a run would cost 100 runs seconds,
  * for BokehJS makes five views of each glyph.
  */
 export interface Sources {
@@ -16,6 +16,8 @@ export interface Sources {
   bands: Source;
   /** The bands' edges, which keep a spike of one pixel visible. */
   edges: Source;
+  /** Smoothed lines, over those as recorded. */
+  smooth: Source;
   lone: Source;
   marks: Source;
 }
@@ -29,6 +31,8 @@ const MARKS = {
 
 const EDGE_ALPHA = 0.55;
 const BAND_ALPHA = 0.2;
+/** How much is left of a line as recorded behind its smoothed one. */
+const BEHIND = 0.3;
 /** How much is left of the others when one run is brought forward. */
 const FAINT = 0.15;
 
@@ -37,6 +41,7 @@ export function emptySources(): Sources {
     lines: new Bokeh.ColumnDataSource(),
     bands: new Bokeh.ColumnDataSource(),
     edges: new Bokeh.ColumnDataSource(),
+    smooth: new Bokeh.ColumnDataSource(),
     lone: new Bokeh.ColumnDataSource(),
     marks: new Bokeh.ColumnDataSource()
   };
@@ -46,6 +51,7 @@ export function emptySources(): Sources {
 export function fill(sources: Sources, lines: readonly Line[], forward: string | null): void {
   const strength = (run: string): number => (forward === null || forward === run ? 1 : FAINT);
   fillLines(sources, lines, strength);
+  fillSmooth(sources, lines, strength);
   fillBands(sources, lines, strength);
   fillPoints(sources, lines);
 }
@@ -58,6 +64,7 @@ export function addGlyphs(figure: Figure, sources: Sources): void {
   const stroke = { line_color: colour, line_alpha: alpha };
   figure.multi_line(xs, ys, { source: sources.edges, ...stroke, line_width: 1 });
   figure.multi_line(xs, ys, { source: sources.lines, ...stroke, line_dash: field('dash'), line_width: 1.75 });
+  figure.multi_line(xs, ys, { source: sources.smooth, ...stroke, line_dash: field('dash'), line_width: 2 });
   figure.scatter(x, y, { source: sources.lone, color: colour, size: 6 });
   const marker = field('marker');
   figure.scatter(x, y, { source: sources.marks, marker, color: colour, size: 8, y_range_name: 'marks' });
@@ -73,7 +80,19 @@ function fillLines({ lines: source }: Sources, lines: readonly Line[], strength:
     ys: lines.map(line => line.drawing.y),
     colour: lines.map(line => line.style.colour),
     dash: lines.map(line => line.style.dash),
-    alpha: lines.map(line => strength(line.run))
+    alpha: lines.map(line => strength(line.run) * (line.smooth ? BEHIND : 1))
+  };
+}
+
+function fillSmooth({ smooth: source }: Sources, lines: readonly Line[], strength: Strength): void {
+  const smooth = lines.flatMap(line => (line.smooth ? { ...line, smooth: line.smooth } : []));
+  source.data = {
+    run: smooth.map(line => line.run),
+    xs: smooth.map(line => line.smooth.x),
+    ys: smooth.map(line => line.smooth.y),
+    colour: smooth.map(line => line.style.colour),
+    dash: smooth.map(line => line.style.dash),
+    alpha: smooth.map(line => strength(line.run))
   };
 }
 
