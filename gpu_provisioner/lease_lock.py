@@ -14,6 +14,9 @@ from gpu_provisioner.agent.places import private_folder, process_birth, read_jso
 from gpu_provisioner.errors import LeaseError
 from gpu_provisioner.model import Lease
 
+HOLDER_NOTE = "holder.json"
+"""In the lease's folder while somebody holds it: who."""
+
 
 class LeaseLock:
     """The lease's lock, as long as it is open."""
@@ -42,7 +45,7 @@ def lock_lease(folder: Path, lease: Lease) -> LeaseLock:
     """Take the lease's lock, or say who has it."""
     private_folder(folder)
     handle = os.open(folder / "holder.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    owner = folder / "holder.json"
+    owner = folder / HOLDER_NOTE
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -71,7 +74,7 @@ def is_held(folder: Path) -> bool:
     By the note, not by trying the lock: whoever tries it has it for a moment, and a holder that starts just
     then would be refused.
     """
-    owner = read_json(folder / "holder.json") or {}
+    owner = read_json(folder / HOLDER_NOTE) or {}
     try:
         pid = int(owner.get("pid", 0))
     except (TypeError, ValueError):
@@ -81,7 +84,7 @@ def is_held(folder: Path) -> bool:
 
 def is_held_elsewhere(folder: Path) -> bool:
     """Whether the note names a process of another machine, of which nothing is known here."""
-    owner = read_json(folder / "holder.json") or {}
+    owner = read_json(folder / HOLDER_NOTE) or {}
     return "host" in owner and owner["host"] != socket.gethostname()
 
 

@@ -44,7 +44,8 @@ def list_leases(arguments: argparse.Namespace) -> int:
         provisioner.refresh(book)
     leases = book.all()
     if arguments.json:
-        print(record(leases=array(map(public, leases))))
+        folder = data_folder(arguments)
+        print(record(leases=array(public(lease, folder) for lease in leases)))
     elif leases:
         head = ("ID", "NAME", "STATE", "DEVICE", "MACHINE", "NOTEBOOK", "CREATED", "$/H")
         print(columns_of_text([head, *map(_row, leases)]))

@@ -13,6 +13,8 @@ from typing import Any
 
 from gpu_provisioner import provisioner
 from gpu_provisioner.errors import LeaseError
+from gpu_provisioner.home import home_folder
+from gpu_provisioner.lease_lock import HOLDER_NOTE, is_held
 from gpu_provisioner.leases import LeaseBook
 from gpu_provisioner.model import Lease
 
@@ -28,9 +30,15 @@ ASK_S = 10.0
 Signature = frozenset[tuple[str, int, int, int]]
 
 
-def public(lease: Lease) -> dict[str, Any]:
-    """The lease without ``handle``: that is the provider's own, and may hold the kernel's environment."""
-    return {key: value for key, value in lease.to_json().items() if key != "handle"}
+def public(lease: Lease, data_dir: Path) -> dict[str, Any]:
+    """The lease as the panel may see it.
+
+    Without ``handle``: that is the provider's own, and may hold the kernel's environment. With ``kernel_id``
+    only while somebody holds it: a notebook's kernel that was restarted has the same id, and its cells run
+    here.
+    """
+    shown = {key: value for key, value in lease.to_json().items() if key != "handle"}
+    return shown if is_held(home_folder(data_dir, lease.id)) else {**shown, "kernel_id": None}
 
 
 class LeaseFolder:
@@ -75,7 +83,7 @@ class LeaseFolder:
         await asyncio.to_thread(self._end, lease_id)
 
     def _all(self) -> str:
-        return array(map(public, self._book.all()))
+        return array(public(lease, self._data_dir) for lease in self._book.all())
 
     def _end(self, lease_id: str) -> None:
         lease = next((one for one in self._book.all() if one.id == lease_id), None)
@@ -107,12 +115,14 @@ class LeaseFolder:
             await asyncio.sleep(LOOK_S)
 
     def _signature(self) -> Signature:
-        """Of each lease file its name and what changes when it is replaced."""
+        """Of each lease file and of each note of who holds one: its path, and what changes with it."""
         found = []
         with suppress(OSError), os.scandir(self._data_dir / "leases") as entries:
             for entry in entries:
                 if entry.name.endswith(".json"):
-                    with suppress(OSError):  # replaced between the two calls: the next look sees it
-                        facts = entry.stat()
-                        found.append((entry.name, facts.st_ino, facts.st_mtime_ns, facts.st_size))
+                    holder = home_folder(self._data_dir, Path(entry.name).stem) / HOLDER_NOTE
+                    for path in (Path(entry.path), holder):
+                        with suppress(OSError):  # replaced between the two calls, or nobody holds it
+                            facts = path.stat()
+                            found.append((str(path), facts.st_ino, facts.st_mtime_ns, facts.st_size))
         return frozenset(found)

@@ -49,11 +49,24 @@ async def test_leases_are_listed_newest_first_without_their_handle(ask: Ask, dat
     book.save(a_lease(handle={"env": {"SECRET": "x"}}))
     book.save(a_lease(id="cpu-test-2", created=6.0, kernel_id="kernel-1"))
     leases = (await ask("leases"))["leases"]
-    assert [(lease["id"], lease["kernel_id"]) for lease in leases] == [
-        ("cpu-test-2", "kernel-1"),
-        ("cpu-test-1", None),
-    ]
+    assert [lease["id"] for lease in leases] == ["cpu-test-2", "cpu-test-1"]
     assert all("handle" not in lease for lease in leases)
+
+
+async def test_a_notebooks_kernel_is_named_only_while_it_holds_the_lease(
+    ask: Ask, listen: Ask, data_dir: Path
+) -> None:
+    """A restarted kernel has the same id, and its cells run here."""
+    lease = a_lease(state=LeaseState.READY, kernel_id="kernel-1", created=time.time())
+    held = lock_lease(home_folder(data_dir, lease.id), lease)
+    LeaseBook(data_dir).save(lease)
+    browser = await listen()
+    (shown,) = (await ask("leases"))["leases"]
+    assert shown["kernel_id"] == "kernel-1"
+    held.close()
+    await browser.until(
+        lambda message: message["type"] == "leases" and message["leases"][0]["kernel_id"] is None
+    )
 
 
 async def test_a_lease_is_pushed_when_it_comes_and_when_it_changes(listen: Ask, data_dir: Path) -> None:
@@ -77,7 +90,7 @@ async def test_a_lease_is_pushed_when_it_comes_and_when_it_changes(listen: Ask, 
 async def test_releasing_a_lease_ends_its_agent_and_can_be_repeated(ask: Ask, data_dir: Path) -> None:
     lease = await rented(data_dir)
     [shown] = (await ask("leases"))["leases"]
-    assert (shown["state"], shown["kernel_id"], shown["notebook"]) == ("ready", "kernel-1", "a.ipynb")
+    assert (shown["state"], shown["kernel_id"], shown["notebook"]) == ("ready", None, "a.ipynb")
     for _ in range(2):
         await ask("leases", lease.id, spec="/leases/{lease}", method="DELETE", status=204, request_timeout=60)
     [shown] = (await ask("leases"))["leases"]
