@@ -39,8 +39,9 @@ def compare_figures(
 ) -> list[Any]:
     """One ``bokeh.plotting.figure`` per metric with all runs that have it.
 
-    Figures share their x range and the crosshair; inferred metrics have their own when x is the step, which
-    for them is what the output counted (epochs, most often). ``figure.name`` is the metric's name.
+    Figures share their x range and the crosshair. When x is the step, inferred metrics have their own: their
+    step is what the output counted (epochs, most often). System metrics then stand over relative time: a
+    sample of the machine belongs to no step. ``figure.name`` is the metric's name.
 
     Args:
         x: ``step``, ``relative`` or ``time``.
@@ -55,18 +56,19 @@ def compare_figures(
 
     labels = dict(zip(run_ids, run_labels([store.run(run_id) for run_id in run_ids]), strict=True))
     styles = line_styles(run_ids)
-    axes: dict[bool, tuple[Any, Any]] = {}
+    axes: dict[tuple[str, bool], tuple[Any, Any]] = {}
     figures = []
     for metric in metrics_in_order(store, run_ids):
-        windows = store.window(run_ids, metric.name, x, width=width, source=str(metric.source))
-        apart = x == "step" and metric.source == MetricSource.INFERRED
-        if apart not in axes:
+        over = "relative" if x == "step" and metric.source == MetricSource.SYSTEM else x
+        windows = store.window(run_ids, metric.name, over, width=width, source=str(metric.source))
+        axis = over, over == "step" and metric.source == MetricSource.INFERRED
+        if axis not in axes:
             line = {"line_color": "#8a919c", "line_width": 1, "line_dash": "dotted"}
-            axes[apart] = DataRange1d(range_padding=0.01), Span(dimension="height", **line)
-        figure = _figure(metric, x, *axes[apart])
+            axes[axis] = DataRange1d(range_padding=0.01), Span(dimension="height", **line)
+        figure = _figure(metric, over, *axes[axis])
         for window in windows:
             _draw(figure, window, styles[window.run], labels[window.run])
-        _add_hover(figure, x)
+        _add_hover(figure, over)
         if legend:
             _add_legend(figure)
         figures.append(figure)

@@ -162,3 +162,15 @@ def test_an_image_that_is_no_base64_is_not_put_into_the_page():
 def test_what_cannot_be_shown_is_named():
     shown = output_html({"output_type": "display_data", "data": {"application/x-odd": {}}})
     assert "application/x-odd" in shown
+
+
+def test_system_metrics_stand_over_time_where_the_others_stand_over_steps(store):
+    """A sample of the machine belongs to no step: on the step axis it would be a dot, or a vertical line."""
+    with km.init(project="p", name="system", capture={"packages": False, "diff": False}) as run:
+        run.log({"loss": 1.0}, step=10)
+        run.record_system({"system/cpu_percent": 50.0}, {"system/cpu_percent": "%"})
+    store.refresh()
+    figures = {figure.name: figure for figure in compare_figures(store, [run.id])}
+    assert figures["loss"].xaxis[0].axis_label == "step"
+    assert figures["system/cpu_percent"].xaxis[0].axis_label == "time since the run's start"
+    assert figures["loss"].x_range is not figures["system/cpu_percent"].x_range
