@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from playwright.sync_api import expect
+
+from gpu_provisioner.home import home_folder
+from gpu_provisioner.lease_lock import lock_lease
+from gpu_provisioner.model import Lease
 
 pytestmark = pytest.mark.ui
 
@@ -37,6 +42,15 @@ def write_lease(lab: Lab, **changes: Any) -> None:
     (folder / f"{lease['id']}.json").write_text(json.dumps(lease))
 
 
+@pytest.fixture
+def bringing_up(lab: Lab) -> Iterator[None]:
+    """Holds the lease as the process does that rents it; a planned one that nobody holds is given up."""
+    lease = Lease.from_json({**LEASE, "created": time.time()})
+    held = lock_lease(home_folder(lab.data_dir, lease.id), lease)
+    yield
+    held.close()
+
+
 def open_notebook(lab: Lab, lab_page: LabPage) -> None:
     """A new notebook in front, its kernel connected and idle."""
     lab_page.page.evaluate(
@@ -58,6 +72,7 @@ def sources(lab_page: LabPage) -> list[str]:
     return cells
 
 
+@pytest.mark.usefixtures("bringing_up")
 def test_a_lease_tells_device_machine_notebook_time_and_price(lab: Lab, lab_page: LabPage) -> None:
     write_lease(lab)
     card = lab_page.open(lab).sidebar().locator("[data-lease-id=a100-k3f9qz]")
@@ -67,6 +82,7 @@ def test_a_lease_tells_device_machine_notebook_time_and_price(lab: Lab, lab_page
     expect(card).to_contain_text("no price known")
 
 
+@pytest.mark.usefixtures("bringing_up")
 def test_releasing_asks_first(lab: Lab, lab_page: LabPage) -> None:
     write_lease(lab)
     card = lab_page.open(lab).sidebar().locator("[data-lease-id=a100-k3f9qz]")
