@@ -8,14 +8,15 @@ from pathlib import Path
 
 import psutil
 
+from gpu_provisioner.stub import LOADER
 from tests.kernel_magics.bridge.notebook_driver import Cell, Notebook, wait_until
 
 
 def carrier_of(notebook: Notebook) -> psutil.Process | None:
-    """The process that is the line: the notebook's child with our stub."""
+    """The process that is the line: the notebook's child that runs our loader."""
     for child in psutil.Process(notebook.pid).children():
         with contextlib.suppress(psutil.Error):
-            if child.status() != psutil.STATUS_ZOMBIE and "payload" in " ".join(child.cmdline()):
+            if child.status() != psutil.STATUS_ZOMBIE and LOADER in child.cmdline():
                 return child
     return None
 
