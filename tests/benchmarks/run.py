@@ -38,7 +38,8 @@ Result = dict[str, Any]
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="fewer repetitions; nothing is written to docs/")
+    parser.add_argument("--quick", action="store_true", help="fewer repetitions; writes nothing to docs/")
+    parser.add_argument("--write", action="store_true", help="write docs/ even so; the page says so")
     parser.add_argument("--only", nargs="+", choices=sorted(SUBJECTS), help="these subjects only")
     arguments = parser.parse_args()
     chosen = arguments.only or list(SUBJECTS)
@@ -52,10 +53,10 @@ def main() -> int:
     missed = [r for group in results.values() for r in group if r.get("within") is False]
     minutes = (time.monotonic() - started) / 60
     print(f"\n{minutes:.1f} minutes; {len(missed)} measurements outside their budget.")
-    if arguments.quick or arguments.only:
+    if arguments.only or (arguments.quick and not arguments.write):
         print("Nothing was written: docs/benchmarks.md comes from a whole run, `make bench`.")
         return 0
-    PAGE.write_text(page(results, load, minutes))
+    PAGE.write_text(page(results, load, minutes, arguments.quick))
     CHART.write_text(chart([r for group in results.values() for r in group]))
     print(f"Written: {PAGE.relative_to(ROOT)}, {CHART.relative_to(ROOT)}")
     return 0
@@ -79,7 +80,7 @@ def line(result: Result) -> str:
     return f"{result['name']}: {figure(result['value'])} {result['unit']} ({mark}{budget})"
 
 
-def page(results: dict[str, list[Result]], load: float, minutes: float) -> str:
+def page(results: dict[str, list[Result]], load: float, minutes: float, quick: bool) -> str:
     """The whole of ``docs/benchmarks.md``."""
     packages = ("ipykernel", "jupyter_server", "jupyterlab", "numpy", "bokeh")
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in packages)
@@ -90,7 +91,8 @@ def page(results: dict[str, list[Result]], load: float, minutes: float) -> str:
         " a yardstick: the least that does the same, measured in the same run, turn by turn. Trust the ratios"
         " more than the microseconds.",
         f"{today}; {os.cpu_count()} cores ({cpu()}), load {load:.1f} at the start;"
-        f" Python {platform.python_version()}, {versions}; {minutes:.0f} minutes in all.",
+        f" Python {platform.python_version()}, {versions}; {minutes:.0f} minutes in all."
+        + (" A quick run: few repetitions, smaller sizes." if quick else ""),
         "![Each measurement as a share of its budget](benchmarks.svg)",
     ]
     for subject, group in results.items():
