@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,7 +65,7 @@ class Server:
         assert self.process.poll() is None, self.log.read_text()
         request = urllib.request.Request(f"{self.url}/runs", headers=self.headers)
         with (
-            contextlib.suppress(urllib.error.URLError),
+            contextlib.suppress(OSError),  # not there yet, or just coming up
             urllib.request.urlopen(request, timeout=20) as answer,
         ):
             return [run for run in json.load(answer)["runs"] if run["status"] == "finished"]

@@ -124,6 +124,7 @@ for number in range(count):
                 run = shared                   # inherited: a member
             else:
                 active.leave(shared)
+                os.environ.pop("TRACKSIDE_RUN", None)          # a child joins its parent's run unless told
                 if number % 4 == 2:
                     os.environ["TRACKSIDE_RUN"] = shared.id    # as a subprocess would join
                 run = km.init(name=f"own-{number}", capture={"packages": False}, facts={"git": {}})
