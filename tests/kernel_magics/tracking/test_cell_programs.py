@@ -182,7 +182,9 @@ def test_a_terminal_records_displays_questions_and_interrupts(terminal, tmp_path
     run = runs_in(tmp_path / "data")[-1]
     assert ("input_request", {"prompt": "Who? ", "password": False}) in run.everything
     assert not any(b"-secret" in path.read_bytes() for path in run.path.glob("*.journal"))
-    terminal.begin("%%track slow", "import time; print('be' 'gun', flush=True); time.sleep(600)")
+    # Short sleeps: a signal that arrives just before sleep() starts waits for that sleep to end.
+    slow = "import time; print('be' 'gun', flush=True); [time.sleep(0.1) for _ in range(6000)]"
+    terminal.begin("%%track slow", slow)
     terminal.end()
     terminal.process.expect("begun")
     terminal.process.sendintr()
