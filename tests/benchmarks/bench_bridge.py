@@ -5,17 +5,17 @@ python tests/benchmarks/bench_bridge.py [--quick] [--json FILE]
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-import json
 import shutil
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from measurement import beside_plain, command_line, seconds
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
@@ -24,7 +24,6 @@ from tests.kernel_magics.bridge.conftest import own_environment  # noqa: E402 - 
 from tests.kernel_magics.bridge.notebook_driver import Notebook, no_orphans, release_all  # noqa: E402
 
 _TEXT_BYTES = 100_000_000
-_AT_LEAST = ("MB/s", "messages/s")
 _DISPLAYS = (
     "from IPython.display import publish_display_data as p\n"
     "for i in range({count}): p({{'application/x': {{'i': i, 'p': 'x' * 200}}}})"
@@ -88,7 +87,7 @@ def _start(environ: dict[str, str], root: Path, times: int) -> dict[str, Any]:
             notebook.must("%gpu_release")
         finally:
             notebook.close()
-    return _result(
+    return beside_plain(
         "%gpu_provision cpu to first cell done", statistics.median(ours), "s", 2.0, statistics.median(plain)
     )
 
@@ -99,7 +98,7 @@ def _round_trips(plain: Notebook, bridged: Notebook, times: int) -> list[dict[st
         for _ in range(10):
             notebook.must("pass")
     pairs = [
-        (_seconds(lambda: plain.must("pass")), _seconds(lambda: bridged.must("pass"))) for _ in range(times)
+        (seconds(lambda: plain.must("pass")), seconds(lambda: bridged.must("pass"))) for _ in range(times)
     ]
     plains, bridgeds = ([1000 * each for each in column] for column in zip(*pairs, strict=True))
     results = []
@@ -109,7 +108,7 @@ def _round_trips(plain: Notebook, bridged: Notebook, times: int) -> list[dict[st
     ):
         added = pick(bridgeds) - pick(plains)
         budget = 8.0 if name == "p50" else pick(plains)  # the tail is the machine's: no worse than double
-        results.append(_result(f"round trip of pass, added, {name}", added, "ms", budget, pick(plains)))
+        results.append(beside_plain(f"round trip of pass, added, {name}", added, "ms", budget, pick(plains)))
     return results
 
 
@@ -130,10 +129,10 @@ def _rates(plain: Notebook, bridged: Notebook, quick: bool) -> list[dict[str, An
     for name, unit, budget, amount, code in cases:
         plains, bridgeds = [], []
         for _ in range(times):
-            plains.append(amount / _seconds(lambda code=code: plain.must(code, timeout=300)))
-            bridgeds.append(amount / _seconds(lambda code=code: bridged.must(code, timeout=300)))
+            plains.append(amount / seconds(lambda code=code: plain.must(code, timeout=300)))
+            bridgeds.append(amount / seconds(lambda code=code: bridged.must(code, timeout=300)))
         # Where printing itself is the limit, half of what a plain kernel does.
-        results.append(_result(name, max(bridgeds), unit, budget or max(plains) / 2, max(plains)))
+        results.append(beside_plain(name, max(bridgeds), unit, budget or max(plains) / 2, max(plains)))
     return results
 
 
@@ -150,40 +149,10 @@ def _interrupts(plain: Notebook, bridged: Notebook, times: int) -> dict[str, Any
             notebook.interrupt()
             notebook.pump(lambda cell=cell: cell.done)
             took[name].append(time.perf_counter() - begun)
-    return _result("interrupt to end of cell, slowest", max(took["bridged"]), "s", 0.6, max(took["plain"]))
-
-
-def _seconds(act: Callable[[], Any]) -> float:
-    begun = time.perf_counter()
-    act()
-    return time.perf_counter() - begun
-
-
-def _result(name: str, value: float, unit: str, budget: float, yardstick: float) -> dict[str, Any]:
-    within = value >= budget if unit in _AT_LEAST else value <= budget
-    return {
-        "name": name,
-        "value": round(value, 3),
-        "unit": unit,
-        "budget": round(budget, 3),
-        "within": within,
-        "yardstick": {"plain kernel": round(yardstick, 3)},
-    }
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--json", type=Path)
-    arguments = parser.parse_args()
-    results = run(arguments.quick)
-    for each in results:
-        mark = "ok" if each["within"] else "OVER"
-        line = f"{each['name']:40} {each['value']:>10} {each['unit']:12} budget {each['budget']:>8} {mark:5}"
-        print(line, each["yardstick"])
-    if arguments.json:
-        arguments.json.write_text(json.dumps(results, indent=1))
+    return beside_plain(
+        "interrupt to end of cell, slowest", max(took["bridged"]), "s", 0.6, max(took["plain"])
+    )
 
 
 if __name__ == "__main__":
-    main()
+    command_line(__doc__, run)

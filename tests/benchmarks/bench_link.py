@@ -7,9 +7,7 @@ Measured up to the holder: what the notebook's bridge adds on top is measured wi
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-import json
 import os
 import shutil
 import statistics
@@ -20,6 +18,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from measurement import beside_plain, command_line, seconds
+
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
@@ -27,7 +27,6 @@ from tests.gpu_provisioner.front import Front, Lab, Place  # noqa: E402 - found 
 
 _PRINT_BYTES = 100_000_000
 _WARM_UP = 5
-_AT_LEAST = ("MB/s", "messages/s", "×")
 
 
 def run(quick: bool) -> list[dict[str, Any]]:
@@ -90,7 +89,7 @@ def _start(lab: Lab, times: int) -> list[dict[str, Any]]:
         with _plain() as client:
             client.execute_interactive("pass", timeout=60)
             plain.append(time.perf_counter() - begun)
-    return [_result("provision cpu to first cell done", min(ours), "s", 2.0, min(plain))]
+    return [beside_plain("provision cpu to first cell done", min(ours), "s", 2.0, min(plain))]
 
 
 def _running(lab: Lab, quick: bool) -> list[dict[str, Any]]:
@@ -98,7 +97,9 @@ def _running(lab: Lab, quick: bool) -> list[dict[str, Any]]:
     with _plain() as client:
         ours, plain = _round_trips(front, client, 50 if quick else 300)
         added = 1000 * (statistics.median(ours) - statistics.median(plain))
-        trip = _result("round trip of pass, added, p50", added, "ms", 8.0, 1000 * statistics.median(plain))
+        trip = beside_plain(
+            "round trip of pass, added, p50", added, "ms", 8.0, 1000 * statistics.median(plain)
+        )
         megabytes = _PRINT_BYTES / 1e6
         output = _rates(front, client, f"print('y' * {_PRINT_BYTES})", megabytes, 1 if quick else 3)
         lines = _rates(
@@ -113,9 +114,16 @@ def _running(lab: Lab, quick: bool) -> list[dict[str, Any]]:
         displays = _rates(front, client, code, count, 4 if quick else 12)
     return [
         trip,
-        _result("output, one message of 100 MB", output[0], "MB/s", 30.0, output[1]),
-        _result("output, 100,000 printed lines, against a plain kernel", lines[0] / lines[1], "×", 0.8, 1.0),
-        _result("small displays", displays[0], "messages/s", 2000.0, displays[1]),
+        beside_plain("output, one message of 100 MB", output[0], "MB/s", 30.0, output[1]),
+        beside_plain(
+            "output, 100,000 printed lines, against a plain kernel",
+            lines[0] / lines[1],
+            "×",
+            0.8,
+            1.0,
+            least=True,
+        ),
+        beside_plain("small displays", displays[0], "messages/s", 2000.0, displays[1]),
     ]
 
 
@@ -125,54 +133,21 @@ def _round_trips(front: Front, client: Any, times: int) -> tuple[list[float], li
     plain: list[float] = []
     for number in range(times + _WARM_UP):
         # Counting on, as a notebook does: a number that comes again would begin a new history session.
-        ours.append(_seconds(lambda count=number + 1: front.execute("pass", count)))  # type: ignore[misc]
-        plain.append(_seconds(lambda: client.execute_interactive("pass", timeout=60)))
+        ours.append(seconds(lambda count=number + 1: front.execute("pass", count)))  # type: ignore[misc]
+        plain.append(seconds(lambda: client.execute_interactive("pass", timeout=60)))
     return ours[_WARM_UP:], plain[_WARM_UP:]
 
 
 def _rates(front: Front, client: Any, code: str, amount: float, times: int) -> tuple[float, float]:
     """Best of ``amount`` a second, ours and plain."""
-    ours = min(_seconds(lambda: front.execute(code, timeout=300)) for _ in range(times))
+    ours = min(seconds(lambda: front.execute(code, timeout=300)) for _ in range(times))
     ignore: Callable[[Any], None] = lambda message: None  # noqa: E731
     plain = min(
-        _seconds(lambda: client.execute_interactive(code, timeout=300, output_hook=ignore))
+        seconds(lambda: client.execute_interactive(code, timeout=300, output_hook=ignore))
         for _ in range(times)
     )
     return amount / ours, amount / plain
 
 
-def _seconds(act: Callable[[], Any]) -> float:
-    begun = time.perf_counter()
-    act()
-    return time.perf_counter() - begun
-
-
-def _result(name: str, value: float, unit: str, budget: float, yardstick: float) -> dict[str, Any]:
-    within = value >= budget if unit in _AT_LEAST else value <= budget
-    return {
-        "name": name,
-        "value": round(value, 3),
-        "unit": unit,
-        "budget": budget,
-        "within": within,
-        "yardstick": {"plain kernel": round(yardstick, 3)},
-    }
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--json", type=Path)
-    arguments = parser.parse_args()
-    results = run(arguments.quick)
-    for each in results:
-        print(
-            f"{each['name']:52} {each['value']:>10} {each['unit']:12}"
-            f" budget {each['budget']:>8} {each['yardstick']}"
-        )
-    if arguments.json:
-        arguments.json.write_text(json.dumps(results, indent=1))
-
-
 if __name__ == "__main__":
-    main()
+    command_line(__doc__, run)

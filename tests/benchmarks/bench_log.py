@@ -8,8 +8,6 @@ process, turn by turn with the measured calls.
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import struct
 import subprocess
@@ -20,6 +18,8 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from measurement import command_line, measurement
 
 ROOT = Path(__file__).resolve().parents[2]
 _ROUNDS = 5
@@ -38,12 +38,6 @@ def run(quick: bool) -> list[dict[str, Any]]:
         ]
         os.environ.pop("TRACKSIDE_DIR")
     return results
-
-
-def _result(name: str, value: float, unit: str, budget: float, **more: Any) -> dict[str, Any]:
-    """One measurement; a budget with the unit ``points/s`` is a least, any other a most."""
-    within = value >= budget if unit == "points/s" else value <= budget
-    return {"name": name, "value": round(value, 3), "unit": unit, "budget": budget, "within": within, **more}
 
 
 def _latency(quick: bool) -> list[dict[str, Any]]:
@@ -80,9 +74,9 @@ def _latency(quick: bool) -> list[dict[str, Any]]:
     bare_file.parent.rmdir()
     at = {name: (_percentile(ours_ns, name), _percentile(bare_ns, name)) for name in (50, 99, 99.9)}
     return [
-        _result("log of 1 scalar, p50", at[50][0], "µs", 3.0, yardstick=at[50][1]),
-        _result("log of 1 scalar, p99", at[99][0], "µs", 10.0, yardstick=at[99][1]),
-        _result("log of 1 scalar, p50, times a bare pack + write", at[50][0] / at[50][1], "×", 3.0),
+        measurement("log of 1 scalar, p50", at[50][0], "µs", 3.0, yardstick=at[50][1]),
+        measurement("log of 1 scalar, p99", at[99][0], "µs", 10.0, yardstick=at[99][1]),
+        measurement("log of 1 scalar, p50, times a bare pack + write", at[50][0] / at[50][1], "×", 3.0),
         {"name": "log of 1 scalar, p99.9", "value": at[99.9][0], "unit": "µs", "yardstick": at[99.9][1]},
     ]
 
@@ -132,10 +126,10 @@ def _throughput(quick: bool) -> list[dict[str, Any]]:
         assert len(ours) == _ROUNDS * calls + 1, "points were lost"
         median = round(sorted(rates)[_ROUNDS // 2])
         more = {"median": median, "yardstick": round(max(bare_rates))}
-        results.append(_result(f"points/s, {width} a call", max(rates), "points/s", least, **more))
+        results.append(measurement(f"points/s, {width} a call", max(rates), "points/s", least, **more))
         if most_bytes is not None:
             size = sum(frame.end - frame.offset for frame in ours) / len(ours) / width
-            results.append(_result(f"journal, {width} a call", size, "B/point", most_bytes))
+            results.append(measurement(f"journal, {width} a call", size, "B/point", most_bytes))
         path.unlink()
     return results
 
@@ -184,7 +178,7 @@ def _growth(quick: bool) -> list[dict[str, Any]]:
     change = (last[0] / last[1]) / (first[0] / first[1])
     name = f"p50 of log, the last 10⁵ of {total:.0e} points against the first"
     return [
-        _result(
+        measurement(
             name,
             change,
             "×",
@@ -194,7 +188,7 @@ def _growth(quick: bool) -> list[dict[str, Any]]:
             bare_first=first[1],
             bare_last=last[1],
         ),
-        _result(f"memory gained over {total:.0e} points", grown, "MiB", 2.0),
+        measurement(f"memory gained over {total:.0e} points", grown, "MiB", 2.0),
     ]
 
 
@@ -233,7 +227,7 @@ def _finish(quick: bool) -> list[dict[str, Any]]:
         tracked.finish()
         taken.append((time.perf_counter() - began) * 1000)
     return [
-        _result(
+        measurement(
             "finish of 10k points", sorted(taken)[len(taken) // 2], "ms", 50.0, worst=round(max(taken), 3)
         )
     ]
@@ -267,24 +261,11 @@ def _start(quick: bool) -> list[dict[str, Any]]:
         rows.append([float(word) for word in done.stdout.split()])
     seconds, imported, first, memory = (sorted(column)[len(rows) // 2] for column in zip(*rows, strict=True))
     return [
-        _result("import + init", seconds * 1000, "ms", 80.0, import_ms=round(imported * 1000, 2)),
-        _result("memory added", memory, "MiB", 15.0),
+        measurement("import + init", seconds * 1000, "ms", 80.0, import_ms=round(imported * 1000, 2)),
+        measurement("memory added", memory, "MiB", 15.0),
         {"name": "first log after init", "value": round(first * 1e6, 1), "unit": "µs"},
     ]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
-    sys.path.insert(0, str(ROOT))
-    results = run(options.quick)
-    text = json.dumps(results, indent=1, ensure_ascii=False)
-    if options.json:
-        options.json.write_text(text + "\n", encoding="utf-8")
-    print(text)
-
-
 if __name__ == "__main__":
-    main()
+    command_line(__doc__, run)

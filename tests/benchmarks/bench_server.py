@@ -8,7 +8,6 @@ Jupyter Server itself answers with next to nothing (``/api/me``), in turns.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
 import json
@@ -23,6 +22,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from measurement import command_line, measurement
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 from tornado.websocket import websocket_connect
 
@@ -133,7 +133,7 @@ async def _listing(client: _Client, count: int, turns: int) -> dict[str, Any]:
         return (await client.timed("/trackside/api/runs"))[0]
 
     ours, yardstick = await _turns(client, ask, turns)
-    return _result(f"list {count:,} runs, p50", ours, "ms", 50, yardstick=yardstick, bytes=size)
+    return measurement(f"list {count:,} runs, p50", ours, "ms", 50, yardstick=yardstick, bytes=size)
 
 
 async def _windows(client: _Client, run_ids: list[str], turns: int) -> dict[str, Any]:
@@ -143,7 +143,7 @@ async def _windows(client: _Client, run_ids: list[str], turns: int) -> dict[str,
         return (await client.timed("/trackside/api/windows", query))[0]
 
     ours, yardstick = await _turns(client, ask, turns)
-    return _result(f"window of {len(run_ids)} runs, p50", ours, "ms", 100, yardstick=yardstick)
+    return measurement(f"window of {len(run_ids)} runs, p50", ours, "ms", 100, yardstick=yardstick)
 
 
 async def _loop(client: _Client, turns: int) -> dict[str, Any]:
@@ -161,7 +161,7 @@ async def _loop(client: _Client, turns: int) -> dict[str, Any]:
     await asyncio.gather(*busy)
     value = (_percentile(waits, 50) - _percentile(alone, 50)) * 1e3
     more = {"p95": round(_percentile(waits, 95) * 1e3, 3), "alone": round(_percentile(alone, 50) * 1e3, 3)}
-    return _result("a request's wait while three list all runs, p50", value, "ms", 20, **more)
+    return measurement("a request's wait while three list all runs, p50", value, "ms", 20, **more)
 
 
 async def _feed(client: _Client, data_dir: Path, turns: int) -> dict[str, Any]:
@@ -188,44 +188,14 @@ async def _feed(client: _Client, data_dir: Path, turns: int) -> dict[str, Any]:
             await asyncio.sleep(0.05 + 0.01 * (points % 20))  # at any phase of the feed's pause
     socket_.close()
     value = _percentile(waits, 95) * 1e3
-    return _result("log() to message of the feed, p95", value, "ms", 500, p50=_percentile(waits, 50) * 1e3)
+    return measurement(
+        "log() to message of the feed, p95", value, "ms", 500, p50=_percentile(waits, 50) * 1e3
+    )
 
 
 def _percentile(values: list[float], percent: int) -> float:
     return sorted(values)[min(len(values) - 1, len(values) * percent // 100)]
 
 
-def _result(name: str, value: float, unit: str, budget: float, **more: float) -> dict[str, Any]:
-    rounded = {key: round(one, 3) for key, one in more.items()}
-    within = value <= budget
-    return {
-        "name": name,
-        "value": round(value, 3),
-        "unit": unit,
-        "budget": budget,
-        "within": within,
-        **rounded,
-    }
-
-
-def main() -> None:
-    """Prints the measurements as a table, and writes them as JSON when asked for."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--json", type=Path)
-    arguments = parser.parse_args()
-    results = run(arguments.quick)
-    for result in results:
-        verdict = "within" if result["within"] else "OVER"
-        more = {
-            key: result[key] for key in result if key not in ("name", "value", "unit", "budget", "within")
-        }
-        print(
-            f"{result['name']:50} {result['value']:10} {result['unit']}  {verdict} {result['budget']}  {more}"
-        )
-    if arguments.json:
-        arguments.json.write_text(json.dumps(results, indent=1))
-
-
 if __name__ == "__main__":
-    main()
+    command_line(__doc__, run)

@@ -9,7 +9,6 @@ warm).
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shutil
@@ -19,17 +18,15 @@ import struct
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from zlib import crc32
 
 import numpy as np
-
-Result = dict[str, Any]
-_AT_LEAST = ("points/s", "spikes")
+from measurement import Measurement as Result
+from measurement import command_line, measurement, seconds
 
 
 def run(quick: bool) -> list[Result]:
@@ -41,20 +38,13 @@ def run(quick: bool) -> list[Result]:
     return measured
 
 
-def _result(
-    name: str,
-    value: float | tuple[float, float],
-    unit: str,
-    budget: float,
-    yardstick: float | None = None,
+def _timed(
+    name: str, spent: float | tuple[float, float], unit: str, budget: float, yardstick: float | None = None
 ) -> Result:
-    """One measurement, perhaps with the CPU's part of it; some budgets are a least, others a most."""
-    value, cpu = value if isinstance(value, tuple) else (value, None)
-    within = value >= budget if unit in _AT_LEAST else value <= budget
-    measured = {"name": name, "value": round(value, 3), "unit": unit, "budget": budget, "within": within}
-    if cpu is not None:
-        measured["cpu_ms"] = round(cpu, 3)
-    return measured if yardstick is None else {**measured, "yardstick": round(yardstick, 3)}
+    """A measurement; ``spent`` perhaps with the CPU's part of it."""
+    value, cpu = spent if isinstance(spent, tuple) else (spent, None)
+    beside = {"cpu_ms": cpu, "yardstick": yardstick}
+    return measurement(name, value, unit, budget, **{k: one for k, one in beside.items() if one is not None})
 
 
 @contextmanager
@@ -117,12 +107,6 @@ def _ids(count: int) -> list[str]:
     return [f"20261122-{number:06}-aaaaaa" for number in range(count)]
 
 
-def _seconds(call: Callable[[], Any]) -> float:
-    begun = time.perf_counter()
-    call()
-    return time.perf_counter() - begun
-
-
 def _cold(code: str, times: int) -> tuple[float, float]:
     """Medians of the milliseconds that fresh processes take for ``code``: by the clock, and of the CPU."""
     found = []
@@ -147,7 +131,7 @@ def _import(_root: Path, quick: bool) -> list[Result]:
     times = 3 if quick else 9
     ours = statistics.median(fresh("kernel_magics.store") for _ in range(times))
     numpy = statistics.median(fresh("numpy") for _ in range(times))
-    return [_result("import kernel_magics.store (numpy alone beside it)", ours, "ms", 150, numpy)]
+    return [_timed("import kernel_magics.store (numpy alone beside it)", ours, "ms", 150, numpy)]
 
 
 def _rows(path: Path, columns: list[tuple[Any, Any, Any]]) -> float:
@@ -165,7 +149,7 @@ def _rows(path: Path, columns: list[tuple[Any, Any, Any]]) -> float:
             sql.executemany("INSERT INTO p VALUES(?, ?, ?, ?, ?)", ((number, *row) for row in rows))
         sql.commit()
 
-    spent = _seconds(insert)
+    spent = seconds(insert)
     sql.close()
     return spent
 
@@ -185,7 +169,7 @@ def _one_run(root: Path, quick: bool) -> list[Result]:
     values[spikes] = 100.0 + np.arange(50)
     _journal(root / "data", _ids(1)[0], (steps, times, values))
     index = Index(root / "data")
-    spent = _seconds(index.catch_up)
+    spent = seconds(index.catch_up)
     plain = _rows(root / "rows.sqlite", [(steps, times, values)])
     with Store(index) as store:
         (window,) = store.window(_ids(1), "loss")
@@ -193,9 +177,9 @@ def _one_run(root: Path, quick: bool) -> list[Result]:
     shown = {int(x) >> 9 for x, high in zip(window.x, window.max, strict=True) if high >= 100.0}
     plain_bytes = (root / "rows.sqlite").stat().st_size / million
     results = [
-        _result("ingest, 1 metric a call", million / spent, "points/s", 1e6, million / plain),
-        _result("bytes a point at rest, index", _index_bytes(root) / million, "B", 10, plain_bytes),
-        _result("spikes of 50 in 10^6 points in a window of 1,000 px", 50.0 * (shown == cells), "spikes", 50),
+        _timed("ingest, 1 metric a call", million / spent, "points/s", 1e6, million / plain),
+        _timed("bytes a point at rest, index", _index_bytes(root) / million, "B", 10, plain_bytes),
+        _timed("spikes of 50 in 10^6 points in a window of 1,000 px", 50.0 * (shown == cells), "spikes", 50),
     ]
     sizes = (10_000, 100_000, 1_000_000) if quick else (10_000, 100_000, 1_000_000, 10_000_000)
     for number, size in enumerate(sizes):
@@ -205,9 +189,9 @@ def _one_run(root: Path, quick: bool) -> list[Result]:
     for number, size in enumerate(sizes):
         code = f"open_store(ingest=False).window(['20261123-{number:06}-aaaaaa'], 'loss', width=1000)"
         column = _loss(size)[2]
-        scan = statistics.median(_seconds(lambda c=column: (c.min(), c.max())) for _ in range(5)) * 1000
+        scan = statistics.median(seconds(lambda c=column: (c.min(), c.max())) for _ in range(5)) * 1000
         spent = _cold(code, 3 if quick else 7)
-        results.append(_result(f"window of 1 run of {size:,} points, cold", spent, "ms", 20, scan))
+        results.append(_timed(f"window of 1 run of {size:,} points, cold", spent, "ms", 20, scan))
     return results
 
 
@@ -229,7 +213,7 @@ def _read_runs(root: Path, quick: bool) -> list[Result]:
         "'SELECT step, time, value FROM p WHERE run=? ORDER BY n', (run,)).fetchall())"
     )
     yardstick, _cpu = _cold(plain.format(str(root / "rows.sqlite")), 3 if quick else 7)
-    return [_result("read 1 metric of 20 runs of 10,000 points, cold", ours, "ms", 30, yardstick)]
+    return [_timed("read 1 metric of 20 runs of 10,000 points, cold", ours, "ms", 30, yardstick)]
 
 
 def _many_runs(root: Path, quick: bool) -> list[Result]:
@@ -243,15 +227,15 @@ def _many_runs(root: Path, quick: bool) -> list[Result]:
         (root / "data" / "runs" / run_id).mkdir()
         (root / "data" / "runs" / run_id / "w.journal").hardlink_to(first)
     with open_store() as store:
-        spent = _seconds(store.refresh)
+        spent = seconds(store.refresh)
         assert store.behind_bytes() == 0
     code = f"open_store(ingest=False).window({ids!r}, 'loss', width=1000)"
     ours = _cold(code, 3 if quick else 5)
     values = _loss(points)[2]
-    scan = count * 1000 * statistics.median(_seconds(lambda: (values.min(), values.max())) for _ in range(5))
+    scan = count * 1000 * statistics.median(seconds(lambda: (values.min(), values.max())) for _ in range(5))
     name = f"window of 1 metric over {count} runs of {points:,} points, cold"
     rate = count * points / spent
-    return [_result(name, ours, "ms", 100, scan), _result("ingest of these runs", rate, "points/s", 1e6)]
+    return [_timed(name, ours, "ms", 100, scan), _timed("ingest of these runs", rate, "points/s", 1e6)]
 
 
 def _listing(root: Path, quick: bool) -> list[Result]:
@@ -274,13 +258,13 @@ def _listing(root: Path, quick: bool) -> list[Result]:
             runs = store.runs()
             assert len(runs) == count and runs[0].summary["loss"] == 0.1
         texts = [json.dumps(run.to_json()) for run in runs]
-        yardstick = 1000 * min(_seconds(lambda t=texts: [json.loads(one) for one in t]) for _ in range(3))
+        yardstick = 1000 * min(seconds(lambda t=texts: [json.loads(one) for one in t]) for _ in range(3))
         code = "[(dict(run.config), dict(run.summary)) for run in open_store(ingest=False).runs()]"
         spent = _cold(code, 3 if quick else 7)
-        results.append(_result(f"list {count:,} runs with last values, cold", spent, "ms", budget, yardstick))
+        results.append(_timed(f"list {count:,} runs with last values, cold", spent, "ms", budget, yardstick))
         code = "sorted(open_store(ingest=False).runs(), key=lambda run: run.summary['loss'])"
         name = f"list {count:,} runs and sort them by a last value, cold"
-        results.append(_result(name, _cold(code, 3 if quick else 7), "ms", budget, yardstick))
+        results.append(_timed(name, _cold(code, 3 if quick else 7), "ms", budget, yardstick))
     return results
 
 
@@ -297,23 +281,8 @@ def _backlog(root: Path, quick: bool) -> list[Result]:
     )
     spent = _cold(code, 1)
     name = f"open with a backlog of {count * points:,} points, newest values shown"
-    return [_result(name, spent, "ms", 2000)]
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--json", type=Path)
-    arguments = parser.parse_args()
-    results = run(arguments.quick)
-    for one in results:
-        mark = "ok  " if one["within"] else "OVER"
-        beside = f"   cpu {one['cpu_ms']:,} ms" if "cpu_ms" in one else ""
-        beside += f"   yardstick {one['yardstick']:,}" if "yardstick" in one else ""
-        print(f"{mark} {one['name']}: {one['value']:,} {one['unit']} (budget {one['budget']:,}){beside}")
-    if arguments.json:
-        arguments.json.write_text(json.dumps(results, indent=1))
+    return [_timed(name, spent, "ms", 2000)]
 
 
 if __name__ == "__main__":
-    main()
+    command_line(__doc__, run)

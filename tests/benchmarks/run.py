@@ -96,9 +96,7 @@ def page(results: dict[str, list[Result]], load: float, minutes: float, quick: b
         "![Each measurement as a share of its budget](benchmarks.svg)",
     ]
     for subject, group in results.items():
-        rows = [
-            f"| {r['name']} | {figure(r['value'])} {r['unit']} | {verdict(r)} | {beside(r)} |" for r in group
-        ]
+        rows = [row(result) for result in group]
         head = "| what | measured | budget | yardstick and more |\n|---|---|---|---|"
         parts.append(f"## {SUBJECTS[subject]}\n\n{head}\n" + "\n".join(rows))
     return "\n\n".join(parts) + "\n"
@@ -116,16 +114,11 @@ def verdict(result: Result) -> str:
 
 
 def bound(result: Result) -> str:
-    return f"{'≥' if is_least(result) else '≤'} {figure(result['budget'])}"
-
-
-def is_least(result: Result) -> bool:
-    """Whether the budget is a least and not a most: the script has judged, so its verdict tells."""
-    return bool((result["value"] >= result["budget"]) == result["within"])
+    return f"{'≥' if result['least'] else '≤'} {figure(result['budget'])}"
 
 
 def beside(result: Result) -> str:
-    known = ("name", "value", "unit", "budget", "within")
+    known = ("name", "value", "unit", "budget", "least", "within")
     more = {key: value for key, value in result.items() if key not in known}
     inner = more.get("yardstick")
     if isinstance(inner, dict):
@@ -178,7 +171,7 @@ def chart(results: list[Result]) -> str:
 def share(result: Result) -> float:
     """How much of the budget is used: 1 means all of it."""
     value, budget = float(result["value"]), float(result["budget"])
-    ratio = budget / value if is_least(result) else value / budget
+    ratio = budget / value if result["least"] else value / budget
     return max(ratio, 1e-4)
 
 
