@@ -6,14 +6,20 @@ import math
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from kernel_magics.errors import UsageMistake
 
 from . import queries
+from .buckets import COARSEST
 from .curves import Curve, reduce_curve
+from .groups import Beyond, Grid, group_window
 from .model import X_KINDS, Window
 from .streams import Stream
 from .windows import Span, as_window, common_exponent, window
+
+if TYPE_CHECKING:
+    from .buckets import Buckets
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,31 @@ class ChartQuery:
 
 def windows_of_runs(sql: sqlite3.Connection, run_ids: Sequence[str], query: ChartQuery) -> list[Window]:
     """One window per run that has the metric (and the metric on the x axis)."""
+    return [window for window, _beyond in _windows(sql, run_ids, query, look_beyond=False)]
+
+
+def windows_of_groups(
+    sql: sqlite3.Connection, groups: Sequence[Sequence[str]], query: ChartQuery
+) -> list[Window]:
+    """One window per group of which a run has the metric; :mod:`kernel_magics.store.groups` says what it
+    is."""
+    run_ids = [run for group in groups for run in group]
+    if len(set(run_ids)) != len(run_ids) or not all(groups):
+        raise UsageMistake("A group has at least one run, and a run is in one group.")
+    found = {one[0].run: one for one in _windows(sql, run_ids, query, look_beyond=True)}
+    windows = [window for window, _beyond in found.values()]
+    grid = Grid.of(windows, (query.start, query.stop), query.width, query.axis)
+    there = [(group[0], [found[run] for run in group if run in found]) for group in groups]
+    return [
+        group_window([window for window, _ in members], [beyond for _, beyond in members], grid, lead)
+        for lead, members in there
+        if members
+    ]
+
+
+def _windows(
+    sql: sqlite3.Connection, run_ids: Sequence[str], query: ChartQuery, look_beyond: bool
+) -> list[tuple[Window, Beyond]]:
     found = queries.metric_streams(sql, run_ids, query.metric, query.source)
     origins = {run: began if query.x == "relative" else 0.0 for run, (began, _streams) in found.items()}
     curves = _curves(sql, {run: streams for run, (_began, streams) in found.items() if streams}, query)
@@ -65,15 +96,34 @@ def windows_of_runs(sql: sqlite3.Connection, run_ids: Sequence[str], query: Char
     for run, curve in curves.items():
         start = -math.inf if query.start is None else query.start + origins[run]
         stop = math.inf if query.stop is None else query.stop + origins[run]
-        span = Span(query.axis, start, stop)
-        whole = curve.over is not None or curve.smoothing > 0
-        reduced = (
-            reduce_curve(sql, curve, span, exponent, query.width)
-            if whole
-            else window(sql, curve.streams, span, exponent, query.width)
-        )
-        windows.append(as_window(run, query.metric, query.x, origins[run], reduced))
+        reduced = _reduce(sql, curve, Span(query.axis, start, stop), exponent, query.width)
+        beyond = _beyond(sql, curve, Span(query.axis, start, stop), origins[run]) if look_beyond else Beyond()
+        windows.append((as_window(run, query.metric, query.x, origins[run], reduced), beyond))
     return windows
+
+
+def _reduce(
+    sql: sqlite3.Connection, curve: Curve, span: Span, exponent: int, width: int
+) -> tuple[bool, Buckets]:
+    if curve.over is not None or curve.smoothing > 0:
+        return reduce_curve(sql, curve, span, exponent, width)
+    return window(sql, curve.streams, span, exponent, width)
+
+
+def _beyond(sql: sqlite3.Connection, curve: Curve, span: Span, origin: float) -> Beyond:
+    """The nearest points on both sides of a view; what is asked for there is as coarse as can be."""
+    ends: list[tuple[float, float] | None] = [None, None]
+    if span.start > -math.inf:
+        outside = Span(span.axis, stop=math.nextafter(span.start, -math.inf))
+        _raw, buckets = _reduce(sql, curve, outside, COARSEST[span.axis], 1)
+        if len(buckets):
+            ends[0] = float(buckets["x_last"][-1]) - origin, float(buckets["last"][-1])
+    if span.stop < math.inf:
+        outside = Span(span.axis, start=math.nextafter(span.stop, math.inf))
+        _raw, buckets = _reduce(sql, curve, outside, COARSEST[span.axis], 1)
+        if len(buckets):
+            ends[1] = float(buckets["x_first"][0]) - origin, float(buckets["first"][0])
+    return Beyond(*ends)
 
 
 def _curves(sql: sqlite3.Connection, streams: dict[str, list[Stream]], query: ChartQuery) -> dict[str, Curve]:

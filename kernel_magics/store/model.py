@@ -42,6 +42,21 @@ _COUNT_FIELDS = ("count", "nan", "posinf", "neginf")
 
 
 @dataclass(frozen=True, eq=False)
+class GroupMembers:
+    """What stands behind the window of a group of runs (:mod:`kernel_magics.store.groups`).
+
+    Attributes:
+        runs: those of the group that have the metric.
+        members: int32[m], how many of them the mean of a bucket is of.
+        std: float64[m], how far apart they lie there: the sample's standard deviation.
+    """
+
+    runs: tuple[str, ...]
+    members: Counts
+    std: Floats
+
+
+@dataclass(frozen=True, eq=False)
 class Window:
     """One metric of one run between two x, reduced to at most two buckets a pixel; no extreme is lost.
 
@@ -54,11 +69,13 @@ class Window:
     not move when a chart scrolls or grows.
 
     Attributes:
-        x_kind: ``step``, ``relative`` (seconds since the run's start) or ``time`` (seconds since the epoch).
+        x_kind: ``step``, ``relative`` (seconds since the run's start), ``time`` (seconds since the epoch), or
+            the name of a metric.
         points: points between the two x, all buckets together.
         x: float64[m], ascending: where the bucket's ``last`` point lies.
         min, max, first, last: float64[m].
         count, nan, posinf, neginf: int32[m].
+        group: of a group of runs; ``run`` is its first one then, ``first`` and ``last`` are the mean.
     """
 
     run: str
@@ -75,6 +92,7 @@ class Window:
     nan: Counts
     posinf: Counts
     neginf: Counts
+    group: GroupMembers | None = None
 
     def __len__(self) -> int:
         return len(self.x)
@@ -85,7 +103,13 @@ class Window:
         plain = {name: getattr(self, name) for name in ("run", "metric", "x_kind", "raw", "points")}
         floats = {name: _wire(getattr(self, name), "float64") for name in _FLOAT_FIELDS}
         counts = {name: _wire(getattr(self, name), "int32") for name in _COUNT_FIELDS}
-        return {**plain, **floats, **counts}
+        return {**plain, **floats, **counts, **self._group_json()}
+
+    def _group_json(self) -> dict[str, Any]:
+        if self.group is None:
+            return {}
+        members, std = _wire(self.group.members, "int32"), _wire(self.group.std, "float64")
+        return {"group": {"runs": list(self.group.runs), "members": members, "std": std}}
 
 
 def _wire(array: Any, dtype: str) -> dict[str, str]:

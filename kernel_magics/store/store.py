@@ -21,7 +21,7 @@ from kernel_magics.errors import UnknownRun, UsageMistake
 from kernel_magics.model import MetricInfo, RunInfo, RunStatus, is_run_id
 
 from . import queries, trash
-from .charting import ChartQuery, windows_of_runs
+from .charting import ChartQuery, windows_of_groups, windows_of_runs
 from .encoding import Points, joined
 from .index import Index
 from .mending import Answer, ask, mended
@@ -185,6 +185,7 @@ class Store:
         *,
         source: str | None = None,
         smoothing: float = 0.0,
+        groups: Sequence[Sequence[str]] | None = None,
     ) -> list[Window]:
         """A metric of several runs between two x, reduced to ``width`` pixels: one window per run that has
         it.
@@ -197,13 +198,18 @@ class Store:
             source: as in :meth:`series`.
             smoothing: weight of the past in a moving average over all points, before they are reduced; at
                 least 0 (none) and below 1. The formula is in :mod:`kernel_magics.store.curves`.
+            groups: lists of runs; there is one window per group then, with their mean
+                (:mod:`kernel_magics.store.groups`), and ``run_ids`` is not looked at.
 
         Raises:
             UnknownRun: there is no such run.
             UsageMistake: an argument makes no sense.
         """
         query = ChartQuery(metric, x, start, stop, width, source, smoothing)
-        return self._ask(lambda sql: windows_of_runs(sql, run_ids, query), run_ids)
+        if groups is None:
+            return self._ask(lambda sql: windows_of_runs(sql, run_ids, query), run_ids)
+        members = [run for group in groups for run in group]
+        return self._ask(lambda sql: windows_of_groups(sql, groups, query), members)
 
     def outputs(self, run_id: str) -> list[CellRecord]:
         """The tracked cells of a run and what they showed.

@@ -11,7 +11,7 @@ import math
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -178,8 +178,12 @@ def common_exponent(bounds: Sequence[tuple[float, float]], width: int, axis: str
 def as_window(run: str, metric: str, x_kind: str, origin: float, reduced: tuple[bool, Buckets]) -> Window:
     """Buckets as the store gives them out; ``origin`` is taken off every x."""
     raw, buckets = reduced
-    columns = {name: np.ascontiguousarray(buckets[name]) for name in ("min", "max", "first", "last")}
-    counts = {name: np.ascontiguousarray(buckets[name]) for name in ("count", "nan", "posinf", "neginf")}
+    columns: dict[str, Any] = {
+        name: np.ascontiguousarray(buckets[name]) for name in ("min", "max", "first", "last")
+    }
+    counts: dict[str, Any] = {
+        name: np.ascontiguousarray(buckets[name]) for name in ("count", "nan", "posinf", "neginf")
+    }
     return Window(
         run=run,
         metric=metric,
