@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any
 
+from kernel_magics.errors import UsageMistake
 from kernel_magics.model import MetricInfo, RunInfo
 from kernel_magics.store import CellRecord, Store
 
@@ -71,13 +72,17 @@ def feed_metrics(run_ids: Collection[str]) -> str:
 def feed_series(
     store: Store, watch: int, index: int, query: WindowQuery, runs: Collection[str]
 ) -> str | None:
-    """A ``series`` message with the windows of ``runs``; ``None`` when none of them has the metric.
+    """A ``series`` message with the windows of ``runs``, or of the groups that have one of them; ``None``
+    when none of them has the metrics.
 
     Args:
         watch: the browser's number of its watch.
         index: which of the watch's series ``query`` is, from 0.
     """
-    found = list(_windows(store, query, runs))
+    try:
+        found = list(_windows(store, query, runs))
+    except UsageMistake:
+        found = []  # nobody has the metric of the x axis (yet); who asked by REST was told so
     if not found:
         return None
     return record(
@@ -112,7 +117,12 @@ def _cell(cell: CellRecord) -> dict[str, Any]:
 
 
 def _windows(store: Store, query: WindowQuery, runs: Collection[str]) -> Iterator[dict[str, Any]]:
-    there = {info.id for info in store.runs(ids=runs)}
+    """Windows of those of ``runs`` that there are; of the groups that have one of them."""
+    there = {info.id for info in store.runs(ids=query.runs if query.groups else runs)}
+    groups = None
+    if query.groups:
+        # All of them, also for one that has changed: their cells depend on how far all of them reach.
+        groups = [members for group in query.groups if (members := [run for run in group if run in there])]
     found = store.window(
         [run_id for run_id in runs if run_id in there],
         query.metric,
@@ -122,9 +132,11 @@ def _windows(store: Store, query: WindowQuery, runs: Collection[str]) -> Iterato
         query.width,
         source=query.source,
         smoothing=query.smoothing,
+        groups=groups,
     )
     for window in found:
-        yield window.to_json()
+        if window.group is None or not set(runs).isdisjoint(window.group.runs):
+            yield window.to_json()
 
 
 def _join(entries: dict[tuple[str, str], dict[str, Any]], run_id: str, info: MetricInfo) -> None:

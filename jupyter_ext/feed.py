@@ -81,7 +81,9 @@ class Connection:
     def watch(self, watch: Watch) -> None:
         """Replaces what is watched; what is pushed from now on carries its id."""
         self._watch = watch
-        self._watched = frozenset((run, one.metric) for one in watch.series for run in one.runs)
+        self._watched = frozenset(
+            (run, metric) for one in watch.series for run in one.runs for metric in one.metrics
+        )
 
     def tell(self, news: Pending) -> None:
         """Notes what has changed; it is sent when the browser has taken what came before."""
@@ -128,7 +130,7 @@ class Connection:
                 # What has changed of this watch is told by way of the one that has replaced it.
                 self.tell(Pending(metrics=set(self._watched if news.everything else news.metrics)))
                 return
-            changed = tuple(run for run in one.runs if news.everything or (run, one.metric) in news.metrics)
+            changed = one.runs if news.everything else one.touched(news.metrics)
             if changed:
                 text = await self._readers.read(
                     partial(answers.feed_series, watch=watch.id, index=index, query=one, runs=changed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,9 +30,11 @@ class WindowQuery:
     """One metric of several runs between two x, for a width in pixels.
 
     Attributes:
-        start, stop: in the unit of ``x`` (steps, or seconds); ``None`` for the whole series.
+        x: one of :data:`X_KINDS`, or the name of a metric.
+        start, stop: in the unit of ``x`` (steps, seconds, or the metric's); ``None`` for the whole series.
         source: of metrics that have the same name; ``None`` for the first of :data:`SOURCES` that a run has.
         smoothing: weight of the past in a moving average, from 0 (none) to below 1.
+        groups: a part of ``runs`` each; a window is of a group's mean then. ``None``: each run by itself.
     """
 
     runs: tuple[str, ...]
@@ -43,6 +45,7 @@ class WindowQuery:
     width: int = 1000
     source: str | None = None
     smoothing: float = 0.0
+    groups: tuple[tuple[str, ...], ...] | None = None
 
     @classmethod
     def from_json(cls, body: object) -> WindowQuery:
@@ -51,26 +54,30 @@ class WindowQuery:
         unknown = sorted(set(query) - set(cls.__dataclass_fields__))
         if unknown:
             raise BadQuery(f"A window query has no field {unknown[0][:80]!r}.")
-        x = query.get("x", "step")
-        if x not in X_KINDS:
-            raise BadQuery(f"`x` is one of {', '.join(X_KINDS)}.")
         source = query.get("source")
         if source not in SOURCES:
             raise BadQuery("`source` is one of logged, inferred, system, or null.")
+        runs = _runs(query.get("runs"))
         return cls(
-            runs=_runs(query.get("runs")),
+            runs=runs,
             metric=_name(query.get("metric"), "metric"),
-            x=x,
+            x=_name(query.get("x", "step"), "x"),
             start=_number(query.get("start"), "start"),
             stop=_number(query.get("stop"), "stop"),
             width=_whole(query.get("width", 1000), "width", MAX_WIDTH),
             source=source,
             smoothing=_smoothing(query.get("smoothing", 0)),
+            groups=_groups(query.get("groups"), runs),
         )
 
-    def of(self, changed: set[str]) -> tuple[str, ...]:
-        """Those of its runs that are in ``changed``, in the query's order."""
-        return tuple(run for run in self.runs if run in changed)
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of the metrics on which its windows depend."""
+        return (self.metric,) if self.x in X_KINDS else (self.metric, self.x)
+
+    def touched(self, changed: Collection[tuple[str, str]]) -> tuple[str, ...]:
+        """Those of its runs whose windows are others when these ``(run, metric)`` have changed."""
+        return tuple(run for run in self.runs if any((run, name) in changed for name in self.metrics))
 
 
 @dataclass(frozen=True)
@@ -151,6 +158,18 @@ def _runs(value: object) -> tuple[str, ...]:
     if len(value) > MAX_RUNS:
         raise BadQuery(f"`runs` names at most {MAX_RUNS:,} runs; these are {len(value):,}.")
     return tuple(dict.fromkeys(run_id(one) for one in value))
+
+
+def _groups(value: object, runs: tuple[str, ...]) -> tuple[tuple[str, ...], ...] | None:
+    if value is None:
+        return None
+    if not isinstance(value, list) or not value:
+        raise BadQuery("`groups` is a list of lists of runs, or null.")
+    groups = tuple(_runs(group) for group in value)
+    members = [run for group in groups for run in group]
+    if sorted(members) != sorted(runs):
+        raise BadQuery("`groups` names each of `runs` in exactly one group.")
+    return groups
 
 
 def _name(value: object, field: str, least: int = 1) -> str:

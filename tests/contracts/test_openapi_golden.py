@@ -46,6 +46,7 @@ def answer(path: str, method: str = "get", status: str = "200") -> str:
         ("offers.json", answer("/offers")),
         ("error.json", "#/components/schemas/Error"),
         ("window_query.json", "#/components/schemas/WindowQuery"),
+        ("window_group.json", "#/components/schemas/Window"),
     ],
 )
 def test_a_golden_answer_is_as_specified(name: str, where: str) -> None:
@@ -95,6 +96,8 @@ def test_python_understands_the_golden_watch_and_query() -> None:
     assert [one.metric for one in watch.series] == ["loss/été"]
     query = queries.WindowQuery.from_json(golden("window_query.json"))
     assert (query.start, query.stop, query.width) == (None, 250.5, 640)
+    assert query.groups == tuple((run,) for run in query.runs)
+    assert query.metrics == ("loss/été", "epoch")
 
 
 def test_a_lease_survives_the_way_through_json(tmp_path: Path) -> None:
