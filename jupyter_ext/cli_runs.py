@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from kernel_magics.errors import DataFolderError, UnknownRun, UsageMistake
+from kernel_magics.errors import DataFolderError, UsageMistake
 from kernel_magics.figures import choose_runs, comparison_table, runs_listing, words, write_html, write_png
 from kernel_magics.figures.table import columns_of_text
 from kernel_magics.model import RunInfo
@@ -19,14 +19,14 @@ from kernel_magics.store import Store, open_store
 
 from .encode import array, dumps, light_run, record
 
-LIST_THEM = "trackside ls"
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declares the commands of this module."""
     ls = commands.add_parser("ls", help="list the runs, newest first")
-    ls.add_argument("--project", help="only the runs of this project")
+    ls.add_argument("project", nargs="?", help="only the runs of this project")
+    ls.add_argument("--project", dest="also", metavar="PROJECT", help="the same")
     ls.add_argument("--limit", type=_count, help="at most so many")
     ls.add_argument("--json", action="store_true", help="as the REST interface spells them")
     ls.set_defaults(act=list_runs)
@@ -45,14 +45,29 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def list_runs(arguments: argparse.Namespace) -> int:
     """``trackside ls``."""
+    project = arguments.project or arguments.also
+    if arguments.also not in (None, project):
+        raise UsageMistake("Which project? Two were named.", f"trackside ls {project}")
     with opened(arguments) as store:
-        runs = store.runs(project=arguments.project, limit=arguments.limit)
+        runs = store.runs(project=project, limit=arguments.limit)
         if arguments.json:
             print(record(runs=array(light_run(run.to_json()) for run in runs)))
         else:
-            where = f" in project {words.flat_text(arguments.project)}" if arguments.project else ""
-            print(runs_listing(store, runs, note="" if runs else f"There are no runs{where}.").text)
+            print(runs_listing(store, runs, note="" if runs else _none(store, project)).text)
     return 0
+
+
+def _none(store: Store, project: str | None) -> str:
+    """Why nothing is listed, and where was looked: most often it is the wrong folder."""
+    if project is None:
+        return (
+            f"There are no runs in {store.data_dir}. Runs that a notebook shows may lie in another folder:"
+            " its TRACKSIDE_DIR, or `trackside --data FOLDER ls`."
+        )
+    projects = sorted({run.project for run in store.runs()})
+    known = ", ".join(map(words.flat_text, projects[:20])) + (" …" if len(projects) > 20 else "")
+    where = f"Projects in {store.data_dir}: {known or 'none'}."
+    return f"There are no runs in project {words.flat_text(project)}. {where}"
 
 
 def show_run(arguments: argparse.Namespace) -> int:
@@ -103,10 +118,7 @@ def opened(arguments: argparse.Namespace) -> Iterator[Store]:
 
 def chosen(store: Store, wanted: Sequence[str]) -> tuple[str, ...]:
     """The ids of the runs that ``wanted`` means, in its order; what had to be guessed is said on stderr."""
-    try:
-        choice = choose_runs(store, wanted)
-    except (UnknownRun, UsageMistake) as error:
-        raise type(error)(error.message, LIST_THEM) from error
+    choice = choose_runs(store, wanted)
     if choice.reason:
         print(choice.reason, file=sys.stderr)
     return choice.run_ids

@@ -16,6 +16,7 @@ and never a traceback of ours.
 
 from __future__ import annotations
 
+import sys
 from typing import List, Optional
 
 
@@ -37,6 +38,12 @@ class TracksideError(Exception):
 
     def _render_traceback_(self) -> List[str]:
         return [f"{type(self).__name__}: {self}"]
+
+
+def typed_here(magic: str, command: str) -> str:
+    """What to type where this code runs: ``magic`` in IPython and notebooks, else the shell's ``command``."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return command if shell is None else magic
 
 
 class UsageMistake(TracksideError):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kernel_magics.errors import UnknownRun, UsageMistake
+from kernel_magics.errors import UnknownRun, UsageMistake, typed_here
 from kernel_magics.model import RunInfo
 
 from . import words
@@ -19,6 +19,7 @@ LAST = 5
 """Runs that are compared when nobody says which."""
 MOST = 100
 _SHORTEST_PART = 3
+_LIST = "trackside ls"
 
 
 @dataclass(frozen=True)
@@ -81,21 +82,26 @@ def _resolve(runs: Sequence[RunInfo], text: str) -> tuple[str, str]:
     if parts:
         some = ", ".join(run.id for run in parts[:4]) + (" …" if len(parts) > 4 else "")
         raise UsageMistake(
-            f"{text!r} is the beginning of {len(parts)} ids: {some}.", "%compare with more of the id"
+            f"{text!r} is the beginning of {len(parts)} ids: {some}.",
+            typed_here("%compare with more of the id", _LIST),
         )
     names = [run.name for run in runs] + [run.id for run in runs]
     close = difflib.get_close_matches(text, names, n=1)
     hint = f" Did you mean {close[0]!r}?" if close else ""
-    raise UnknownRun(f"There is no run {words.flat_text(text)!r}.{hint}", remedy="%runs --all")
+    raise UnknownRun(
+        f"There is no run {words.flat_text(text)!r}.{hint}", remedy=typed_here("%runs --all", _LIST)
+    )
 
 
 def _nothing(store: Store, project: str | None) -> UnknownRun:
     if project is None:
         return UnknownRun(
-            f"There are no runs in {store.data_dir} yet.", remedy="%%track in the first line of a cell"
+            f"There are no runs in {store.data_dir} yet.",
+            remedy=typed_here("%%track in the first line of a cell", "km.init(project=…) in your script"),
         )
     projects = sorted({run.project for run in store.runs() if run.project})
     known = ", ".join(map(words.flat_text, projects[:8])) + (" …" if len(projects) > 8 else "")
     return UnknownRun(
-        f"There are no runs in project {project!r}. Projects: {known or 'none'}.", remedy="%runs"
+        f"There are no runs in project {project!r}. Projects: {known or 'none'}.",
+        remedy=typed_here("%runs", _LIST),
     )

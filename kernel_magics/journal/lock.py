@@ -94,7 +94,7 @@ def is_held(path: Path) -> Optional[bool]:
         if os.path.realpath(path) in _own:
             return True
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe would wait
         except OSError:
             return None
         try:

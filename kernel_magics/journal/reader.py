@@ -6,11 +6,13 @@ Stdlib only and Python 3.9.
 from __future__ import annotations
 
 import os
+import stat
 from io import FileIO
 from pathlib import Path
 from typing import Iterator, List, NamedTuple, Tuple
 from zlib import crc32
 
+from kernel_magics.errors import JournalError
 from kernel_magics.journal import format as fmt
 
 CHUNK = 4 * 1024 * 1024
@@ -111,6 +113,21 @@ def _next_frame(data: bytes, start: int, size: int) -> int:
         start += 1
 
 
+def open_journal(path: Path) -> int:
+    """A descriptor to read a journal from. Never waits: a pipe of that name would wait for a writer.
+
+    Raises:
+        JournalError: it is not a file.
+        OSError: it cannot be opened.
+    """
+    flags = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, os.O_RDONLY | flags)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise JournalError(f"{path.name} is not a file, so it is no Trackside journal; it was left alone.")
+    return descriptor
+
+
 class JournalReader:
     """Reads one journal from an offset on, again and again while it grows.
 
@@ -132,7 +149,7 @@ class JournalReader:
             JournalError: not a journal, or from a newer version.
             OSError: the file cannot be read.
         """
-        with FileIO(str(self.path), "rb") as file:
+        with FileIO(open_journal(self.path), "rb") as file:
             if self.offset < fmt.HEADER_SIZE:
                 header = _read_exactly(file, 0, fmt.HEADER_SIZE)
                 if len(header) < fmt.HEADER_SIZE:

@@ -67,8 +67,11 @@ def in_order(documents: Mapping[str, Document]) -> list[tuple[str, Document]]:
 
 
 def began(document: Document) -> float:
-    """When the journal's writer began, in seconds since the epoch; 0 when its first frame is lost."""
-    return _number(document.get("run", {}).get("created"))
+    """When the journal's writer began, in seconds since the epoch; 0 when its first frame is lost.
+
+    Writers of one run share its ``created``: torchrun starts ranks again that say the same of the run.
+    """
+    return _number(_writer(document).get("began")) or _number(document.get("run", {}).get("created"))
 
 
 def derive(run_id: str, documents: Mapping[str, Document]) -> RunRow:
@@ -88,11 +91,21 @@ def derive(run_id: str, documents: Mapping[str, Document]) -> RunRow:
         _merge(row.config, document, "config")
         _merge(row.summary, document, "summary")
         _change(row, document.get("change", {}))
-        if "finish" in document:
+        if "finish" in document and not _begun_again(document, ordered):
             _finish(row, document["finish"])
-        host = document.get("run", {}).get("writer", {})
-        row.writers.append([writer, host.get("host") if isinstance(host, dict) else None])
+        row.writers.append([writer, _writer(document).get("host")])
     return row
+
+
+def _writer(document: Document) -> Mapping[str, Any]:
+    found = document.get("run", {}).get("writer")
+    return found if isinstance(found, dict) else {}
+
+
+def _begun_again(ended: Document, documents: Iterable[tuple[str, Document]]) -> bool:
+    """Whether a main writer began after this one had ended the run: torchrun started rank 0 again."""
+    last = max(began(ended), _number(ended["finish"].get("time")))
+    return any(began(other) > last for _id, other in documents if _writer(other).get("role") == "main")
 
 
 def light_facts(facts: Mapping[str, Any]) -> dict[str, Any]:

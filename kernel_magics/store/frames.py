@@ -19,6 +19,7 @@ from zlib import crc32
 import numpy as np
 
 from kernel_magics.journal import format as fmt
+from kernel_magics.journal.reader import open_journal
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -80,7 +81,7 @@ def read_batch(path: Path, offset: int, limit: int) -> Batch:
         JournalError: not a journal, or from a newer version.
         OSError: it cannot be read.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    descriptor = open_journal(path)
     try:
         if offset < fmt.HEADER_SIZE:
             header = os.pread(descriptor, fmt.HEADER_SIZE, 0)
@@ -103,9 +104,10 @@ def read_end(path: Path, limit: int) -> Batch:
     """The whole frames among the last ``limit`` bytes; what lies before the first of them counts as skipped.
 
     Raises:
+        JournalError: it is not a file.
         OSError: it cannot be read.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    descriptor = open_journal(path)
     try:
         offset = max(fmt.HEADER_SIZE, os.fstat(descriptor).st_size - limit)
         return parse(_read(descriptor, offset, limit), offset)

@@ -147,7 +147,7 @@ class Ingester:
         """The newest data first: what the end of a long journal says is shown while it is being read."""
         try:
             state.look_ahead(journal.writer, read_end(journal.path, HEAD))
-        except OSError:
+        except (JournalError, OSError):
             return  # reading it from its beginning will say why
 
     def _stuck(self, state: RunState, journal: Journal) -> None:

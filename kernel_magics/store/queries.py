@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from kernel_magics.errors import UnknownRun
+from kernel_magics.errors import UnknownRun, typed_here
 from kernel_magics.model import MetricInfo, MetricSource, RunInfo, RunStatus
 
 from .lazy import mappings
@@ -45,7 +45,9 @@ def run_row(sql: sqlite3.Connection, run_id: str) -> int:
 
 
 def _unknown(run_id: str) -> UnknownRun:
-    return UnknownRun(f"There is no run {run_id} in this data folder.", remedy="%runs --all")
+    return UnknownRun(
+        f"There is no run {run_id} in this data folder.", remedy=typed_here("%runs --all", "trackside ls")
+    )
 
 
 def runs(

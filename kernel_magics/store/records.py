@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from kernel_magics import paths
+from kernel_magics.errors import JournalError
 from kernel_magics.journal.format import FRAME_OVERHEAD, Kind, unpack_json
+from kernel_magics.journal.reader import open_journal
 
 from .encoding import IndexDamage
 from .folding import Folder
@@ -108,8 +110,8 @@ def _contents(
 
 def _read(path: Path, places: list[tuple[int, int, int]]) -> Iterator[tuple[int, Json]]:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError as error:
+        descriptor = open_journal(path)
+    except (JournalError, OSError) as error:
         raise IndexDamage(f"{path.name} is gone") from error
     try:
         for kind, offset, length in places:

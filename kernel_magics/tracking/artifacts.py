@@ -18,6 +18,8 @@ def keep(scribe: Scribe, path: Union[str, Path], name: Optional[str], type: str)
         if scribe.closed:
             raise OSError(f"the run {scribe.head.name} is finished")
         source = Path(path).expanduser()
+        if source.exists() and not (source.is_file() or source.is_dir()):
+            raise OSError("it is a device or a pipe, which may never end")
         called = inside(str(name or source.name)) or "artifact"
         for file in blobs.files_in(source) if source.is_dir() else [source]:
             below = f"/{file.relative_to(source).as_posix()}" if source.is_dir() else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional
 
@@ -25,6 +26,7 @@ def writer_identity(writer_id: str, role: str, environ: Optional[Mapping[str, st
         "rank": _number(environ.get("RANK")),
         "world_size": _number(environ.get("WORLD_SIZE")),
         "role": role,
+        "began": time.time(),
     }
     if own is not None:
         identity["start_ticks"] = own.start_ticks

@@ -95,7 +95,9 @@ class Scribe:
             steps = layout.steps
             if step is None:
                 step = steps.last + 1
-            body = layout.pack(_MARKER, layout.length, _POINTS, layout.number, step, when or _time(), *values)
+            if when is None:
+                when = _time()
+            body = layout.pack(_MARKER, layout.length, _POINTS, layout.number, step, when, *values)
             if step > steps.last:
                 steps.last = step
             return self._writer.append(body + crc32(body).to_bytes(4, "little"), layout.count)

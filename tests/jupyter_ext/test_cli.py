@@ -41,8 +41,11 @@ def a_run(name: str, lr: float = 0.1, **more: Any) -> str:
     return run.id
 
 
-def test_ls_of_nothing_says_so() -> None:
-    assert "no runs" in trackside("ls").stdout
+def test_ls_of_nothing_says_so_and_where_it_looked(tmp_path: Path) -> None:
+    assert f"There are no runs in {paths.data_dir()}." in trackside("ls").stdout
+    (tmp_path / "elsewhere").mkdir()
+    said = trackside("--data", tmp_path / "elsewhere", "ls").stdout
+    assert f"There are no runs in {tmp_path / 'elsewhere'}." in said and "trackside --data FOLDER ls" in said
 
 
 def test_ls_lists_the_newest_first_and_can_be_narrowed() -> None:
@@ -52,7 +55,16 @@ def test_ls_lists_the_newest_first_and_can_be_narrowed() -> None:
     assert [line.split()[0] for line in lines[1:3]] == ["new", "old"]
     assert "new" not in trackside("ls", "--project", "digits").stdout
     assert "old" not in trackside("ls", "--limit", "1").stdout
-    assert "no runs in project x" in trackside("ls", "--project", "x").stdout
+    said = trackside("ls", "--project", "x").stdout
+    assert f"no runs in project x. Projects in {paths.data_dir()}: digits, other." in said
+
+
+def test_ls_takes_the_project_as_a_word_as_the_magic_does() -> None:
+    a_run("old", project="digits")
+    a_run("new", project="other")
+    assert trackside("ls", "digits").stdout == trackside("ls", "--project", "digits").stdout
+    assert "old" in trackside("ls", "digits").stdout and "new" not in trackside("ls", "digits").stdout
+    assert "Two were named" in trackside("ls", "digits", "--project", "other", status=2).stderr
 
 
 def test_ls_as_json_is_what_the_rest_interface_says() -> None:

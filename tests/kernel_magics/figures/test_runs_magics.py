@@ -75,7 +75,7 @@ def test_compare_takes_names_ids_and_parts_in_the_order_given(shell, run_ids):
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("%compare nobody", "There is no run 'nobody'."),
+        ("%compare nobody", "There is no run 'nobody'.\nTry: %runs --all"),
         ("%compare --project nope", "There are no runs in project 'nope'. Projects: digits."),
         ("%compare --last 0", "--last is a number from 1 to 100"),
         ("%compare --x epoch", "invalid choice: 'epoch'"),

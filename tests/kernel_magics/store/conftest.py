@@ -28,6 +28,7 @@ class SpecJournal:
         self.metrics: dict[tuple[str, str], int] = {}
         self.layouts: dict[tuple[int, ...], int] = {}
         person = {"id": writer, "pid": 1, "host": head.pop("host", "spec-host"), "rank": 0, "world_size": 1}
+        person.update(head.pop("person", {}))  # type: ignore[call-overload]
         first = {"id": run_id, "project": "p", "name": "n", "group": None, "tags": [], "created": 1000.0}
         self.json(1, **{**first, **head, "writer": person})
 

@@ -4,24 +4,16 @@ from __future__ import annotations
 
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
-import pytest
 
 from kernel_magics.model import RunStatus
 from kernel_magics.store import open_store
 from kernel_magics.store.frames import parse
-from kernel_magics.store.schema import index_path
 
 RUN = "20261122-141503-aaaaaa"
-
-
-def index_files(data_dir: Path) -> Path:
-    return index_path(data_dir)
 
 
 def test_a_run_is_what_its_journal_says(journal, reopen):
@@ -113,82 +105,6 @@ def test_points_that_come_one_by_one_make_the_same_index_as_all_at_once(journal,
     assert before == [store.window([RUN], "loss", axis, width=300)[0].to_json() for axis in ("step", "time")]
 
 
-def test_a_flipped_byte_costs_one_frame_and_is_reported(journal, reopen):
-    places = [journal.log({"loss": float(step)}, step) for step in range(300)]
-    data = bytearray(journal.path.read_bytes())
-    data[places[123] + 20] ^= 0x10
-    journal.path.write_bytes(data)
-    store = reopen()
-    assert store.series(RUN, "loss").step.tolist() == [step for step in range(300) if step != 123]
-    (event,) = store.events(RUN)
-    assert event["name"] == "journal-damaged" and "39 damaged bytes" in event["detail"]
-
-
-def test_points_whose_layout_was_damaged_are_reported_as_skipped(journal, reopen):
-    journal.layout(["loss"])
-    size = journal.path.stat().st_size
-    data = bytearray(journal.path.read_bytes())
-    data[size - 6] ^= 0xFF  # in the layout frame
-    journal.path.write_bytes(data)
-    for step in range(3):
-        journal.append(journal.points(0, step, 0.0, [1.0]))
-    details = [event["detail"] for event in reopen().events(RUN)]
-    assert any("3 points whose layout is not known" in detail for detail in details)
-
-
-@pytest.mark.parametrize("cut", [1, 5, 8, 20, 38])
-def test_a_torn_tail_waits_until_the_rest_of_its_frame_comes(cut, journal, reopen):
-    journal.log({"loss": 1.0}, 0)
-    frame = journal.points(0, 1, 0.0, [2.0])
-    store = reopen()
-    journal.append(frame[:cut])
-    store.refresh()
-    assert store.series(RUN, "loss").value.tolist() == [1.0]
-    assert not store.refresh(), "an unchanged torn tail is no news"
-    journal.append(frame[cut:])
-    store.refresh()
-    assert store.series(RUN, "loss").value.tolist() == [1.0, 2.0]
-    assert store.events(RUN) == []
-
-
-def test_a_journal_of_a_newer_version_is_left_alone_and_named(new_journal, reopen):
-    new_journal("20261122-000000-aaaaaa").log({"loss": 1.0}, 0)
-    newer = new_journal("20261122-000001-bbbbbb")
-    import struct
-    import zlib
-
-    header = b"\x89TSJ\r\n\x1a\n" + struct.pack("<HH", 9, 0)
-    newer.path.write_bytes(header + struct.pack("<I", zlib.crc32(header)))
-    store = reopen()
-    assert len(store.runs()) == 2
-    (event,) = store.events("20261122-000001-bbbbbb")
-    assert "9" in event["detail"] and "1" in event["detail"]
-    assert not store.refresh()
-
-
-def test_files_that_are_no_journals_do_no_harm(journal, reopen, data_dir):
-    (data_dir / "runs" / "not a run id").mkdir()
-    (data_dir / "runs" / RUN / "empty.journal").touch()
-    (data_dir / "runs" / RUN / "text.journal").write_text("hello, this is a text")
-    (data_dir / "runs" / "a-file-there").touch()
-    journal.log({"loss": 1.0}, 0)
-    store = reopen()
-    assert [run.id for run in store.runs()] == [RUN]
-    assert store.series(RUN, "loss").value.tolist() == [1.0]
-    assert any("not a Trackside journal" in event["detail"] for event in store.events(RUN))
-
-
-def test_unknown_kinds_and_keys_are_skipped(journal, reopen):
-    journal.append(journal.frame(99, b"from the future"))
-    journal.json(12, time=5.0, status="finished", colour="green")
-    journal.append(journal.frame(3, b"not json"))
-    journal.log({"loss": 1.0}, 0)
-    store = reopen()
-    assert store.run(RUN).status == RunStatus.FINISHED
-    assert store.series(RUN, "loss").value.tolist() == [1.0]
-    assert "config frame" in store.events(RUN)[0]["detail"]
-
-
 def test_a_deleted_run_leaves_the_index(new_journal, reopen, data_dir):
     kept, gone = "20261122-000000-aaaaaa", "20261122-000001-bbbbbb"
     for run_id in (kept, gone):
@@ -269,123 +185,6 @@ def test_an_ingester_that_is_killed_again_and_again_counts_nothing_twice(journal
     np.testing.assert_array_equal(store.series(RUN, "loss").value, values)
 
 
-def answers(store) -> dict:
-    runs = [run.to_json() for run in store.runs()]
-    ids = [run["id"] for run in runs]
-    metrics = store.metrics(ids)
-    return {
-        "runs": runs,
-        "facts": [store.run(run_id).to_json() for run_id in ids],
-        "metrics": metrics,
-        "summaries": repr(store.metric_summaries(ids)),
-        "windows": [
-            window.to_json()
-            for axis in ("step", "relative", "time")
-            for width in (20, 200)
-            for window in store.window(ids, "loss", axis, width=width)
-        ],
-        "series": [store.series(run_id, "loss").value.tobytes() for run_id in ids],
-        "outputs": [store.outputs(run_id) for run_id in ids],
-        "events": [store.events(run_id) for run_id in ids],
-    }
-
-
-@pytest.fixture
-def rich(new_journal):
-    random = np.random.default_rng(11)
-    for number in range(3):
-        for writer in range(1 + number % 2):
-            one = new_journal(
-                f"20261122-00000{number}-aaaaaa", f"w{writer}", created=1000.0 + number + writer
-            )
-            one.json(3, lr=number, writer=writer)
-            one.log_many(
-                "loss", np.arange(20_000), 1000 + np.arange(20_000) * 0.1, random.normal(size=20_000)
-            )
-            one.log({"loss": 1.0, "acc": 2.0}, 20_001)
-            one.json(8, key="c", cell_id="x", execution_count=1, source="1", started=1.0)
-            one.output("c", "stream", name="stdout", text="hello\n")
-            one.json(10, time=3.0, name="alert", level="info", detail="d")
-            one.finish(time=2000.0 + writer)
-
-
-def damage_nothing(path: Path) -> None:
-    pass
-
-
-def damage_delete(path: Path) -> None:
-    for file in path.parent.glob(f"{path.stem}*"):
-        file.unlink()
-
-
-def damage_truncate(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:5000])
-
-
-def damage_garbage(path: Path) -> None:
-    path.write_bytes(b"this is no database" * 1000)
-
-
-def flip(path: Path, table: str, column: str) -> None:
-    """Every fifth byte of every blob of one column, so that no field of a record is spared."""
-    sql = sqlite3.connect(path)
-    rows = sql.execute(f"SELECT id, {column} FROM {table}").fetchall()
-    assert rows, "nothing to damage"
-    for row, blob in rows:
-        flipped = bytearray(blob)
-        flipped[::5] = bytes(byte ^ 0x11 for byte in flipped[::5])
-        sql.execute(f"UPDATE {table} SET {column}=? WHERE id=?", (bytes(flipped), row))
-    sql.commit()
-    sql.close()
-
-
-def damage_chunks(path: Path) -> None:
-    flip(path, "chunk", "data")
-
-
-def damage_summaries_of_chunks(path: Path) -> None:
-    flip(path, "chunk", "by_step")
-
-
-def damage_nodes(path: Path) -> None:
-    flip(path, "node", "buckets")
-
-
-def damage_tails(path: Path) -> None:
-    flip(path, "tail", "data")
-
-
-def damage_schema(path: Path) -> None:
-    sql = sqlite3.connect(path)
-    sql.execute("UPDATE meta SET value=0 WHERE key='schema'")
-    sql.commit()
-    sql.close()
-
-
-DAMAGES = [
-    *(damage_nothing, damage_delete, damage_truncate, damage_garbage, damage_schema),
-    *(damage_chunks, damage_summaries_of_chunks, damage_nodes, damage_tails),
-]
-
-
-@pytest.mark.parametrize("damage", DAMAGES)
-def test_an_index_that_is_lost_or_damaged_is_built_anew_with_the_same_answers(damage, rich, reopen, data_dir):
-    store = reopen()
-    expected = answers(store)
-    store.close()
-    damage(index_files(data_dir))
-    assert answers(reopen()) == expected
-
-
-@pytest.mark.parametrize("damage", DAMAGES)
-def test_damage_under_an_open_store_heals_too(damage, rich, reopen, data_dir):
-    store = reopen()
-    expected = answers(store)
-    damage(index_files(data_dir))
-    store.refresh()
-    assert answers(store) == expected
-
-
 def test_a_long_backlog_is_not_waited_for_but_what_is_asked_is_complete(
     new_journal, reopen, data_dir, monkeypatch
 ):
@@ -400,18 +199,6 @@ def test_a_long_backlog_is_not_waited_for_but_what_is_asked_is_complete(
     assert len(opened.series("20261122-000002-aaaaaa", "loss")) == 5000
     opened.refresh()
     assert opened.behind_bytes() == 0 and len(opened.runs()) == 4
-
-
-def test_a_data_folder_that_is_not_there_yet_is_an_empty_store(data_dir):
-    with open_store(data_dir) as store:
-        assert store.runs() == []
-    with open_store(data_dir, ingest=False) as store:
-        assert store.runs() == [] and not store.refresh()
-
-
-def test_the_index_belongs_to_its_owner_only(journal, reopen, data_dir):
-    reopen()
-    assert index_files(data_dir).stat().st_mode & 0o077 == 0
 
 
 def test_of_a_long_backlog_the_newest_is_answered_at_once(new_journal, reopen, data_dir, monkeypatch):

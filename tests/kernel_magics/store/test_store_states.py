@@ -13,7 +13,10 @@ from collections.abc import Iterator
 import pytest
 
 import kernel_magics as km
+from kernel_magics.journal import lock
 from kernel_magics.model import RunStatus
+
+RUN = "20261122-141503-aaaaaa"
 
 TRAINING = """
 import sys
@@ -128,3 +131,54 @@ def test_a_lease_cannot_lead_out_of_its_folder(new_journal, reopen, data_dir):
     (data_dir / "elsewhere.json").write_text(json.dumps({"state": "ready"}))
     (data_dir / "leases").mkdir()
     assert reopen().run(journal.run_id).status == RunStatus.UNKNOWN
+
+
+def main_writer(began: float) -> dict[str, object]:
+    """What a rank 0 says of itself; all that torchrun starts in a row say the same of the run."""
+    return {"role": "main", "began": began, "host": socket.gethostname()}
+
+
+def test_a_run_whose_rank_0_torchrun_started_again_goes_on_until_that_one_says_its_end(new_journal, reopen):
+    first = new_journal(writer="w-first", person=main_writer(1000.0))
+    first.finish(
+        "failed", time=1010.0, detail="ValueError: no", error={"ename": "ValueError", "evalue": "no"}
+    )
+    store = reopen()
+    assert store.run(RUN).status == RunStatus.FAILED
+    # Its name sorts before the first one's: only the times say which is later.
+    second = new_journal(writer="again", person=main_writer(1020.0))
+    lock_file = lock.lock_path(second.path)
+    assert lock.acquire(lock_file)
+    store.refresh()
+    info = store.run(RUN)
+    assert (info.status, info.status_detail, info.finished, info.error) == (RunStatus.RUNNING, "", None, None)
+    second.finish(time=1030.0)
+    lock.release(lock_file)
+    store.refresh()
+    assert (store.run(RUN).status, store.run(RUN).finished) == (RunStatus.FINISHED, 1030.0)
+    store.rebuild()
+    assert (store.run(RUN).status, store.run(RUN).finished) == (RunStatus.FINISHED, 1030.0)
+
+
+def test_a_rank_0_that_was_started_again_and_died_is_killed_whatever_the_one_before_said(new_journal, reopen):
+    first = new_journal(writer="a", person=main_writer(1000.0))
+    first.finish(time=1010.0)
+    again = new_journal(writer="b", person=main_writer(1020.0))
+    for one in (first, again):
+        lock.lock_path(one.path).touch()
+    store = reopen()
+    assert store.run(RUN).status == RunStatus.KILLED
+    agent = new_journal(writer="agent", person={**main_writer(1025.0), "role": "agent"})
+    agent.finish("killed", time=1025.0, detail="killed by signal 9 (SIGKILL)")
+    store.refresh()
+    assert store.run(RUN).status_detail == "killed by signal 9 (SIGKILL)"
+
+
+@pytest.mark.parametrize("end", [-500.0, 1010.0])
+def test_ranks_that_join_and_a_clock_that_jumps_back_do_not_reopen_a_run(end, new_journal, reopen):
+    first = new_journal(writer="a", person=main_writer(990.0))
+    first.log({"loss": 1.0}, 0)
+    ended = new_journal(writer="b", person=main_writer(1000.0))
+    ended.finish(time=end)
+    new_journal(writer="c", person={**main_writer(1020.0), "role": "member"})
+    assert reopen().run(RUN).status == RunStatus.FINISHED

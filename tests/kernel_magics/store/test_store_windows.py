@@ -269,8 +269,9 @@ def test_a_window_that_makes_no_sense_is_refused_with_a_sentence(arguments, jour
 def test_unknown_runs_and_metrics_are_named(journal, reopen):
     journal.log({"loss": 1.0}, 0)
     store = reopen()
-    with pytest.raises(UnknownRun, match="20261122-000000-zzzzzz"):
+    with pytest.raises(UnknownRun, match="20261122-000000-zzzzzz") as caught:
         store.window(["20261122-000000-zzzzzz"], "loss")
+    assert caught.value.remedy == "trackside ls", "a script has no magics"
     with pytest.raises(UsageMistake, match="It has: loss"):
         store.series(RUN, "los")
 

@@ -18,7 +18,9 @@ import pytest
 import torch
 
 import kernel_magics as km
+from kernel_magics.journal import format as fmt
 from kernel_magics.journal.format import Kind
+from kernel_magics.model import MetricSource
 from kernel_magics.tracking.notices import TracksideWarning
 
 Records = Callable[[str], list[Any]]
@@ -304,3 +306,12 @@ def test_a_call_takes_at_most_40_bytes_for_one_metric_and_11_for_each_of_20(
         assert len(after) == len(before) + 1
         assert (new.end - new.offset) / count <= limit
     assert path.exists()
+
+
+def test_a_point_may_lie_at_the_beginning_of_the_epoch(records: Records) -> None:
+    with km.init() as run:
+        layout = run._scribe.layout(("loss",), MetricSource.LOGGED)
+        assert layout is not None
+        run._scribe.points(layout, 0, (1.0,), when=0.0)
+    (payload,) = (frame.payload for frame in records(run.id)[0].frames if frame.kind == Kind.POINTS)
+    assert fmt.unpack_points(payload).time == 0.0
