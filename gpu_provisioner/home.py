@@ -2,13 +2,16 @@
 
 ``<data>/kernels/<lease>/stream``.
 
-The same bytes as in the spool: records one after the other. Its length is the resume point.
+The same bytes as in the spool: records one after the other. Its length is the resume point. ``stream.times``
+beside it says by this machine's clock when what came: the far clock may be another.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import struct
+import time
 from pathlib import Path
 from typing import Iterator, List, Tuple
 
@@ -16,6 +19,9 @@ from gpu_provisioner.agent.places import private_folder, read_json, write_privat
 from gpu_provisioner.wire import Record, RecordReader
 
 _PIECE = 1 << 20
+_MARK = struct.Struct("!Qd")
+"""One entry of ``stream.times``: an offset, and when the byte there came (seconds since the epoch)."""
+_MARK_EVERY_S = 1.0
 
 
 def home_folder(data_dir: Path, lease_id: str) -> Path:
@@ -37,9 +43,13 @@ class HomeJournal:
         self.base = int(marks.get("base", 0))
         self.applied = max(self.base, int(marks.get("applied", 0)))
         self.end = self.base + os.fstat(self._handle).st_size
+        self._times = os.open(folder / "stream.times", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self._marked_at = 0.0
 
     def append(self, data: bytes) -> None:
         """Write all of ``data``, or none of it and raise ``OSError`` (disk full)."""
+        if abs(time.time() - self._marked_at) > _MARK_EVERY_S:
+            self._mark_time(time.time())
         try:
             view = memoryview(data)
             while view:
@@ -48,6 +58,16 @@ class HomeJournal:
             os.ftruncate(self._handle, self.end - self.base)
             raise
         self.end += len(data)
+
+    def _mark_time(self, now: float) -> None:
+        size = os.fstat(self._times).st_size
+        try:
+            whole = os.write(self._times, _MARK.pack(self.end, now)) == _MARK.size
+        except OSError:
+            whole = False  # when something came is not worth losing what came
+        if not whole or size % _MARK.size:
+            os.ftruncate(self._times, size - size % _MARK.size)
+        self._marked_at = now
 
     def sync(self) -> None:
         """Have the disk take everything; only then may it be acknowledged."""
@@ -90,14 +110,45 @@ class HomeJournal:
 
     def close(self) -> None:
         os.close(self._handle)
+        os.close(self._times)
 
 
-def read_records(data_dir: Path, lease_id: str) -> Iterator[List[Record]]:
-    """Everything of a lease that is home, from the start, in batches; for whoever shows it again."""
+def read_records(data_dir: Path, lease_id: str, start: int = 0) -> Iterator[List[Record]]:
+    """Everything of a lease that is home, in batches; for whoever shows it again.
+
+    Args:
+        start: a record boundary to begin at; what lies before the file's first byte is gone.
+    """
     folder = home_folder(data_dir, lease_id)
-    base = int((read_json(folder / "stream.json") or {}).get("base", 0))
-    reader = RecordReader(base)
+    base = stream_base(folder)
+    reader = RecordReader(max(base, start))
     with (folder / "stream").open("rb") as file:
+        file.seek(max(0, start - base))
         while piece := file.read(_PIECE):
             if found := reader.feed(piece):
                 yield found
+
+
+def stream_base(folder: Path) -> int:
+    """The spool offset of the first byte of a home journal."""
+    return int((read_json(folder / "stream.json") or {}).get("base", 0))
+
+
+def arrival(folder: Path, offset: int) -> float:
+    """When the byte before ``offset`` was home: seconds since the epoch by this machine's clock, up to one
+    late.
+
+    0.0 when nothing says so (a journal of an older version).
+    """
+    try:
+        marks = (folder / "stream.times").read_bytes()
+    except OSError:
+        return 0.0
+    first, after = 0, len(marks) // _MARK.size
+    while first < after:  # the last mark before the offset
+        middle = (first + after) // 2
+        if _MARK.unpack_from(marks, middle * _MARK.size)[0] < offset:
+            first = middle + 1
+        else:
+            after = middle
+    return float(_MARK.unpack_from(marks, (first - 1) * _MARK.size)[1]) + _MARK_EVERY_S if first else 0.0

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from gpu_provisioner import wire
+from gpu_provisioner.agent.cell_note import cell_note
 from gpu_provisioner.agent.channels import KernelChannels
 from gpu_provisioner.agent.clients import Clients
 from gpu_provisioner.agent.keeper import Keeper
@@ -159,7 +160,7 @@ class Agent:
         self._keeper.keep(wire.encode_event("kernel-started", **facts))
         held, self._held = self._held, []
         for channel, parts in held:
-            channels.send(channel, parts)
+            self._to_kernel(channels, channel, parts)
         if self._interrupt_when_ready:
             self._interrupt_when_ready = False
             self._kernel.interrupt()
@@ -257,9 +258,15 @@ class Agent:
         elif epoch != self._keeper.epoch or self._channels is None or channel not in wire.CHANNELS_UP:
             return  # Meant for a kernel that has ended: its sender will read so in the spool.
         elif self._channels.ready:
-            self._channels.send(channel, parts)
+            self._to_kernel(self._channels, channel, parts)
         else:
             self._held.append((channel, parts))
+
+    def _to_kernel(self, channels: KernelChannels, channel: int, parts: Sequence[bytes]) -> None:
+        note = cell_note(parts) if channel == wire.SHELL else None
+        if note is not None:
+            self._keeper.keep(note)
+        channels.send(channel, parts)
 
     def _on_command(self, command: Mapping[str, Any]) -> None:
         kind = command.get("type")

@@ -1,4 +1,4 @@
-"""Recorded iopub messages to nbformat outputs: what a front end would show in the end.
+"""Recorded iopub messages, folded: what a front end would show in the end, as nbformat outputs or as messages.
 
 Rules of the Jupyter messaging protocol: adjacent text of one stream is joined (``\\r`` is kept),
 ``update_display_data`` changes every display of that id, in whichever cell, ``clear_output(wait=True)``
@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 Output = dict[str, Any]
+Shown = tuple[str, dict[str, Any]]
+"""Type and content of a message that shows something."""
 _OUTPUTS = frozenset({"stream", "display_data", "execute_result", "error"})
 
 
@@ -18,17 +20,22 @@ class Folder:
     """Folds the messages of one run, cell by cell, in the order in which they were recorded."""
 
     def __init__(self) -> None:
-        self._outputs: dict[str, list[Output]] = {}
+        self._shown: dict[str, list[Shown]] = {}
         self._clear: set[str] = set()
-        self._displays: dict[str, list[Output]] = {}
+        self._displays: dict[str, list[dict[str, Any]]] = {}
 
     def outputs(self, cell: str) -> list[Output]:
-        """The outputs of a cell after the messages so far."""
-        return self._outputs.setdefault(cell, [])
+        """The outputs of a cell after the messages so far, as nbformat has them."""
+        return [_output(kind, content) for kind, content in self._of(cell)]
+
+    def messages(self, cell: str) -> list[Shown]:
+        """Messages that show the same; display ids are kept, and what is to be cleared by the next output."""
+        clear: list[Shown] = [("clear_output", {"wait": True})] if cell in self._clear else []
+        return [*self._of(cell), *clear]
 
     def add(self, cell: str, kind: str, content: Mapping[str, Any]) -> None:
         """One message. Kinds that show nothing in the cell itself (comms, widgets, input) pass."""
-        outputs = self.outputs(cell)
+        shown = self._of(cell)
         if kind == "update_display_data":
             self._update(content)
         elif kind == "clear_output":
@@ -36,57 +43,54 @@ class Folder:
                 self._clear.add(cell)
             else:
                 self._clear.discard(cell)
-                outputs.clear()
+                shown.clear()
         elif kind == "cut":
-            self._append(cell, {"output_type": "stream", "name": "stderr", "text": _cut(content)})
+            self._append(cell, "stream", {"name": "stderr", "text": _cut(content)})
         elif kind in _OUTPUTS:
-            self._append(cell, _output(kind, content))
+            self._append(cell, kind, _checked(kind, content))
             display = _display_id(content)
             if display is not None:
-                self._displays.setdefault(display, []).append(outputs[-1])
+                shown[-1][1]["transient"] = {"display_id": display}
+                self._displays.setdefault(display, []).append(shown[-1][1])
 
-    def _append(self, cell: str, output: Output) -> None:
-        outputs = self.outputs(cell)
+    def _of(self, cell: str) -> list[Shown]:
+        return self._shown.setdefault(cell, [])
+
+    def _append(self, cell: str, kind: str, content: dict[str, Any]) -> None:
+        shown = self._of(cell)
         if cell in self._clear:
             self._clear.discard(cell)
-            outputs.clear()
-        last = outputs[-1] if outputs else None
-        joins = last is not None and output["output_type"] == last["output_type"] == "stream"
-        if last is not None and joins and last["name"] == output["name"]:
-            last["text"] += output["text"]
+            shown.clear()
+        last_kind, last = shown[-1] if shown else ("", {})
+        if kind == last_kind == "stream" and last["name"] == content["name"]:
+            last["text"] += content["text"]
         else:
-            outputs.append(output)
+            shown.append((kind, content))
 
     def _update(self, content: Mapping[str, Any]) -> None:
-        for output in self._displays.get(_display_id(content) or "", ()):
-            output["data"] = _mapping(content.get("data"))
-            output["metadata"] = _mapping(content.get("metadata"))
+        for shown in self._displays.get(_display_id(content) or "", ()):
+            shown["data"] = _mapping(content.get("data"))
+            shown["metadata"] = _mapping(content.get("metadata"))
 
 
 def _output(kind: str, content: Mapping[str, Any]) -> Output:
+    return {"output_type": kind, **{key: value for key, value in content.items() if key != "transient"}}
+
+
+def _checked(kind: str, content: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of a message as the protocol wants it, whatever was recorded."""
     if kind == "stream":
-        return {
-            "output_type": kind,
-            "name": str(content.get("name", "stdout")),
-            "text": str(content.get("text", "")),
-        }
+        return {"name": str(content.get("name", "stdout")), "text": str(content.get("text", ""))}
     if kind == "error":
         traceback = content.get("traceback")
         lines = [str(line) for line in traceback] if isinstance(traceback, list) else []
         return {
-            "output_type": kind,
             "ename": str(content.get("ename", "")),
             "evalue": str(content.get("evalue", "")),
             "traceback": lines,
         }
-    output = {
-        "output_type": kind,
-        "data": _mapping(content.get("data")),
-        "metadata": _mapping(content.get("metadata")),
-    }
-    return (
-        {**output, "execution_count": content.get("execution_count")} if kind == "execute_result" else output
-    )
+    shown = {"data": _mapping(content.get("data")), "metadata": _mapping(content.get("metadata"))}
+    return {**shown, "execution_count": content.get("execution_count")} if kind == "execute_result" else shown
 
 
 def _mapping(value: object) -> dict[str, Any]:

@@ -105,10 +105,18 @@ def _contents(
             (journal, *kinds),
         ).fetchall()
         if places:
-            yield from _read(paths.runs_dir(data_dir) / run_id / f"{writer}.journal", places)
+            for kind, _offset, content in read_frames(
+                paths.runs_dir(data_dir) / run_id / f"{writer}.journal", places
+            ):
+                yield kind, content
 
 
-def _read(path: Path, places: list[tuple[int, int, int]]) -> Iterator[tuple[int, Json]]:
+def read_frames(path: Path, places: list[tuple[int, int, int]]) -> Iterator[tuple[int, int, Json]]:
+    """Kind, offset and content of the frames at ``places`` (kind, offset, length), as the index has them.
+
+    Raises:
+        IndexDamage: the journal does not hold what the index says.
+    """
     try:
         descriptor = open_journal(path)
     except (JournalError, OSError) as error:
@@ -119,7 +127,7 @@ def _read(path: Path, places: list[tuple[int, int, int]]) -> Iterator[tuple[int,
             if len(frame) < FRAME_OVERHEAD or frame_end(frame, 0, len(frame)) != length + FRAME_OVERHEAD:
                 raise IndexDamage(f"{path.name} does not hold what the index says")
             try:
-                yield kind, unpack_json(frame[HEAD:-4])
+                yield kind, offset, unpack_json(frame[HEAD:-4])
             except ValueError:
                 continue  # undamaged, but never was JSON: there is nothing to show
     finally:

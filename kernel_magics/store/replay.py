@@ -1,0 +1,96 @@
+"""Cells of a run as they go on: where each stands, and its messages from any place on.
+
+For a page that was not there when they came. A position is the offset of a frame in the cell's journal.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kernel_magics import paths
+from kernel_magics.journal.format import Kind
+
+from .records import read_frames
+
+Message = tuple[int, str, dict[str, Any]]
+"""Position, type and content."""
+
+
+@dataclass(frozen=True)
+class CellHead:
+    """One execution of a cell, without what it showed.
+
+    Attributes:
+        key: its key on the record; of a cell of a notebook the request's ``msg_id``.
+        session: of the front-end that asked.
+        finished: seconds since the epoch, ``None`` when nothing on the record says so.
+    """
+
+    key: str
+    cell_id: str | None
+    session: str | None
+    execution_count: int | None
+    finished: float | None
+
+
+def cell_heads(sql: sqlite3.Connection, data_dir: Path, run_id: str) -> list[CellHead]:
+    """The tracked cells of a run in the order in which they started."""
+    starts: dict[str, dict[str, Any]] = {}
+    for journal, writer in _journals(sql, run_id):
+        for _kind, _offset, content in _frames(sql, data_dir, run_id, (journal, writer), Kind.CELL, 0):
+            starts.setdefault(str(content.get("key")), {}).update(content)
+    return [_head(key, content) for key, content in starts.items()]
+
+
+def cell_messages(
+    sql: sqlite3.Connection, data_dir: Path, run_id: str, key: str, after: int
+) -> list[Message]:
+    """What the cell ``key`` showed after the position ``after`` (0: all of it)."""
+    found: list[Message] = []
+    for journal in _journals(sql, run_id):
+        for _kind, offset, content in _frames(sql, data_dir, run_id, journal, Kind.OUTPUT, after):
+            message = content.get("content")
+            if content.get("cell") == key:
+                found.append((offset, str(content.get("type")), message if isinstance(message, dict) else {}))
+        if found:
+            break  # a cell's messages are all in the journal of the process that ran it
+    return found
+
+
+def _journals(sql: sqlite3.Connection, run_id: str) -> list[tuple[int, str]]:
+    return sql.execute(
+        "SELECT j.id, j.writer FROM run JOIN journal j ON j.run = run.id WHERE run.run_id=?"
+        " ORDER BY j.began, j.writer",
+        (run_id,),
+    ).fetchall()
+
+
+def _frames(
+    sql: sqlite3.Connection, data_dir: Path, run_id: str, journal: tuple[int, str], kind: int, after: int
+) -> list[tuple[int, int, dict[str, Any]]]:
+    number, writer = journal
+    places = sql.execute(
+        "SELECT kind, offset, length FROM frame WHERE journal=? AND kind=? AND offset>? ORDER BY offset",
+        (number, int(kind), after),
+    ).fetchall()
+    if not places:
+        return []
+    return list(read_frames(paths.runs_dir(data_dir) / run_id / f"{writer}.journal", places))
+
+
+def _head(key: str, content: dict[str, Any]) -> CellHead:
+    count, finished = content.get("execution_count"), content.get("finished")
+    return CellHead(
+        key=key,
+        cell_id=_text(content.get("cell_id")),
+        session=_text(content.get("session")),
+        execution_count=count if isinstance(count, int) else None,
+        finished=float(finished) if isinstance(finished, (int, float)) else None,
+    )
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
