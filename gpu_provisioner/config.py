@@ -25,7 +25,7 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
 import tomllib
 
 from gpu_provisioner.errors import ConfigurationError, ProvisionError
-from gpu_provisioner.openssh import configured_hosts
+from gpu_provisioner.openssh_hosts import configured_hosts
 from gpu_provisioner.providers import provider_class, provider_names
 from gpu_provisioner.providers.base import Target
 

@@ -7,8 +7,11 @@
     ├── NoOffer           nothing that fits is to be had; nothing was rented
     ├── ProviderError     a machine could not be asked, started or stopped
     │   └── Unreachable   there was no way to the machine; nothing happened there
+    │       └── LoginNeeded  it asks for a password or a second factor, and nobody was asked for one
     ├── BootstrapError    the machine answers, but no kernel can be started there
     ├── LeaseError        the lease is unknown, held by somebody else, or over
+    ├── TransferError     a variable or a file was not brought over; nothing was changed by half
+    ├── OverLimit         it would cost more than [limits] allow; nothing was rented
     └── ConfigurationError  trackside.toml is wrong: file, line, what was expected
 """
 
@@ -48,12 +51,25 @@ class Unreachable(ProviderError):
     """There was no way to the machine, or it did not let us in. Nothing happened there."""
 
 
+class LoginNeeded(Unreachable):
+    """The machine asks for a password or a second factor, and nobody was asked for one: only a person's own
+    ``%gpu_…`` asks."""
+
+
 class BootstrapError(ProvisionError):
     """The machine answers, but no kernel can be started there."""
 
 
 class LeaseError(ProvisionError):
     """The lease is unknown, held by somebody else, or over."""
+
+
+class TransferError(ProvisionError):
+    """A variable or a file was not brought over. What was there before is as it was."""
+
+
+class OverLimit(ProvisionError):
+    """It would cost more than the user's limits allow. Nothing was rented."""
 
 
 class ConfigurationError(ProvisionError):

@@ -8,12 +8,13 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from gpu_provisioner import wire
 from gpu_provisioner.arrivals import Arrivals
 from gpu_provisioner.bootstrap import open_carrier
-from gpu_provisioner.errors import BootstrapError, LeaseError, ProvisionError
+from gpu_provisioner.carrier import Carrier
+from gpu_provisioner.errors import BootstrapError, LeaseError, LoginNeeded, ProvisionError
 from gpu_provisioner.home import HomeJournal, home_folder
 from gpu_provisioner.home_disk import HomeDisk
 from gpu_provisioner.lease_lock import lock_lease
@@ -88,6 +89,7 @@ class Holder:
         self._failure = ""
         self._lost_reason = ""
         self._released_by = ""
+        self._told_to_log_in = False
         try:
             self._lock = lock_lease(home_folder(self.data_dir, lease.id), lease)
         except OSError as error:
@@ -101,7 +103,7 @@ class Holder:
             self._reader.feed(part)
             self._behind: Optional[int] = None
             self._link = Link(
-                lambda: open_carrier(self.lease),
+                self._open,
                 self._journal,
                 self._disk,
                 self._on_data,
@@ -198,6 +200,18 @@ class Holder:
             self.epoch = self.epoch or self.welcome.epoch
             self._started = self._started or bool(message.get("ready"))
             self._changed.notify_all()
+
+    def _open(self) -> Tuple[Carrier, bytes]:
+        """A carrier without any question; that one would be needed is said once, not at every attempt."""
+        try:
+            opened = open_carrier(self.lease)
+        except LoginNeeded as error:
+            if not self._told_to_log_in:
+                self._told_to_log_in = True
+                self._say(f"{error.message} What runs goes on there. Type {error.remedy}.")
+            raise
+        self._told_to_log_in = False
+        return opened
 
     def _on_link(self, state: str, detail: str) -> None:
         if state == "gone":

@@ -6,29 +6,31 @@ characters that a shell or a ``ProxyCommand`` could take for its own is refused.
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import json
 import os
-import pwd
 import re
 import shlex
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterator, List, Optional, Sequence, Tuple
+from typing import List, Mapping, Optional, Sequence, Tuple
 
 from gpu_provisioner.agent.places import UnsafeFolder, private_folder, runtime_folder
-from gpu_provisioner.errors import ProviderError
+from gpu_provisioner.errors import LoginNeeded, ProviderError
 
 _HOST = re.compile(r"[A-Za-z0-9_\[][A-Za-z0-9_.:@%/\[\]+-]{0,254}")
-_CALM = (
-    # No question may wait for an answer that nobody can type, and none of the user's forwards comes along.
-    "BatchMode=yes",
+_PLAIN = (
+    # None of the user's forwards comes along.
     "ClearAllForwardings=yes",
     "ForwardX11=no",
     "RemoteCommand=none",
     "PermitLocalCommand=no",
+)
+_CALM = (
+    # No question may wait for an answer that nobody can type.
+    "BatchMode=yes",
+    *_PLAIN,
     "ConnectTimeout=10",
     # A dead line is noticed after 30 s; the agent's own pings notice it as well.
     "ServerAliveInterval=10",
@@ -37,6 +39,26 @@ _CALM = (
 )
 _KEPT_S = 60
 """How long a shared connection is kept after its last use."""
+
+LOGIN_KEPT_S = 8 * 3600
+"""The same, when a person had to type something for it."""
+
+_ASKING = (
+    "BatchMode=no",
+    "NumberOfPasswordPrompts=3",
+    *_PLAIN,
+    "ConnectTimeout=20",
+    # A person's login is worth waiting for: an outage of less than an hour does not cost it, unless TCP
+    # itself gives up on bytes it has sent (after about 15 minutes, tcp_retries2 in tcp(7)).
+    "ServerAliveInterval=30",
+    "ServerAliveCountMax=120",
+    "TCPKeepAlive=no",
+    # What the machine says before it asks ("1. Push, 2. SMS") comes at this level.
+    "LogLevel=INFO",
+)
+
+NOT_THERE = 255
+"""ssh's own exit status, for whatever kept it from running the command (ssh(1), *EXIT STATUS*)."""
 
 _QUESTION_LIMIT_S = 10.0
 _PROBE_LIMIT_S = 2.0
@@ -65,38 +87,120 @@ class SshHost:
             )
 
     def argv(self, command: Sequence[str]) -> List[str]:
-        """What to run here so that ``command`` runs there."""
+        """What to run here so that ``command`` runs there, without any question.
+
+        Raises:
+            LoginNeeded: it is known that somebody would have to type something first.
+        """
         self.check()
-        options = [part for option in (*_CALM, *self._sharing()) for part in ("-o", option)]
-        return ["ssh", *self.args, *options, "-T", "--", self.host, shlex.join(command)]
+        return self._calm_argv(shlex.join(command))
+
+    def _calm_argv(self, command: str) -> List[str]:
+        return ["ssh", *self.args, *_options((*_CALM, *self._sharing())), "-T", "--", self.host, command]
 
     def _sharing(self) -> Tuple[str, ...]:
         """One connection for all that goes to this host, unless the user's configuration has a say in it.
 
         A shared connection that does not answer (a machine that slept, a network that changed) is left to
-        its own end, and a connection of its own is made.
+        its own end, and a connection of its own is made; unless that would have to ask.
         """
-        if self._is_shared_by_user():
-            return ()
-        path = self.control_path()
+        path = None if self._is_shared_by_user() else self.control_path()
+        at = _at(path)
+        if self.is_known_to_ask():
+            if not self._has_master(at):
+                raise LoginNeeded(
+                    f"{self.host} asks for a password or a second factor, and the login of before has ended.",
+                    f"ssh-copy-id {self.host}, or log in again",
+                )
+            return at
         if path is None:
             return ()
-        ours = ("ControlMaster=auto", f"ControlPath={path}", f"ControlPersist={_KEPT_S}")
-        if not path.exists() or self._answers(path):
-            return ours
-        return ("ControlMaster=no", "ControlPath=none")
+        if path.exists() and self._has_master(at) and self._echo(at) is None:
+            return ("ControlMaster=no", "ControlPath=none")
+        return ("ControlMaster=auto", f"ControlPath={path}", f"ControlPersist={_KEPT_S}")
+
+    def control_folder(self) -> Optional[Path]:
+        """The folder of our sockets, 0700; ``None`` when there is no safe one."""
+        try:
+            return private_folder(runtime_folder("ssh", os.environ).parent)
+        except (UnsafeFolder, OSError):
+            return None
 
     def control_path(self) -> Optional[Path]:
         """Our socket of the connection to this host; ``None`` when there is no safe or short enough place."""
         digest = hashlib.sha256(json.dumps([self.host, *self.args]).encode()).hexdigest()[:12]
-        try:
-            folder = private_folder(runtime_folder("ssh", os.environ).parent)
-        except (UnsafeFolder, OSError):
+        folder = self.control_folder()
+        if folder is None:
             return None
         path = folder / f"ssh-{digest}"
         return path if len(os.fsencode(path)) <= _SOCKET_LIMIT and "%" not in str(path) else None
 
+    # ------------------------------------------------------------------ logins that ask
+
+    def login_argv(self, command: str) -> List[str]:
+        """A login that may ask, and whose connection is kept for the carriers.
+
+        Raises:
+            LoginNeeded: there is no place for that connection, so every carrier would have to ask again.
+        """
+        self.check()
+        keep = ["ControlMaster=auto", f"ControlPersist={LOGIN_KEPT_S}"]
+        if self._is_shared_by_user():
+            keep = keep if self._settings().get("controlpersist", "no") == "no" else keep[:1]
+        else:
+            path = self.control_path()
+            if path is None:
+                raise LoginNeeded(
+                    f"{self.host} asks for a password or a second factor, but the path for the connection "
+                    "that would be kept is too long for a socket.",
+                    "set XDG_RUNTIME_DIR to a short path that belongs to you",
+                )
+            keep.append(f"ControlPath={path}")
+        return ["ssh", *self.args, *_options((*_ASKING, *keep)), "-T", "--", self.host, command]
+
+    def is_known_to_ask(self) -> bool:
+        """Whether the last login from here had to ask: then nothing but a new one would help."""
+        mark = self._mark_of_asking()
+        return mark is not None and mark.exists()
+
+    def remember_asking(self, asked: bool) -> None:
+        """Put down whether a login had to ask (until the next one, or a reboot)."""
+        mark = self._mark_of_asking()
+        if mark is not None and asked:
+            mark.touch(mode=0o600)
+        elif mark is not None:
+            mark.unlink(missing_ok=True)
+
+    def answers(self) -> bool:
+        """Whether there is a shared connection, and the machine answers over it."""
+        self.check()
+        at = self._at_master()
+        return self._has_master(at) and self._echo(at) not in (None, NOT_THERE)
+
+    def has_connection(self) -> bool:
+        """Whether there is a shared connection; the machine need not answer just now."""
+        self.check()
+        return self._has_master(self._at_master())
+
+    def hang_up(self) -> None:
+        """End the shared connection, if there is one."""
+        self._run([*_options(self._at_master()), "-O", "exit", "--", self.host], _PROBE_LIMIT_S)
+
+    def run_there(self, command: str, limit_s: float) -> Optional[subprocess.CompletedProcess[str]]:
+        """A command over there, without any question; ``None`` when it takes too long."""
+        return self._run(self._calm_argv(command)[1 + len(self.args) :], limit_s)
+
+    def _mark_of_asking(self) -> Optional[Path]:
+        path = self.control_path()
+        return path.with_name(f"asks-{path.name}") if path is not None else None
+
+    # ------------------------------------------------------------------ questions to ssh itself
+
     def _is_shared_by_user(self) -> bool:
+        return self._settings().get("controlpath", "none") != "none"
+
+    def _settings(self) -> Mapping[str, str]:
+        """What ssh makes of the user's configuration for this host (``ssh -G``)."""
         done = self._run(["-G", "--", self.host], _QUESTION_LIMIT_S)
         if done is None:
             raise ProviderError("ssh does not finish reading its configuration.", f"ssh -G {self.host}")
@@ -105,17 +209,21 @@ class SshHost:
                 f"ssh does not accept its configuration for {self.host}: {_last_line(done.stderr)}",
                 f"ssh -G {self.host}",
             )
-        said = dict(line.partition(" ")[::2] for line in done.stdout.splitlines())
-        return said.get("controlpath", "none") != "none"
+        return dict(line.partition(" ")[::2] for line in done.stdout.splitlines())
 
-    def _answers(self, path: Path) -> bool:
-        """Whether the shared connection, if there is one, answers; ``-O check`` asks only its local end."""
-        at = ["-o", f"ControlPath={path}", "-o", "ControlMaster=no"]
-        check = self._run([*at, "-O", "check", "--", self.host], _PROBE_LIMIT_S)
-        if check is None or check.returncode:
-            return check is not None  # Nobody there: ssh replaces the socket.
-        probe = self._run([*at, "-o", "BatchMode=yes", "-T", "--", self.host, "exit 0"], _PROBE_LIMIT_S)
-        return probe is not None
+    def _at_master(self) -> Tuple[str, ...]:
+        return _at(None if self._is_shared_by_user() else self.control_path())
+
+    def _has_master(self, at: Sequence[str]) -> bool:
+        """Whether a process here holds a shared connection; ``-O check`` asks only that local end."""
+        check = self._run([*_options(at), "-O", "check", "--", self.host], _PROBE_LIMIT_S)
+        return check is None or check.returncode == 0
+
+    def _echo(self, at: Sequence[str]) -> Optional[int]:
+        """The exit status of a command over the shared connection; ``None``: the machine does not answer."""
+        quiet = _options((*at, "BatchMode=yes"))
+        probe = self._run([*quiet, "-T", "--", self.host, "exit 0"], _PROBE_LIMIT_S)
+        return None if probe is None else probe.returncode
 
     def _run(self, arguments: Sequence[str], limit_s: float) -> Optional[subprocess.CompletedProcess[str]]:
         """A short call of ssh; ``None`` when it does not end in time."""
@@ -137,39 +245,15 @@ class SshHost:
             ) from None
 
 
-def ssh_config_path() -> Path:
-    """The user's own; like ssh, from the password database and not from ``$HOME``."""
-    return Path(pwd.getpwuid(os.getuid()).pw_dir) / ".ssh" / "config"
-
-
-def configured_hosts(path: Optional[Path] = None) -> List[str]:
-    """Names of ``Host`` lines without wildcards, in order, ``Include`` followed (ssh_config(5))."""
-    path = path or ssh_config_path()
-    return list(dict.fromkeys(_hosts(path, path.parent, depth=0)))
-
-
-def _hosts(path: Path, folder: Path, depth: int) -> Iterator[str]:
-    try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return
-    for line in lines:
-        found = re.match(r"\s*(host|include)(?:\s*=\s*|\s+)(.+)", line, re.IGNORECASE)
-        if not found:
-            continue
-        try:
-            words = shlex.split(found.group(2), comments=True)
-        except ValueError:
-            continue
-        if found.group(1).lower() == "host":
-            yield from (word for word in words if not set(word) & set("*?!"))
-        elif depth < 16:
-            for word in words:
-                pattern = str(folder / Path(word).expanduser())
-                for name in sorted(glob.glob(pattern)):  # noqa: PTH207 - the pattern may be absolute
-                    yield from _hosts(Path(name), folder, depth + 1)
-
-
 def _last_line(text: str) -> str:
     lines = text.strip().splitlines()
     return lines[-1] if lines else "it does not say why."
+
+
+def _at(path: Optional[Path]) -> Tuple[str, ...]:
+    """Options that lead to a shared connection and never begin one; ``None``: where the user has it."""
+    return ("ControlMaster=no", *((f"ControlPath={path}",) if path is not None else ()))
+
+
+def _options(settings: Sequence[str]) -> List[str]:
+    return [part for setting in settings for part in ("-o", setting)]

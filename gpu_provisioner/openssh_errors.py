@@ -1,7 +1,6 @@
 """What ssh says when it fails, as a sentence and something to type.
 
-OpenSSH does not translate its messages; exit status 255 is its own, everything else the remote command's
-(ssh(1), *EXIT STATUS*).
+OpenSSH does not translate its messages; every exit status but one is the remote command's.
 """
 
 from __future__ import annotations
@@ -9,10 +8,13 @@ from __future__ import annotations
 import re
 from typing import Optional, Tuple
 
-from gpu_provisioner.errors import BootstrapError, ProvisionError, Unreachable
+from gpu_provisioner.errors import BootstrapError, LoginNeeded, ProvisionError, Unreachable
+from gpu_provisioner.openssh import NOT_THERE
 
-_OWN_STATUS = 255
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126
+
+_ASKS = r"Permission denied \([^)]*\b(?:password|keyboard-interactive)\b"
+"""The server names the ways in that are left, and one of them needs a person."""
 
 _KNOWN: Tuple[Tuple[str, str, str], ...] = (
     (
@@ -64,7 +66,12 @@ def explain(host: str, python: str, complaint: str, status: Optional[int]) -> Op
         complaint: the end of its stderr.
         status: its exit status, ``None`` when it still runs.
     """
-    if status == _OWN_STATUS:
+    if status == NOT_THERE:
+        if re.search(_ASKS, complaint):
+            return LoginNeeded(
+                f"{host} asks for a password or a second factor, and nobody was asked to type one.",
+                f"ssh-copy-id {host}",
+            )
         for pattern, meaning, remedy in _KNOWN:
             if re.search(pattern, complaint, re.MULTILINE):
                 return Unreachable(_quoting(meaning.format(host=host), complaint), remedy.format(host=host))

@@ -6,7 +6,7 @@ Everything behind "here is a command whose stdin and stdout reach the machine" i
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Callable, Iterable, List, Mapping, Optional, Protocol, Sequence
+from typing import Any, Callable, Iterable, List, Mapping, Optional, Protocol, Sequence, runtime_checkable
 
 from gpu_provisioner.errors import ProvisionError
 from gpu_provisioner.model import GpuRequest, Lease, LeaseState, Offer
@@ -90,3 +90,33 @@ class Provider(Protocol):
 
     def find(self, tag: str) -> List[Lease]:
         """Machines that carry the tag (a lease's id), also when no lease file knows them."""
+
+
+Ask = Callable[[str, str], str]
+"""``ask(question, said)``: shows what the machine said meanwhile, then the question; returns what was typed,
+unseen. Raises :class:`NobodyToAsk` where nobody can answer."""
+
+
+class NobodyToAsk(Exception):
+    """There is nobody who could type an answer: no notebook's front-end, no terminal."""
+
+
+@runtime_checkable
+class LogsIn(Protocol):
+    """What a provider has besides, when the way to its machine may ask a person something.
+
+    Every other method of it works without a question or raises ``LoginNeeded``.
+    """
+
+    def needs_login(self) -> bool:
+        """Whether it is known that without a person's login there is no way in now. Asks no machine."""
+
+    def log_in(self, ask: Ask) -> None:
+        """See to it that there is a way in without a question from now on. May be repeated.
+
+        Args:
+            ask: called in this thread, as often as the machine has a question.
+
+        Raises:
+            Unreachable: it did not work, was cancelled, or nobody is there to answer.
+        """

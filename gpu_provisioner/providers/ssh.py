@@ -11,11 +11,12 @@ import threading
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
-from gpu_provisioner.errors import ProviderError, ProvisionError
+from gpu_provisioner.errors import LoginNeeded, ProviderError, ProvisionError
 from gpu_provisioner.model import GpuRequest, Lease, LeaseState, Offer
 from gpu_provisioner.openssh import SshHost
 from gpu_provisioner.openssh_errors import explain
-from gpu_provisioner.providers.base import LiveLeases, Target
+from gpu_provisioner.openssh_login import log_in
+from gpu_provisioner.providers.base import Ask, LiveLeases, Target
 from gpu_provisioner.providers.one_machine import Machine
 from gpu_provisioner.stub import ask, stub_command
 from gpu_provisioner.working_folder import WorkingFolder
@@ -85,13 +86,29 @@ class SshProvider:
         answer = self._ask("status", _ERRAND_LIMIT_S, lease=lease.id)
         return LeaseState.READY if answer.get("alive") else LeaseState.LOST
 
-    def carrier_argv(self, lease: Lease, command: Sequence[str]) -> List[str]:  # noqa: ARG002 - one host
-        """``ssh HOST command``, quoted for the shell over there."""
-        return self._ssh.argv(command)
+    def carrier_argv(self, lease: Lease, command: Sequence[str]) -> List[str]:
+        """``ssh HOST command``, quoted for the shell over there; never asks, also not when a login ended."""
+        try:
+            return self._ssh.argv(command)
+        except LoginNeeded as error:
+            raise LoginNeeded(error.message, f"%gpu_attach {lease.name}, which asks you") from None
 
     def explain(self, complaint: str, status: Optional[int]) -> Optional[ProvisionError]:
         """What ssh meant."""
-        return explain(self._ssh.host, self._python, complaint, status)
+        error = explain(self._ssh.host, self._python, complaint, status)
+        return self._invite(error) if isinstance(error, LoginNeeded) else error
+
+    def _invite(self, error: LoginNeeded) -> LoginNeeded:
+        named = f"name it, and you are asked: --on {self._target.name}"
+        return LoginNeeded(error.message, f"{named}; or let a key in: ssh-copy-id {self._ssh.host}")
+
+    def needs_login(self) -> bool:
+        """Whether the last login had to ask, and its connection has ended."""
+        return self._ssh.is_known_to_ask() and not self._ssh.has_connection()
+
+    def log_in(self, ask: Ask) -> None:
+        """See to it that this machine lets us in without a question from now on; asks where it has to."""
+        log_in(self._ssh, ask, self.explain)
 
     def release(self, lease: Lease) -> None:
         """End the agent over there, and with it the kernel; what is not home yet stays there."""
@@ -133,5 +150,8 @@ class SshProvider:
         return Machine.described(self._survey, self._live_leases())
 
     def _ask(self, mode: str, limit_s: float, **header: Any) -> Mapping[str, Any]:
-        argv = self._ssh.argv(stub_command(self._python))
+        try:
+            argv = self._ssh.argv(stub_command(self._python))
+        except LoginNeeded as error:
+            raise self._invite(error) from None
         return ask(argv, {"mode": mode, "env": self._env, **header}, limit_s, self.explain)

@@ -6,7 +6,7 @@ import atexit
 import socket
 import time
 from pathlib import Path
-from typing import Any, List, Mapping, Optional, Sequence
+from typing import Any, List, Mapping, Optional, Sequence, Tuple
 
 from gpu_provisioner import provisioner
 from gpu_provisioner.bootstrap import open_carrier
@@ -27,7 +27,9 @@ from kernel_magics.errors import UsageMistake
 from kernel_magics.magics.provision_display import Progress, show_offers, show_status
 from kernel_magics.magics.provision_facts import HomeFacts, kernel_id_of, notebook_path, static_facts
 from kernel_magics.magics.provision_folder import facts_after_files
+from kernel_magics.magics.provision_login import log_in_to_lease, log_in_to_target
 from kernel_magics.magics.provision_reminder import leases_of_notebook
+from kernel_magics.magics.transfer import Road, road_over
 from kernel_magics.tracking import git
 
 _READY_LIMIT_S = 120.0
@@ -63,6 +65,8 @@ class GpuSession:
         """``%gpu_provision``."""
         requests = [parse(spec) for spec in specs]
         targets = self._targets(target)
+        if target is not None:
+            log_in_to_target(targets[0])
         progress = self._progress("%gpu_provision " + " --or ".join(specs))
         if not new:
             fitting = [lease for lease in self._mine() if _fits(lease, requests, name, target)]
@@ -86,6 +90,7 @@ class GpuSession:
     def attach(self, name: Optional[str], *, take: bool) -> None:
         """``%gpu_attach``."""
         lease = self._find(name, "%gpu_attach")
+        log_in_to_lease(lease)
         progress = self._progress(f"%gpu_attach {lease.name}")
         try:
             self._come_back(lease, progress)
@@ -97,6 +102,7 @@ class GpuSession:
     def release(self, name: Optional[str]) -> None:
         """``%gpu_release``."""
         lease = self._find(name, "%gpu_release")
+        log_in_to_lease(lease, only_if_needed=True)
         if self._is_bridged() and self._lease is not None and lease.id == self._lease.id:
             assert self._bridge is not None
             self._bridge.release()
@@ -109,11 +115,31 @@ class GpuSession:
 
     def restart(self) -> None:
         """``%gpu_restart``."""
-        if not self._is_bridged():
-            raise UsageMistake("This notebook's cells run here; there is no remote kernel.", "%gpu_provision")
-        assert self._bridge is not None and self._lease is not None
-        self._bridge.restart()
-        print(f"A fresh kernel runs on {self._lease.name!r}. Its variables are gone.")
+        bridge, lease = self.joined()
+        bridge.restart()
+        print(f"A fresh kernel runs on {lease.name!r}. Its variables are gone.")
+
+    def joined(self) -> Tuple[Bridge, Lease]:
+        """The bridge and the lease of the kernel this notebook's cells run on.
+
+        Raises:
+            UsageMistake: they run here.
+        """
+        if not self._is_bridged() or self._bridge is None or self._lease is None:
+            live = self._book.live()
+            known = f"; yours are: {', '.join(lease.name for lease in live)}" if live else ""
+            remedy = f"%gpu_attach {live[0].name}" if live else "%gpu_provision a100 --or cpu"
+            raise UsageMistake(
+                f"This notebook's cells run here; there is no remote kernel it is joined to{known}. "
+                "Nothing was done.",
+                remedy,
+            )
+        return self._bridge, self._lease
+
+    def road(self) -> Tuple[Road, Lease, Path]:
+        """The way of variables and files to that kernel, its lease, and the data folder."""
+        bridge, lease = self.joined()
+        return road_over(self._local, bridge, lease, self._publish), lease, self._data_dir
 
     def show_status(self) -> None:
         """``%gpu_status``."""
@@ -125,7 +151,10 @@ class GpuSession:
     def show_offers(self, spec: Optional[str], *, target: Optional[str]) -> None:
         """``%gpu_offers``."""
         requests = [parse(spec)] if spec else [parse("gpu"), parse("cpu")]
-        catalog = Catalog(self._targets(target), self._book.live)
+        targets = self._targets(target)
+        if target is not None:
+            log_in_to_target(targets[0])
+        catalog = Catalog(targets, self._book.live)
         show_offers(self._publish, [(request.text, catalog.survey(request)) for request in requests])
 
     def let_go(self) -> None:

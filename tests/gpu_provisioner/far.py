@@ -34,9 +34,7 @@ ListenAddress {address}
 HostKey {keys}/hostkey
 PidFile none
 AuthorizedKeysFile {root}/authorized_keys
-PasswordAuthentication no
-KbdInteractiveAuthentication no
-UsePAM no
+{logins}
 StrictModes no
 PermitRootLogin prohibit-password
 MaxStartups 100
@@ -47,6 +45,9 @@ UseDNS no
 LogLevel VERBOSE
 SetEnv {env}
 """
+
+
+KEYS_ONLY = "PasswordAuthentication no\nKbdInteractiveAuthentication no\nUsePAM no"
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,8 @@ class Far:
         namespace: name of the network namespace sshd runs in, ``""`` for none.
         env: what every login there finds in its environment.
         alive_s: ``ClientAliveInterval`` of sshd; after twice that without an answer it ends a session.
+        program: sshd; PAM knows it by the name of that file.
+        logins: lines of its configuration that say how one gets in.
     """
 
     place: Place
@@ -78,6 +81,8 @@ class Far:
     alive_s: int = 5
     env: dict[str, str] = field(default_factory=dict)
     port: int = 0
+    program: str = "/usr/sbin/sshd"
+    logins: str = KEYS_ONLY
     sshd: subprocess.Popen[bytes] | None = None
 
     def __post_init__(self) -> None:
@@ -124,9 +129,9 @@ class Far:
         facts = {"port": self.port, "address": self.address, "keys": self.keys, "root": self.root}
         said = " ".join(f'"{name}={value}"' for name, value in env.items())
         config = self.keys / "sshd_config"
-        config.write_text(SERVER.format(env=said, alive_s=self.alive_s, **facts))
+        config.write_text(SERVER.format(env=said, alive_s=self.alive_s, logins=self.logins, **facts))
         Path("/run/sshd").mkdir(exist_ok=True) if os.getuid() == 0 else None
-        command = ["/usr/sbin/sshd", "-D", "-E", str(self.keys / "sshd.log"), "-f", str(config)]
+        command = [self.program, "-D", "-E", str(self.keys / "sshd.log"), "-f", str(config)]
         if self.namespace:
             # Not "ip netns exec": that mounts /sys anew.
             command = ["nsenter", f"--net=/run/netns/{self.namespace}", *command]
@@ -147,7 +152,7 @@ class Far:
         if self.sshd is None or self.sshd.poll() is not None:
             return []
         children = psutil.Process(self.sshd.pid).children(recursive=True)
-        return [child for child in children if _name(child) == "sshd"]
+        return [child for child in children if _name(child) == Path(self.program).name[:15]]
 
     def stop(self) -> None:
         """End sshd and its sessions."""

@@ -17,7 +17,8 @@ from gpu_provisioner.config import host_target, load_targets
 from gpu_provisioner.errors import BootstrapError, NoOffer
 from gpu_provisioner.gpus import parse
 from gpu_provisioner.leases import LeaseBook
-from gpu_provisioner.openssh import SshHost, configured_hosts
+from gpu_provisioner.openssh import SshHost
+from gpu_provisioner.openssh_hosts import configured_hosts
 from gpu_provisioner.providers.base import Target
 from gpu_provisioner.provisioner import provision, refresh, release
 from tests.gpu_provisioner.far import Account, Far, SshLab
