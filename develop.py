@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -30,6 +31,16 @@ APT = {
     "iproute2": ("ip", "the tests in which a network fails"),
     "iptables": ("iptables", "the tests in which packets are dropped"),
 }
+
+
+# A process per group: event loops of pytest-jupyter and Playwright cannot share one. The longest come first.
+TEST_GROUPS = {
+    "kernels": ["tests/gpu_provisioner", "tests/contracts", "tests/journeys"],
+    "packages": ["tests/kernel_magics"],
+    "browser": ["tests/ui"],
+    "server": ["tests/jupyter_ext", "-p", "pytest_jupyter.jupyter_server"],
+}
+NOTHING_SELECTED = 5  # pytest's exit status when `-k …` leaves no test of a group
 
 
 def main(task: str) -> int:
@@ -84,24 +95,27 @@ def lab() -> int:
 
 
 def test() -> int:
-    """One pytest process per group: an event loop of pytest-jupyter and Playwright's cannot share one."""
+    """Groups of tests, two at a time: most of a test is waiting for real processes."""
     install("test")
     system_packages(*APT)
     wanted = sys.argv[2:]
-    groups: list[tuple[str, list[str]]] = [
-        ("packages and contracts", ["tests", "--ignore=tests/jupyter_ext", "--ignore=tests/ui"]),
-        ("server", ["tests/jupyter_ext", "-p", "pytest_jupyter.jupyter_server"]),
-        ("browser", ["tests/ui"]),
+    in_a_group = {word for arguments in TEST_GROUPS.values() for word in arguments}
+    folders = {f"tests/{path.relative_to(ROOT).parts[1]}" for path in ROOT.glob("tests/*/**/test_*.py")}
+    if folders - in_a_group:
+        raise StepFailed(f"In no group of tests: {', '.join(sorted(folders - in_a_group))}")
+    pytest = [python(), "-m", "pytest", *wanted]
+    groups: list[tuple[str, list[str], Path]] = [
+        (title, [*pytest, "-o", f"cache_dir=.pytest_cache/{title}", *arguments], ROOT)
+        for title, arguments in TEST_GROUPS.items()
     ]
-    failed = []
-    for title, arguments in groups:
-        print(f"\n=== {title} ===", flush=True)
-        if run([python(), "-m", "pytest", *arguments, *wanted]) not in (0,):
-            failed.append(title)
     if shutil.which("npm") is None:
         print("\nNot run, for want of Node: the front end's own tests.")
-    elif node_modules() and run(["npm", "test", "--silent"], cwd=ROOT / "labextension") != 0:
-        failed.append("front end")
+    elif node_modules():
+        groups.append(("front end", ["npm", "test", "--silent"], ROOT / "labextension"))
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        statuses = list(pool.map(lambda group: run_titled(*group), groups))
+    fine = (0, NOTHING_SELECTED) if wanted else (0,)
+    failed = [title for (title, *_), status in zip(groups, statuses, strict=True) if status not in fine]
     print(f"\nFailed: {', '.join(failed)}" if failed else "\nAll groups of tests passed.")
     return 1 if failed else 0
 
@@ -248,6 +262,27 @@ def run(command: list[str], env: dict[str, str] | None = None, cwd: Path = ROOT)
     return subprocess.run(
         command, cwd=cwd, env={**os.environ, "PATH": path, **(env or {})}, check=False
     ).returncode
+
+
+def run_titled(title: str, command: list[str], cwd: Path) -> int:
+    """Runs a command beside others: each line it prints stands behind its title. The exit status."""
+    print(f"=== {title}: begun", flush=True)
+    env = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}"}
+    with subprocess.Popen(
+        command,
+        cwd=cwd,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            print(f"{title:8} | {line}", end="", flush=True)
+    ended = "passed" if process.returncode == 0 else f"FAILED (exit status {process.returncode})"
+    print(f"=== {title}: {ended}", flush=True)
+    return process.returncode
 
 
 def python() -> str:
