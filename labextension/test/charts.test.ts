@@ -16,7 +16,7 @@ function raw(values: number[], x = values.map((_, i) => i)): SeriesWindow {
     min: Float64Array.from(finite), max: Float64Array.from(finite),
     first: Float64Array.from(finite), last: Float64Array.from(finite),
     count: Int32Array.from(values, () => 1),
-    nan: where(Number.isNaN), posinf: where(v => v === Infinity), neginf: where(v => v === -Infinity)
+    nan: where(Number.isNaN), posinf: where(v => v === Infinity), neginf: where(v => v === -Infinity), group: null
   }; // prettier-ignore
 }
 

@@ -72,13 +72,15 @@ test('an argument that is more than one word is refused, and no cell is written'
 test('a saved comparison is read back, and what is wrong in it takes its default', () => {
   assert.deepEqual(
     stateFrom(
-      { runs: ['a', 'a', 7, 'b'] as never, x: 'moon', y: 'log', folded: ['system', 'x', 'metrics/train'] },
+      { runs: ['a', 'a', 7, 'b'] as never, x: 7, y: 'log', folded: ['system', 'x', 'metrics/train'] },
       'step'
     ),
     {
       runs: ['a', 'b'],
       x: 'step',
       y: 'log',
+      groupBy: null,
+      band: 'range',
       smoothing: 0,
       onlyDifferences: false,
       baseline: null,
@@ -88,4 +90,5 @@ test('a saved comparison is read back, and what is wrong in it takes its default
     }
   );
   assert.deepEqual(stateFrom({}, 'time').x, 'time');
+  assert.deepEqual(stateFrom({ x: 'epoch' }, 'time').x, 'epoch', 'any metric can be the x axis');
 });

@@ -93,7 +93,8 @@ test('a refusal is said and not repeated', async t => {
 });
 
 const request = (metric: string, width: number): SeriesRequest => ({
-  metric, width, runs: ['r'], x: 'step', start: null, stop: null, source: 'logged', smoothing: 0
+  metric, width, runs: ['r'], x: 'step', start: null, stop: null, source: 'logged', smoothing: 0,
+  groups: null
 }); // prettier-ignore
 const push = (watch: number, index: number): SeriesMessage => ({
   type: 'series', watch, index, metric: 'loss', source: 'logged', windows: []

@@ -1,6 +1,6 @@
 /** What a comparison needs of a chart, whatever draws it. */
 import type { LineStyle } from '../model/palette';
-import type { XKind } from '../wire/protocol';
+import type { XAxis } from '../wire/protocol';
 import type { Drawing, Extent, YScale } from './geometry';
 
 /** One run's line. */
@@ -25,7 +25,7 @@ export interface DrawnLine {
 }
 
 export interface ChartOptions {
-  xKind: XKind;
+  xKind: XAxis;
   yScale: YScale;
   xLabel: string;
   /** The person dragged or turned the wheel over the chart. */

@@ -13,6 +13,9 @@ export interface Extent {
   end: number;
 }
 
+/** What the band around a group's mean shows: all of its points, or its standard deviation. */
+export type Band = 'range' | 'std';
+
 export type MarkKind = 'nan' | 'posinf' | 'neginf';
 
 /** One run's part of a chart, as plain arrays. */
@@ -30,6 +33,19 @@ export interface Drawing {
 
 function drawable(value: number, scale: YScale): number {
   return Number.isFinite(value) && (scale === 'linear' || value > 0) ? value : NaN;
+}
+
+/** The window with the band that is to be seen. Only a group's can be another than all of its points. */
+export function banded(window: SeriesWindow, band: Band): SeriesWindow {
+  if (!window.group || band === 'range') {
+    return window;
+  }
+  const { std } = window.group;
+  return {
+    ...window,
+    min: window.last.map((mean, i) => mean - (std[i] ?? 0)),
+    max: window.last.map((mean, i) => mean + (std[i] ?? 0))
+  };
 }
 
 export function drawingOf(window: SeriesWindow, scale: YScale): Drawing {

@@ -1,7 +1,7 @@
 /** What the pointer reads from a chart. Pure functions. */
 import { formatCount, formatDuration, formatNumber } from '../text/format';
-import type { SeriesWindow } from '../wire/decode';
-import type { XKind } from '../wire/protocol';
+import type { SeriesWindow, WindowGroup } from '../wire/decode';
+import type { XAxis } from '../wire/protocol';
 import { nearest } from './geometry';
 
 /** One run at one place. */
@@ -26,7 +26,8 @@ export function read(window: SeriesWindow, at: number, reach: number): Reading |
   }
   const count = window.count[i] ?? 1;
   const value = valueAt(window, i);
-  return { run: window.run, x, value, text: formatNumber(value), behind: behindText(window, i, count) };
+  const behind = window.group ? groupText(window, window.group, i) : behindText(window, i, count);
+  return { run: window.run, x, value, text: formatNumber(value), behind };
 }
 
 /** A bucket's last value; where none was finite, what stands there instead. */
@@ -42,13 +43,27 @@ function behindText(window: SeriesWindow, i: number, count: number): string {
   if (count <= 1) {
     return '';
   }
+  return `1 of ${formatCount(count)} points: ${rangeText(window, i)}`;
+}
+
+/** A mean says of how many runs it is, and how far these lie apart. */
+function groupText(window: SeriesWindow, { members, std, runs }: WindowGroup, i: number): string {
+  const of = members[i] === runs.length ? formatCount(runs.length) : `${members[i] ?? 0} of ${runs.length}`;
+  const spread = (members[i] ?? 0) > 1 ? ` ± ${formatNumber(std[i] ?? NaN)}` : '';
+  const what = `mean${spread} of ${of} ${runs.length === 1 ? 'run' : 'runs'}`;
+  const points = formatCount(window.count[i] ?? 0);
+  return `${what}, ${points} points: ${rangeText(window, i)}`;
+}
+
+/** Least, greatest, and how many values are none. */
+function rangeText(window: SeriesWindow, i: number): string {
   const odd = (['nan', 'posinf', 'neginf'] as const)
     .map(kind => [window[kind][i] ?? 0, { nan: 'NaN', posinf: '∞', neginf: '−∞' }[kind]] as const)
     .filter(([n]) => n > 0)
     .map(([n, name]) => `, ${formatCount(n)} × ${name}`)
     .join('');
   const [min, max] = [window.min[i] ?? NaN, window.max[i] ?? NaN];
-  return `1 of ${formatCount(count)} points: min ${formatNumber(min)} … max ${formatNumber(max)}${odd}`;
+  return `min ${formatNumber(min)} … max ${formatNumber(max)}${odd}`;
 }
 
 /** Greatest first, as the lines lie in the chart; what is not a number last. */
@@ -59,8 +74,8 @@ export function byValue(a: Reading, b: Reading): number {
   return a.value === b.value ? 0 : b.value > a.value ? 1 : -1;
 }
 
-/** A place on the x axis in words: `step 1,200`, `0:42`, `Nov 22, 14:02:07`. */
-export function formatX(x: number, kind: XKind): string {
+/** A place on the x axis in words: `step 1,200`, `0:42`, `Nov 22, 14:02:07`, `epoch 2.5`. */
+export function formatX(x: number, kind: XAxis): string {
   switch (kind) {
     case 'step':
       return `step ${formatNumber(x)}`;
@@ -70,11 +85,13 @@ export function formatX(x: number, kind: XKind): string {
       return new Date(x * 1000).toLocaleString('en-GB', {
         day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', second: '2-digit'
       }); // prettier-ignore
+    default:
+      return `${kind} ${formatNumber(x)}`;
   }
 }
 
 /** The labels of ticks that lie together on an axis. */
-export function tickLabels(ticks: readonly number[], kind: XKind): string[] {
+export function tickLabels(ticks: readonly number[], kind: XAxis): string[] {
   const gap = ticks.length > 1 ? Math.abs((ticks[1] as number) - (ticks[0] as number)) : 1;
   switch (kind) {
     case 'step':
@@ -83,6 +100,8 @@ export function tickLabels(ticks: readonly number[], kind: XKind): string[] {
       return ticks.map(tick => (gap < 1 ? `${formatNumber(tick)} s` : signed(tick)));
     case 'time':
       return ticks.map(tick => clockLabel(tick, gap));
+    default:
+      return ticks.map(formatNumber);
   }
 }
 

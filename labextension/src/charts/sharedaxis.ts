@@ -1,13 +1,13 @@
 /** The x axis that all charts of a comparison share: what is in view, and where the pointer is. */
 import { Signal, type ISignal } from '@lumino/signaling';
 
-import type { XKind } from '../wire/protocol';
+import type { XAxis } from '../wire/protocol';
 import { padded, union, type Extent } from './geometry';
 
 export class SharedAxis {
-  constructor(private _kind: XKind) {}
+  constructor(private _kind: XAxis) {}
 
-  get kind(): XKind {
+  get kind(): XAxis {
     return this._kind;
   }
 
@@ -40,7 +40,7 @@ export class SharedAxis {
   }
 
   /** Another kind of axis: everything is in view again. */
-  setKind(kind: XKind): void {
+  setKind(kind: XAxis): void {
     this._kind = kind;
     this.full = null;
     this.zoom = null;

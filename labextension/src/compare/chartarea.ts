@@ -7,15 +7,17 @@
 import { SharedAxis } from '../charts/sharedaxis';
 import { metricSearch } from '../text/metricsearch';
 import type { Trackside } from '../trackside';
-import type { Metric, MetricSource, XKind } from '../wire/protocol';
+import type { Metric, MetricSource, XAxis } from '../wire/protocol';
 import { ChartGrid } from './chartgrid';
 import type { CompareModel } from './comparemodel';
 import type { CompareState, SectionName } from './comparestate';
+import type { Grouping } from './grouping';
 import { Section } from './section';
 
 export interface ChartAreaOptions {
   trackside: Trackside;
   model: CompareModel;
+  grouping: Grouping;
   /** What scrolls. */
   root: HTMLElement;
 }
@@ -43,6 +45,7 @@ export class ChartArea {
     ];
     this.linkAxes();
     options.model.changed.connect(this.onModel, this);
+    options.grouping.changed.connect(this.rebuild, this);
   }
 
   /** One foldable section a group, in order. */
@@ -77,7 +80,7 @@ export class ChartArea {
   }
 
   private group(source: MetricSource, label: string): Group {
-    const { trackside, model, root } = this.options;
+    const { trackside, model, grouping, root } = this.options;
     const name = NAMES[source];
     const axis = new SharedAxis(kindOf(source, model.state.x));
     const grid = new ChartGrid({
@@ -85,6 +88,7 @@ export class ChartArea {
       model,
       root,
       axis,
+      grouping,
       name,
       smoothing: smoothingOf(source, model.state)
     });
@@ -96,7 +100,7 @@ export class ChartArea {
   }
 
   private onModel(model: CompareModel, before: CompareState): void {
-    const { x, y, search, smoothing } = model.state;
+    const { x, y, band, search, smoothing } = model.state;
     if (search !== before.search) {
       this.show();
     }
@@ -106,9 +110,13 @@ export class ChartArea {
     if (x !== before.x) {
       this.groups.forEach(({ axis, source }) => axis.setKind(kindOf(source, x)));
     }
-    if (x !== before.x || y !== before.y) {
-      this.groups.forEach(({ grid }) => grid.rebuild());
+    if (x !== before.x || y !== before.y || band !== before.band) {
+      this.rebuild();
     }
+  }
+
+  private rebuild(): void {
+    this.groups.forEach(({ grid }) => grid.rebuild());
   }
 
   private linkAxes(): void {
@@ -132,7 +140,7 @@ function comparable({ axis: a }: Group, { axis: b }: Group): boolean {
 }
 
 /** System samples have no step of the training's: on a step axis they stand over time. */
-function kindOf(source: MetricSource, kind: XKind): XKind {
+function kindOf(source: MetricSource, kind: XAxis): XAxis {
   return source === 'system' && kind === 'step' ? 'relative' : kind;
 }
 

@@ -1,5 +1,6 @@
 /** One metric of a comparison: a heading, and a chart while it is on screen. */
 import { showErrorMessage } from '@jupyterlab/apputils';
+import type { IDisposable } from '@lumino/disposable';
 import { Widget } from '@lumino/widgets';
 
 import type { DrawnLine } from '../charts/chart';
@@ -14,12 +15,16 @@ import { chartPicture, copyPicture, saveFile } from './chartpicture';
 import { ChartPlot } from './chartplot';
 import type { CompareModel } from './comparemodel';
 import { showFullScreen } from './fullscreen';
-import { metricKey, type SeriesBook } from './seriesbook';
+import type { Grouping } from './grouping';
+import { onResize } from './onresize';
+import type { SeriesBook } from './seriesbook';
+import { metricKey } from './seriesentry';
 
 export interface ChartCardOptions {
   trackside: Trackside;
   model: CompareModel;
   axis: SharedAxis;
+  grouping: Grouping;
   series: SeriesBook;
   metric: Metric;
 }
@@ -36,7 +41,7 @@ export interface ChartProbe {
 export class ChartCard extends Widget {
   constructor(private readonly options: ChartCardOptions) {
     super();
-    const { trackside, model, axis, series, metric } = options;
+    const { trackside, model, axis, grouping, series, metric } = options;
     this.addClass('jp-trackside-chart');
     this._metric = metric;
     this.node.dataset['metric'] = metric.name;
@@ -48,6 +53,7 @@ export class ChartCard extends Widget {
       trackside,
       model,
       axis,
+      grouping,
       windows: () => this.windows(),
       smoothed: () => series.smoothed(this.key),
       onDrawn: lines => this.onDrawn(lines)
@@ -56,6 +62,8 @@ export class ChartCard extends Widget {
     this.node.append(this.heading(), this.plot.node);
     Object.defineProperty(this.node, 'trackside', { value: this.probe() });
     series.changed.connect(this.onSeries, this);
+    series.waitingChanged.connect(this.onSeriesWaiting, this);
+    this.resizing = onResize(this.plot.node, () => this.resized());
   }
 
   /** Other runs are compared, or a run has the metric that did not. */
@@ -80,6 +88,7 @@ export class ChartCard extends Widget {
       this.options.series.show(this._metric, this.plot.dataWidth);
     } else {
       this.options.series.hide(this.key);
+      this.node.setAttribute('aria-busy', 'false');
       this.dropChart();
     }
   }
@@ -93,9 +102,11 @@ export class ChartCard extends Widget {
   override dispose(): void {
     this.fullScreen?.close();
     this.fullScreen = null;
+    this.resizing.dispose();
     this.setInView(false);
     this.plot.dispose();
     this.options.series.changed.disconnect(this.onSeries, this);
+    this.options.series.waitingChanged.disconnect(this.onSeriesWaiting, this);
     super.dispose();
   }
 
@@ -106,6 +117,12 @@ export class ChartCard extends Widget {
   private onSeries(_sender: SeriesBook, key: string): void {
     if (key === this.key) {
       this.draw();
+    }
+  }
+
+  private onSeriesWaiting(series: SeriesBook, key: string): void {
+    if (key === this.key) {
+      this.node.setAttribute('aria-busy', String(series.waiting(key)));
     }
   }
 
@@ -127,8 +144,9 @@ export class ChartCard extends Widget {
   }
 
   private windows(): SeriesWindow[] {
-    const windows = this.options.series.windows(this.key);
-    return this._metric.runs.flatMap(run => windows.get(run) ?? []);
+    const { grouping, series } = this.options;
+    const windows = series.windows(this.key);
+    return grouping.asked(this._metric).runs.flatMap(run => windows.get(run) ?? []);
   }
 
   private heading(): HTMLElement {
@@ -217,7 +235,7 @@ export class ChartCard extends Widget {
   }
 
   private nameOf(run: string): string {
-    return this.options.trackside.runs.get(run)?.name ?? run;
+    return this.options.grouping.nameOf(run);
   }
 
   private describe(): void {
@@ -237,6 +255,7 @@ export class ChartCard extends Widget {
   }
 
   private readonly plot: ChartPlot;
+  private readonly resizing: IDisposable;
   private readonly note = document.createElement('div');
   private _metric: Metric;
   private inView = false;

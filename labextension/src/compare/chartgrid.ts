@@ -9,14 +9,17 @@ import type { Metric } from '../wire/protocol';
 import { ChartCard } from './chartcard';
 import type { CompareModel } from './comparemodel';
 import type { SectionName } from './comparestate';
+import type { Grouping } from './grouping';
 import { onScreen } from './onscreen';
 import { Section } from './section';
-import { metricKey, SeriesBook } from './seriesbook';
+import { SeriesBook } from './seriesbook';
+import { metricKey } from './seriesentry';
 
 export interface ChartGridOptions {
   trackside: Trackside;
   model: CompareModel;
   axis: SharedAxis;
+  grouping: Grouping;
   /** Of the section it stands in. */
   name: SectionName;
   /** At first; see {@link SeriesBook.smoothing}. */
@@ -40,7 +43,7 @@ export class ChartGrid extends Panel {
     super();
     this.addClass('jp-trackside-charts');
     const { api, feed } = options.trackside;
-    this.series = new SeriesBook(api, feed, options.axis, options.smoothing);
+    this.series = new SeriesBook(api, feed, options.axis, options.grouping, options.smoothing);
   }
 
   /** In the order given. Cards of metrics that stay keep their charts. */
@@ -132,8 +135,8 @@ export class ChartGrid extends Panel {
       part.cards.insertWidget(index, existing.card);
       return;
     }
-    const { trackside, model, axis, root } = this.options;
-    const card = new ChartCard({ trackside, model, axis, metric, series: this.series });
+    const { trackside, model, axis, grouping, root } = this.options;
+    const card = new ChartCard({ trackside, model, axis, grouping, metric, series: this.series });
     part.cards.insertWidget(index, card);
     const seen = onScreen(card.node, root, inView => {
       if (!this._paused) {

@@ -1,12 +1,13 @@
 /** The drawing of one metric: lines, crosshair, tooltip; there while it is on screen. */
 import type { Chart, DrawnLine, Line } from '../charts/chart';
-import { drawingOf, padded, xExtent, yExtent } from '../charts/geometry';
+import { banded, drawingOf, padded, xExtent, yExtent } from '../charts/geometry';
 import { byValue, formatX, read } from '../charts/readout';
 import type { SharedAxis } from '../charts/sharedaxis';
 import { Tooltip, type TooltipRow } from '../charts/tooltip';
 import type { Trackside } from '../trackside';
 import type { SeriesWindow } from '../wire/decode';
 import type { CompareModel } from './comparemodel';
+import type { Grouping } from './grouping';
 
 /** Pixels of a chart that are axis, not data. */
 const AXIS_WIDTH = 60;
@@ -18,6 +19,7 @@ export interface ChartPlotOptions {
   trackside: Trackside;
   model: CompareModel;
   axis: SharedAxis;
+  grouping: Grouping;
   /** What is to be drawn now. */
   windows: () => SeriesWindow[];
   /** By run, the same smoothed; empty for none. */
@@ -37,7 +39,7 @@ export class ChartPlot {
     const { axis, trackside } = options;
     axis.viewChanged.connect(this.fitView, this);
     axis.pointerChanged.connect(this.onPointer, this);
-    trackside.pointing.changed.connect(this.onPointing, this);
+    trackside.pointing.changed.connect(this.highlight, this);
     trackside.colours.changed.connect(this.onColours, this);
   }
 
@@ -105,7 +107,7 @@ export class ChartPlot {
     const { axis, trackside } = this.options;
     axis.viewChanged.disconnect(this.fitView, this);
     axis.pointerChanged.disconnect(this.onPointer, this);
-    trackside.pointing.changed.disconnect(this.onPointing, this);
+    trackside.pointing.changed.disconnect(this.highlight, this);
     trackside.colours.changed.disconnect(this.onColours, this);
   }
 
@@ -134,20 +136,20 @@ export class ChartPlot {
   }
 
   private fill(chart: Chart): void {
-    const { colours, pointing } = this.options.trackside;
-    const scale = this.options.model.state.y;
+    const { colours } = this.options.trackside;
+    const { y: scale, band } = this.options.model.state;
     const smoothed = this.options.smoothed();
     const lines: Line[] = this.options.windows().map(window => {
       const smooth = smoothed.get(window.run);
       return {
         run: window.run,
         style: colours.styleOf(window.run),
-        drawing: drawingOf(window, scale),
+        drawing: drawingOf(banded(window, band), scale),
         smooth: smooth ? drawingOf(smooth, scale) : null
       };
     });
     chart.setLines(lines);
-    chart.highlight(pointing.run);
+    this.highlight();
     this.fitView();
     this.options.onDrawn(lines.length);
   }
@@ -155,15 +157,17 @@ export class ChartPlot {
   private fitView(): void {
     if (this.chart) {
       const { axis, model, windows, smoothed } = this.options;
-      const scale = model.state.y;
-      const all = [...windows(), ...smoothed().values()];
+      const { y: scale, band } = model.state;
+      const all = [...windows(), ...smoothed().values()].map(window => banded(window, band));
       const y = yExtent(all, axis.view, scale) ?? { start: scale === 'log' ? 1 : 0, end: 1 };
       this.chart.setView(axis.view, padded(y, 0.06, scale));
     }
   }
 
-  private onPointing(_sender: unknown, run: string | null): void {
-    this.chart?.highlight(run);
+  private highlight(): void {
+    const { grouping, trackside } = this.options;
+    const run = trackside.pointing.run;
+    this.chart?.highlight(run === null ? null : grouping.leadOf(run));
   }
 
   private onColours(): void {
@@ -195,7 +199,7 @@ export class ChartPlot {
   }
 
   private showTooltip(at: number, left: number): void {
-    const { axis, trackside, windows, smoothed } = this.options;
+    const { axis, grouping, trackside, windows, smoothed } = this.options;
     const means = smoothed();
     const smoothText = (run: string): string => {
       const mean = means.get(run);
@@ -209,7 +213,7 @@ export class ChartPlot {
       .map<TooltipRow>(reading => ({
         ...reading,
         behind: [smoothText(reading.run), reading.behind].filter(Boolean).join(' · '),
-        name: trackside.runs.get(reading.run)?.name ?? reading.run,
+        name: grouping.nameOf(reading.run),
         style: trackside.colours.styleOf(reading.run)
       }));
     const title = formatX(rows[0]?.x ?? at, axis.kind);
@@ -236,5 +240,7 @@ function xLabel(kind: SharedAxis['kind'], { trans }: Trackside): string {
       return trans.__("time since the run's start");
     case 'time':
       return trans.__('time of day');
+    default:
+      return kind;
   }
 }

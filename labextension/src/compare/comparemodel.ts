@@ -2,6 +2,7 @@
 import type { JSONObject } from '@lumino/coreutils';
 import { Signal, type ISignal } from '@lumino/signaling';
 
+import type { Metric } from '../wire/protocol';
 import type { CompareState } from './comparestate';
 
 export class CompareModel {
@@ -19,9 +20,9 @@ export class CompareModel {
     return this._changed;
   }
 
-  /** How many metrics the runs have; `null` until that is known. */
-  get metricCount(): number | null {
-    return this._metricCount;
+  /** The metrics that the runs have; `null` until they are known. */
+  get metrics(): readonly Metric[] | null {
+    return this._metrics;
   }
 
   /** Why the metrics could not be read, `null` when they could. */
@@ -34,12 +35,10 @@ export class CompareModel {
     return this._metricsRead;
   }
 
-  setMetrics(count: number | null, problem: string | null): void {
-    if (count !== this._metricCount || problem !== this._problem) {
-      this._metricCount = count;
-      this._problem = problem;
-      this._metricsRead.emit();
-    }
+  setMetrics(metrics: readonly Metric[] | null, problem: string | null): void {
+    this._metrics = metrics;
+    this._problem = problem;
+    this._metricsRead.emit();
   }
 
   update(change: Partial<CompareState>): void {
@@ -58,7 +57,7 @@ export class CompareModel {
     return { ...this._state, runs: [...this._state.runs], folded: [...this._state.folded], id: this.id };
   }
 
-  private _metricCount: number | null = null;
+  private _metrics: readonly Metric[] | null = null;
   private _problem: string | null = null;
   private readonly _metricsRead = new Signal<this, void>(this);
   private readonly _changed = new Signal<this, CompareState>(this);

@@ -36,7 +36,7 @@ function Notice({ trackside, model }: CompareNoticeProps): React.JSX.Element {
         </p>
       )}
       <SearchNotice {...{ trackside, model }} />
-      {model.state.runs.length > 0 && model.metricCount === 0 && (
+      {model.state.runs.length > 0 && model.metrics?.length === 0 && (
         <p className="jp-trackside-hint">
           {trans.__('These runs have logged no metric yet: run.log({"loss": …}) makes a chart.')}
         </p>

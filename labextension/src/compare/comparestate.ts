@@ -1,14 +1,18 @@
 /** What survives of a comparison: its runs, its axes, its layout. Pure functions. */
-import type { YScale } from '../charts/geometry';
-import type { JsonObject, XKind } from '../wire/protocol';
+import type { Band, YScale } from '../charts/geometry';
+import type { JsonObject, XAxis, XKind } from '../wire/protocol';
 
 /** The parts of a comparison that can be folded. */
 export type SectionName = 'metrics' | 'inferred' | 'system' | 'table' | 'code' | 'outputs';
 
 export interface CompareState {
   runs: readonly string[];
-  x: XKind;
+  x: XAxis;
   y: YScale;
+  /** What runs are grouped by (see `rungroups.ts`); `null`: each run by itself. */
+  groupBy: string | null;
+  /** What the band around a group's mean shows. */
+  band: Band;
   /** Weight of the past in the moving average, from 0 (none) to {@link MOST_SMOOTHING}. */
   smoothing: number;
   onlyDifferences: boolean;
@@ -25,7 +29,7 @@ export interface CompareState {
 /** Beyond this a curve of a thousand points says nothing about any of them. */
 export const MOST_SMOOTHING = 0.99;
 
-const X_KINDS: readonly unknown[] = ['step', 'relative', 'time'];
+export const X_KINDS: readonly XKind[] = ['step', 'relative', 'time'];
 const SECTIONS: readonly unknown[] = ['metrics', 'inferred', 'system', 'table', 'code', 'outputs'];
 
 /** A state from a command's arguments or a saved layout; what is missing or wrong takes its default. */
@@ -34,16 +38,20 @@ export function stateFrom(args: JsonObject, defaultX: XKind): CompareState {
     Array.isArray(value) ? value.filter((entry): entry is string => typeof entry === 'string') : [];
   return {
     runs: [...new Set(strings(args['runs']))],
-    x: X_KINDS.includes(args['x']) ? (args['x'] as XKind) : defaultX,
+    x: text(args['x']) ?? defaultX,
     y: args['y'] === 'log' ? 'log' : 'linear',
+    groupBy: text(args['groupBy']),
+    band: args['band'] === 'std' ? 'std' : 'range',
     smoothing: smoothingFrom(args['smoothing']),
     onlyDifferences: args['onlyDifferences'] === true,
-    baseline: typeof args['baseline'] === 'string' ? args['baseline'] : null,
+    baseline: text(args['baseline']),
     split: args['split'] === true,
     search: typeof args['search'] === 'string' ? args['search'] : '',
     folded: strings(args['folded']).filter(name => SECTIONS.includes(name.split('/')[0]))
   };
 }
+
+const text = (value: unknown): string | null => (typeof value === 'string' && value !== '' ? value : null);
 
 function smoothingFrom(value: unknown): number {
   return typeof value === 'number' && value > 0 ? Math.min(value, MOST_SMOOTHING) : 0;

@@ -14,6 +14,7 @@ import { CodeView } from './codeview';
 import type { CompareModel } from './comparemodel';
 import type { CompareState, SectionName } from './comparestate';
 import { CompareNotice } from './comparenotice';
+import { Grouping } from './grouping';
 import { Legend } from './legend';
 import { Outputs } from './outputs';
 import { RunTable } from './runtable';
@@ -37,8 +38,10 @@ export class CompareView extends Panel {
     this.node.tabIndex = -1;
 
     const root = this.node;
-    this.charts = new ChartArea({ trackside, model, root });
-    this.addWidget(new Legend({ trackside, model, clock: this.clock }));
+    this.grouping = new Grouping(trackside, model);
+    const { grouping } = this;
+    this.charts = new ChartArea({ trackside, model, grouping, root });
+    this.addWidget(new Legend({ trackside, model, grouping, clock: this.clock }));
     this.addWidget(new CompareNotice({ trackside, model }));
     this.charts.sections.forEach(section => this.addWidget(section));
     this.section('table', trans.__('Configuration and results'), new RunTable({ trackside, model }));
@@ -57,6 +60,7 @@ export class CompareView extends Panel {
 
   override dispose(): void {
     this.rest();
+    this.grouping.dispose();
     super.dispose();
   }
 
@@ -146,7 +150,7 @@ export class CompareView extends Panel {
     const metrics = await trackside.api.metrics(asked);
     if (asked === model.state.runs && !this.isDisposed) {
       this.charts.setMetrics(metrics);
-      model.setMetrics(metrics.length, null);
+      model.setMetrics(metrics, null);
     }
   }
 
@@ -160,9 +164,10 @@ export class CompareView extends Panel {
   }
 
   private readonly charts: ChartArea;
+  private readonly grouping: Grouping;
   private readonly reading = new Persistent(
     () => this.readMetrics(),
-    problem => problem !== null && this.options.model.setMetrics(this.options.model.metricCount, problem)
+    problem => problem !== null && this.options.model.setMetrics(this.options.model.metrics, problem)
   );
   private readonly clock = new Clock();
   private held: IDisposable | null = null;

@@ -41,7 +41,7 @@ export function tableRows(objects: readonly JsonObject[]): TableRow[] {
 }
 
 /** A text that is equal exactly for equal values, whatever the order of keys. */
-function canonical(value: Json): string {
+export function canonical(value: Json): string {
   return JSON.stringify(value, (_key, inner: Json) =>
     inner !== null && typeof inner === 'object' && !Array.isArray(inner)
       ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))

@@ -1,4 +1,4 @@
-/** The runs of a comparison with their colours; pointing at one brings its lines forward. */
+/** The runs of a comparison, or their groups, with their colours; pointing at one brings its lines forward. */
 import { closeIcon, ReactWidget } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
@@ -9,10 +9,13 @@ import { Swatch } from '../sidebar/swatch';
 import { formatDuration, runSeconds } from '../text/format';
 import type { Trackside } from '../trackside';
 import type { CompareModel } from './comparemodel';
+import type { Grouping } from './grouping';
+import type { RunGroup } from './rungroups';
 
 export interface LegendProps {
   trackside: Trackside;
   model: CompareModel;
+  grouping: Grouping;
   clock: Clock;
 }
 
@@ -27,50 +30,87 @@ export class Legend extends ReactWidget {
   }
 }
 
-function Chips({ trackside, model, clock }: LegendProps): React.JSX.Element {
+function Chips(props: LegendProps): React.JSX.Element {
+  const { trackside, model, grouping, clock } = props;
   const { runs, colours, pointing, trans } = trackside;
-  useUpdatesOf(runs.changed, colours.changed, pointing.changed, model.changed);
+  useUpdatesOf(runs.changed, colours.changed, pointing.changed, model.changed, grouping.changed);
   const ids = model.state.runs;
   const now = useNow(
     clock,
     ids.some(id => runs.get(id)?.status === 'running')
   );
-  return (
-    <ul aria-label={trans.__('Compared runs')}>
-      {ids.map(id => {
-        const run = runs.get(id);
-        return (
-          <li
-            key={id}
-            className={`jp-trackside-chip${pointing.run === id ? ' jp-mod-pointed' : ''}`}
-            data-run-id={id}
-            data-status={run?.status}
-            title={run ? [run.name, run.project, run.id, run.status_detail].filter(Boolean).join('\n') : id}
-            onMouseEnter={() => pointing.at(id)}
-            onMouseLeave={() => pointing.at(null)}
-          >
-            <Swatch style={colours.styleOf(id)} />
-            <span className="jp-trackside-chipName">{run?.name ?? id}</span>
-            {run && <StatusIcon status={run.status} />}
-            <span className="jp-trackside-chipState">
-              {run
-                ? `${statusLabel(run.status, trans)} · ${formatDuration(runSeconds(run, now))}`
-                : trans.__('not found')}
-            </span>
-            <button
-              className="jp-trackside-chipClose"
-              title={trans.__('Take out of the comparison')}
-              aria-label={trans.__('Take %1 out of the comparison', run?.name ?? id)}
-              onClick={() => {
-                pointing.at(null);
-                model.update({ runs: ids.filter(other => other !== id) });
-              }}
-            >
-              <closeIcon.react tag="span" width="14px" height="14px" />
-            </button>
-          </li>
-        );
-      })}
+  const { groups } = grouping;
+  return groups ? (
+    <ul aria-label={trans.__('Groups of runs')}>
+      {groups.map(group => (
+        <GroupChip key={group.runs[0]} group={group} trackside={trackside} />
+      ))}
     </ul>
+  ) : (
+    <ul aria-label={trans.__('Compared runs')}>
+      {ids.map(id => (
+        <RunChip key={id} id={id} now={now} {...props} />
+      ))}
+    </ul>
+  );
+}
+
+function GroupChip({ group, trackside }: { group: RunGroup; trackside: Trackside }): React.JSX.Element {
+  const { colours, pointing, runs, trans } = trackside;
+  const lead = group.runs[0] ?? '';
+  const names = group.runs.map(id => runs.get(id)?.name ?? id);
+  const pointed = pointing.run !== null && group.runs.includes(pointing.run);
+  return (
+    <li
+      className={`jp-trackside-chip${pointed ? ' jp-mod-pointed' : ''}`}
+      data-group={group.label}
+      title={names.slice(0, 30).join('\n')}
+      onMouseEnter={() => pointing.at(lead)}
+      onMouseLeave={() => pointing.at(null)}
+    >
+      <Swatch style={colours.styleOf(lead)} />
+      <span className="jp-trackside-chipName">{group.label}</span>
+      <span className="jp-trackside-chipState">{trans._n('%1 run', '%1 runs', group.runs.length)}</span>
+    </li>
+  );
+}
+
+function RunChip({
+  id,
+  now,
+  trackside,
+  model
+}: LegendProps & { id: string; now: number }): React.JSX.Element {
+  const { runs, colours, pointing, trans } = trackside;
+  const run = runs.get(id);
+  return (
+    <li
+      className={`jp-trackside-chip${pointing.run === id ? ' jp-mod-pointed' : ''}`}
+      data-run-id={id}
+      data-status={run?.status}
+      title={run ? [run.name, run.project, run.id, run.status_detail].filter(Boolean).join('\n') : id}
+      onMouseEnter={() => pointing.at(id)}
+      onMouseLeave={() => pointing.at(null)}
+    >
+      <Swatch style={colours.styleOf(id)} />
+      <span className="jp-trackside-chipName">{run?.name ?? id}</span>
+      {run && <StatusIcon status={run.status} />}
+      <span className="jp-trackside-chipState">
+        {run
+          ? `${statusLabel(run.status, trans)} · ${formatDuration(runSeconds(run, now))}`
+          : trans.__('not found')}
+      </span>
+      <button
+        className="jp-trackside-chipClose"
+        title={trans.__('Take out of the comparison')}
+        aria-label={trans.__('Take %1 out of the comparison', run?.name ?? id)}
+        onClick={() => {
+          pointing.at(null);
+          model.update({ runs: model.state.runs.filter(other => other !== id) });
+        }}
+      >
+        <closeIcon.react tag="span" width="14px" height="14px" />
+      </button>
+    </li>
   );
 }

@@ -9,6 +9,8 @@ import { describeError, mayPass } from '../wire/errors';
 import { decodeWindow, type SeriesWindow } from '../wire/decode';
 import type { Feed } from '../wire/feed';
 import type { FeedMessage, Metric, SeriesRequest } from '../wire/protocol';
+import type { Grouping } from './grouping';
+import { metricKey, newEntry, pushKey, samePart, type Shown } from './seriesentry';
 
 /** How long a zoom rests before finer data is asked for, in milliseconds. */
 const ZOOM_REST_MS = 120;
@@ -16,44 +18,12 @@ const ZOOM_REST_MS = 120;
 /** How much more than the view is asked for on each side, so that lines run out of the frame. */
 const MARGIN = 0.05;
 
-/** A metric's name alone does not tell a logged from an inferred one. */
-export const metricKey = (metric: Pick<Metric, 'name' | 'source'>): string =>
-  `${metric.source}:${metric.name}`;
-
-/** Whether the same part of a series is asked for; of which runs does not matter. */
-function samePart(a: SeriesRequest, b: SeriesRequest): boolean {
-  const same = a.start === b.start && a.stop === b.stop && a.width === b.width;
-  return same && a.x === b.x && a.smoothing === b.smoothing;
-}
-
-interface Shown {
-  metric: Metric;
-  /** In pixels. */
-  width: number;
-  /** By run, as recorded. */
-  windows: Map<string, SeriesWindow>;
-  /** By run, smoothed; empty while nothing is to be. */
-  smoothed: Map<string, SeriesWindow>;
-  /** Number of the last request; an answer to an earlier one is stale. */
-  request: number;
-  problem: string | null;
-  failures: number;
-  /** What was pushed since the last request: it is no older than the answer, and stays. */
-  pushed: Set<string>;
-}
-
-const pushKey = (smoothing: number, run: string): string => `${smoothing}:${run}`;
-
-function put({ windows, smoothed }: Shown, smoothing: number, fresh: readonly SeriesWindow[]): void {
-  const into = smoothing > 0 ? smoothed : windows;
-  fresh.forEach(window => into.set(window.run, window));
-}
-
 export class SeriesBook {
   constructor(
     private readonly api: Api,
     private readonly feed: Feed,
     private readonly axis: SharedAxis,
+    private readonly grouping: Grouping,
     private _smoothing: number
   ) {
     feed.messages.connect(this.onMessage, this);
@@ -86,27 +56,35 @@ export class SeriesBook {
     this.refreshSoon();
   }
 
+  /** Emitted with a metric's key when it waits for an answer, or does not any more. */
+  get waitingChanged(): ISignal<this, string> {
+    return this._waitingChanged;
+  }
+
+  /** Whether newer windows are on their way. */
+  waiting(key: string): boolean {
+    return this.shown.get(key)?.waiting ?? false;
+  }
+
   /** Why the metric could not be read, `null` when it could. */
   problem(key: string): string | null {
     return this.shown.get(key)?.problem ?? null;
   }
 
-  /** A chart came on screen, or shows other runs or another width now. */
+  /** A chart came on screen, or shows other runs or another width now. The same again is not asked for again. */
   show(metric: Metric, width: number): void {
     const key = metricKey(metric);
     const before = this.shown.get(key);
-    const kept = (windows?: Map<string, SeriesWindow>): Map<string, SeriesWindow> =>
-      new Map([...(windows ?? [])].filter(([run]) => metric.runs.includes(run)));
-    this.shown.set(key, {
-      metric,
-      width,
-      windows: kept(before?.windows),
-      smoothed: kept(before?.smoothed),
-      request: 0,
-      problem: null,
-      failures: 0,
-      pushed: new Set()
-    });
+    if (before) {
+      const asked = before.question === this.questionOf({ ...before, metric, width });
+      if (asked && before.problem === null) {
+        before.metric = metric;
+        return;
+      }
+    }
+    const kept = (windows?: ReadonlyMap<string, SeriesWindow>): Map<string, SeriesWindow> =>
+      new Map([...(windows ?? [])].filter(([run]) => this.isOf(metric, run)));
+    this.shown.set(key, newEntry(metric, width, kept(before?.windows), kept(before?.smoothed)));
     this.ask(key);
   }
 
@@ -150,10 +128,28 @@ export class SeriesBook {
     Signal.clearData(this);
   }
 
+  /** Whether a window that goes by this run belongs into a chart of the metric. */
+  private isOf(metric: Metric, run: string): boolean {
+    return this.grouping.asked(metric).runs.includes(run);
+  }
+
+  private put({ windows, smoothed }: Shown, smoothing: number, fresh: readonly SeriesWindow[]): void {
+    const into = smoothing > 0 ? smoothed : windows;
+    // A group goes by the same run in every chart, also when the server's first one is another.
+    fresh.forEach(window => {
+      const run = window.group ? this.grouping.leadOf(window.group.runs[0] ?? window.run) : window.run;
+      into.set(run, run === window.run ? window : { ...window, run });
+    });
+  }
+
   /** As recorded, and smoothed when that is wanted. */
   private requests(entry: Shown): SeriesRequest[] {
     const plain = this.request(entry);
     return this._smoothing > 0 ? [plain, { ...plain, smoothing: this._smoothing }] : [plain];
+  }
+
+  private questionOf(entry: Shown): string {
+    return JSON.stringify(this.requests(entry));
   }
 
   private request(entry: Shown): SeriesRequest {
@@ -162,7 +158,7 @@ export class SeriesBook {
     const asked: Partial<Extent> = zoom ? { start: zoom.start - room, end: zoom.end + room } : {};
     return {
       metric: entry.metric.name,
-      runs: entry.metric.runs,
+      ...this.grouping.asked(entry.metric),
       x: this.axis.kind,
       start: asked.start ?? null,
       stop: asked.end ?? null,
@@ -180,6 +176,8 @@ export class SeriesBook {
     const number = (entry.request = ++this.asked);
     entry.pushed.clear();
     const requests = this.requests(entry);
+    entry.question = this.questionOf(entry);
+    this.setWaiting(key, entry, true);
     const current = (): boolean => this.shown.get(key)?.request === number && !this.disposed;
     Promise.all(requests.map(request => this.api.windows(request))).then(
       answers => {
@@ -189,17 +187,26 @@ export class SeriesBook {
           answers.forEach((windows, i) => {
             const smoothing = requests[i]?.smoothing ?? 0;
             const older = windows.filter(({ run }) => !entry.pushed.has(pushKey(smoothing, run)));
-            put(entry, smoothing, older);
+            this.put(entry, smoothing, older);
           });
           this._changed.emit(key);
+          this.setWaiting(key, entry, false);
         }
       },
       (error: unknown) => {
         if (current()) {
           this.failed(key, entry, error);
+          this.setWaiting(key, entry, false);
         }
       }
     );
+  }
+
+  private setWaiting(key: string, entry: Shown, waiting: boolean): void {
+    if (waiting !== entry.waiting) {
+      entry.waiting = waiting;
+      this._waitingChanged.emit(key);
+    }
   }
 
   /** It is tried again by itself, later and later, as long as nothing else asks for it. */
@@ -239,10 +246,10 @@ export class SeriesBook {
       this.fetch(key); // it was on its way when another part was asked for
       return;
     }
-    const ours = windows.filter(({ run }) => entry.metric.runs.includes(run));
+    const ours = windows.filter(({ run }) => this.isOf(entry.metric, run));
     if (ours.length > 0) {
       ours.forEach(({ run }) => entry.pushed.add(pushKey(request.smoothing, run)));
-      put(entry, request.smoothing, ours);
+      this.put(entry, request.smoothing, ours);
       this._changed.emit(key);
     }
   }
@@ -285,6 +292,7 @@ export class SeriesBook {
 
   private readonly shown = new Map<string, Shown>();
   private readonly _changed = new Signal<this, string>(this);
+  private readonly _waitingChanged = new Signal<this, string>(this);
   /** Keys of what is read when the watch has been sent. */
   private readonly wanted = new Set<string>();
   private asked = 0;

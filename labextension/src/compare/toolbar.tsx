@@ -1,33 +1,72 @@
-/** What stands above a comparison: x axis, y axis, zoom. */
+/** What stands above a comparison: axes, groups, smoothing, search, zoom. */
 import { HTMLSelect, ReactWidget, Toolbar } from '@jupyterlab/ui-components';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { Widget } from '@lumino/widgets';
 import * as React from 'react';
 
-import type { YScale } from '../charts/geometry';
+import type { Band, YScale } from '../charts/geometry';
 import { useUpdatesOf } from '../hooks';
-import type { XKind } from '../wire/protocol';
+import type { Trackside } from '../trackside';
 import type { CompareModel } from './comparemodel';
-import { MetricSearchBox } from './metricsearchbox';
-import { MOST_SMOOTHING } from './comparestate';
+import { MOST_SMOOTHING, X_KINDS } from './comparestate';
 import type { CompareView } from './compareview';
+import { MetricSearchBox } from './metricsearchbox';
+import { groupingKeys } from './rungroups';
 
 /** Fills a toolbar for a comparison. */
 export function fillToolbar(
   toolbar: Toolbar<Widget>,
   view: CompareView,
   model: CompareModel,
-  trans: TranslationBundle
+  trackside: Trackside
 ): void {
-  const axes = ReactWidget.create(<Axes model={model} trans={trans} />);
-  axes.addClass('jp-trackside-axes');
-  toolbar.addItem('axes', axes);
+  const { trans } = trackside;
+  const controls = (name: string, content: React.JSX.Element): void => {
+    const widget = ReactWidget.create(content);
+    widget.addClass('jp-trackside-axes');
+    toolbar.addItem(name, widget);
+  };
+  controls('x', <XAxisChoice model={model} trans={trans} />);
+  controls('y', <YAxisChoice model={model} trans={trans} />);
+  controls('groups', <GroupChoice model={model} trackside={trackside} />);
+  controls('smoothing', <Smoothing model={model} trans={trans} />);
   const search = ReactWidget.create(<MetricSearchBox model={model} trans={trans} />);
   search.addClass('jp-trackside-searchItem');
   toolbar.addItem('search', search);
   toolbar.addItem('spacer', Toolbar.createSpacerItem());
   // Not JupyterLab's ToolbarButton: its aria-pressed is none of a button's own attributes (axe: aria-allowed-attr).
   toolbar.addItem('reset', ReactWidget.create(<Reset view={view} trans={trans} />));
+}
+
+interface ControlProps {
+  model: CompareModel;
+  trans: TranslationBundle;
+}
+
+interface ChoiceProps {
+  label: string;
+  /** `data-axis`, for tests and styles. */
+  name: string;
+  value: string;
+  onChoose: (value: string) => void;
+  children: React.ReactNode;
+}
+
+function Choice({ label, name, value, onChoose, children }: ChoiceProps): React.JSX.Element {
+  return (
+    <label>
+      <span>{label}</span>
+      <HTMLSelect
+        className="jp-trackside-select"
+        value={value}
+        data-axis={name}
+        aria-label={label}
+        onChange={event => onChoose(event.currentTarget.value)}
+      >
+        {children}
+      </HTMLSelect>
+    </label>
+  );
 }
 
 function Reset({ view, trans }: { view: CompareView; trans: TranslationBundle }): React.JSX.Element {
@@ -42,53 +81,98 @@ function Reset({ view, trans }: { view: CompareView; trans: TranslationBundle })
   );
 }
 
-function Axes({ model, trans }: { model: CompareModel; trans: TranslationBundle }): React.JSX.Element {
+/** Steps, times, and every metric that somebody logged. A metric named like one of the former cannot be chosen. */
+function XAxisChoice({ model, trans }: ControlProps): React.JSX.Element {
+  useUpdatesOf(model.changed, model.metricsRead);
+  const { x } = model.state;
+  const kinds: readonly string[] = X_KINDS;
+  const logged = (model.metrics ?? [])
+    .filter(metric => metric.source === 'logged')
+    .map(metric => metric.name);
+  const names = new Set([...logged, x].filter(name => !kinds.includes(name)));
+  return (
+    <Choice name="x" label={trans.__('X axis')} value={x} onChoose={value => model.update({ x: value })}>
+      <option value="step">{trans.__('Step')}</option>
+      <option value="relative">{trans.__('Time since start')}</option>
+      <option value="time">{trans.__('Time of day')}</option>
+      {names.size > 0 && (
+        <optgroup label={trans.__('Metrics')}>
+          {[...names].sort().map(name => (
+            <option key={name} value={name}>
+              {name}
+            </option>
+          ))}
+        </optgroup>
+      )}
+    </Choice>
+  );
+}
+
+function YAxisChoice({ model, trans }: ControlProps): React.JSX.Element {
   useUpdatesOf(model.changed);
-  const { x, y, smoothing } = model.state;
+  const choose = (value: string): void => model.update({ y: value as YScale });
+  return (
+    <Choice name="y" label={trans.__('Y axis')} value={model.state.y} onChoose={choose}>
+      <option value="linear">{trans.__('Linear')}</option>
+      <option value="log">{trans.__('Logarithmic')}</option>
+    </Choice>
+  );
+}
+
+function GroupChoice({ model, trackside }: { model: CompareModel; trackside: Trackside }): React.JSX.Element {
+  const { runs, trans } = trackside;
+  useUpdatesOf(model.changed, runs.changed);
+  const { groupBy, band } = model.state;
+  const keys = groupingKeys(model.state.runs.flatMap(id => runs.get(id) ?? []));
+  const shown = groupBy === null || keys.includes(groupBy) ? keys : [...keys, groupBy];
   return (
     <>
-      <label>
-        <span>{trans.__('X axis')}</span>
-        <HTMLSelect
-          className="jp-trackside-select"
-          value={x}
-          data-axis="x"
-          aria-label={trans.__('X axis')}
-          onChange={event => model.update({ x: event.currentTarget.value as XKind })}
+      <Choice
+        name="group"
+        label={trans.__('Group by')}
+        value={groupBy ?? ''}
+        onChoose={value => model.update({ groupBy: value === '' ? null : value })}
+      >
+        <option value="">{trans.__('Nothing')}</option>
+        {shown.map(key => (
+          <option key={key} value={key}>
+            {key}
+          </option>
+        ))}
+      </Choice>
+      {groupBy !== null && (
+        <Choice
+          name="band"
+          label={trans.__('Band')}
+          value={band}
+          onChoose={value => model.update({ band: value as Band })}
         >
-          <option value="step">{trans.__('Step')}</option>
-          <option value="relative">{trans.__('Time since start')}</option>
-          <option value="time">{trans.__('Time of day')}</option>
-        </HTMLSelect>
-      </label>
-      <label>
-        <span>{trans.__('Y axis')}</span>
-        <HTMLSelect
-          className="jp-trackside-select"
-          value={y}
-          data-axis="y"
-          aria-label={trans.__('Y axis')}
-          onChange={event => model.update({ y: event.currentTarget.value as YScale })}
-        >
-          <option value="linear">{trans.__('Linear')}</option>
-          <option value="log">{trans.__('Logarithmic')}</option>
-        </HTMLSelect>
-      </label>
-      <label>
-        <span>{trans.__('Smoothing')}</span>
-        <input
-          type="range"
-          className="jp-trackside-slider"
-          min={0}
-          max={MOST_SMOOTHING}
-          step={0.01}
-          value={smoothing}
-          aria-label={trans.__('Smoothing')}
-          title={trans.__('Weight of the past in a moving average; what was recorded stays faint behind.')}
-          onChange={event => model.update({ smoothing: event.currentTarget.valueAsNumber })}
-        />
-        <output>{smoothing.toFixed(2)}</output>
-      </label>
+          <option value="range">{trans.__('Least to greatest')}</option>
+          <option value="std">{trans.__('Standard deviation')}</option>
+        </Choice>
+      )}
     </>
+  );
+}
+
+function Smoothing({ model, trans }: ControlProps): React.JSX.Element {
+  useUpdatesOf(model.changed);
+  const { smoothing } = model.state;
+  return (
+    <label>
+      <span>{trans.__('Smoothing')}</span>
+      <input
+        type="range"
+        className="jp-trackside-slider"
+        min={0}
+        max={MOST_SMOOTHING}
+        step={0.01}
+        value={smoothing}
+        aria-label={trans.__('Smoothing')}
+        title={trans.__('Weight of the past in a moving average; what was recorded stays faint behind.')}
+        onChange={event => model.update({ smoothing: event.currentTarget.valueAsNumber })}
+      />
+      <output>{smoothing.toFixed(2)}</output>
+    </label>
   );
 }

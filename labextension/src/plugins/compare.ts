@@ -37,7 +37,7 @@ export const comparePlugin: JupyterFrontEndPlugin<void> = {
       const widget = new MainAreaWidget({ content });
       widget.id = id;
       models.set(content, model);
-      fillToolbar(widget.toolbar, content, model, trans);
+      fillToolbar(widget.toolbar, content, model, trackside);
       model.changed.connect(() => void tracker.save(widget));
       void tracker.add(widget);
       return widget;
@@ -61,7 +61,7 @@ export const comparePlugin: JupyterFrontEndPlugin<void> = {
           items: { type: 'string' },
           description: 'Ids of runs; left out: those ticked'
         },
-        x: { type: 'string', enum: ['step', 'relative', 'time'] },
+        x: { type: 'string', description: 'step, relative, time, or the name of a metric' },
         y: { type: 'string', enum: ['linear', 'log'] }
       }),
       execute: args => {

@@ -1,11 +1,11 @@
 /** Windows as typed arrays. Pure functions. */
-import type { EncodedArray, EncodedWindow, XKind } from './protocol';
+import type { EncodedArray, EncodedWindow, XAxis } from './protocol';
 
 /** A decoded {@link EncodedWindow}: what a chart draws. Arrays are of one length. */
 export interface SeriesWindow {
   readonly run: string;
   readonly metric: string;
-  readonly xKind: XKind;
+  readonly xKind: XAxis;
   readonly raw: boolean;
   readonly points: number;
   readonly x: Float64Array;
@@ -17,6 +17,15 @@ export interface SeriesWindow {
   readonly nan: Int32Array;
   readonly posinf: Int32Array;
   readonly neginf: Int32Array;
+  /** Of a group of runs; `null` of one run. */
+  readonly group: WindowGroup | null;
+}
+
+/** What stands behind a mean: see `EncodedWindow.group`. */
+export interface WindowGroup {
+  readonly runs: readonly string[];
+  readonly members: Int32Array;
+  readonly std: Float64Array;
 }
 
 /** The bytes of an encoded array, in memory of their own and so aligned for any element type. */
@@ -60,6 +69,13 @@ export function decodeWindow(encoded: EncodedWindow): SeriesWindow {
     count: decodeCounts(encoded.count),
     nan: decodeCounts(encoded.nan),
     posinf: decodeCounts(encoded.posinf),
-    neginf: decodeCounts(encoded.neginf)
+    neginf: decodeCounts(encoded.neginf),
+    group: encoded.group
+      ? {
+          runs: encoded.group.runs,
+          members: decodeCounts(encoded.group.members),
+          std: decodeFloats(encoded.group.std)
+        }
+      : null
   };
 }

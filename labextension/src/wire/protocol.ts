@@ -34,9 +34,37 @@ export interface Run {
   finished: number | null;
   config: JsonObject;
   summary: JsonObject;
-  /** In lists only `notebook`, `host` and `lease`. */
+  /** In lists only those that fit into a table's cell: `notebook`, `host`, `lease`, `gpus` … */
   facts: JsonObject;
   error: RunError | null;
+  notes: string;
+  /** The line style that somebody chose; `null`: the one of its id. */
+  colour: number | null;
+  pinned: boolean;
+  archived: boolean;
+  /** Least and greatest finite value of each logged metric, and which of them is better. */
+  extremes: { [metric: string]: [number | null, number | null, 'lower' | 'higher' | null] };
+}
+
+/** What a person may change about a run; only the keys that are given change. */
+export interface RunChange {
+  name?: string;
+  project?: string;
+  group?: string | null;
+  tags?: string[];
+  notes?: string;
+  colour?: number | null;
+  pinned?: boolean;
+  archived?: boolean;
+}
+
+/** How somebody has arranged runs, under a name. */
+export interface SavedView {
+  id: string;
+  name: string;
+  state: JsonObject;
+  created: number;
+  changed: number;
 }
 
 export type MetricSource = 'logged' | 'inferred' | 'system';
@@ -53,6 +81,9 @@ export interface Metric {
 /** `relative`: seconds since the run began. `time`: seconds since the epoch. */
 export type XKind = 'step' | 'relative' | 'time';
 
+/** What stands on an x axis: an {@link XKind}, or the name of a metric. */
+export type XAxis = string;
+
 /** An array as little-endian bytes in base64. */
 export interface EncodedArray {
   dtype: 'float64' | 'int32';
@@ -63,7 +94,7 @@ export interface EncodedArray {
 export interface EncodedWindow {
   run: string;
   metric: string;
-  x_kind: XKind;
+  x_kind: XAxis;
   /** Whether every bucket is one original point. */
   raw: boolean;
   /** How many original points stand behind the whole window. */
@@ -77,19 +108,30 @@ export interface EncodedWindow {
   nan: EncodedArray;
   posinf: EncodedArray;
   neginf: EncodedArray;
+  /** Of a group's window: `run` is its first run, `first` and `last` are the mean. */
+  group?: {
+    /** Those that have the metric. */
+    runs: string[];
+    /** How many runs the mean of a bucket is of. */
+    members: EncodedArray;
+    /** The sample's standard deviation. */
+    std: EncodedArray;
+  };
 }
 
 /** Which part of which series: `start` and `stop` in units of x, `null` for all; `width` in pixels. */
 export interface SeriesRequest {
   metric: string;
   runs: string[];
-  x: XKind;
+  x: XAxis;
   start: number | null;
   stop: number | null;
   width: number;
   source: MetricSource;
   /** Weight of the past in a moving average, from 0 (none) to below 1. */
   smoothing: number;
+  /** `runs` in groups: a window is of a group's mean then. `null`: each run by itself. */
+  groups: string[][] | null;
 }
 
 export type LeaseState = 'planned' | 'starting' | 'ready' | 'lost' | 'released';

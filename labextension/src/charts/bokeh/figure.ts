@@ -1,6 +1,6 @@
 /** An empty figure of BokehJS as our charts have it: axes, ticks, tools. */
 import Bokeh from './library';
-import type { XKind } from '../../wire/protocol';
+import type { XAxis } from '../../wire/protocol';
 import type { ChartOptions } from '../chart';
 import { tickLabels } from '../readout';
 
@@ -43,14 +43,17 @@ export function makeFigure(options: ChartOptions, x: Range, y: Range, font: stri
   return figure;
 }
 
-/** Whole steps; seconds, minutes, hours and days that people count in. */
-function tickerOf(kind: XKind): InstanceType<typeof Bokeh.Ticker> {
+/** Whole steps; round numbers of a metric; seconds, minutes, hours and days that people count in. */
+function tickerOf(kind: XAxis): InstanceType<typeof Bokeh.Ticker> {
   const { AdaptiveTicker, CompositeTicker } = Bokeh;
   const desired_num_ticks = 6;
   const num_minor_ticks = 0;
   const common = { desired_num_ticks, num_minor_ticks };
   if (kind === 'step') {
     return new AdaptiveTicker({ ...common, base: 10, mantissas: [1, 2, 5], min_interval: 1 });
+  }
+  if (kind !== 'relative' && kind !== 'time') {
+    return new AdaptiveTicker({ ...common, base: 10, mantissas: [1, 2, 5] });
   }
   return new CompositeTicker({
     ...common,
