@@ -187,8 +187,8 @@ def test_a_chart_says_that_it_is_busy_until_its_answer_is_there(seeded: Lab, lab
     view = lab_page.compare("slow")
     chart = view.locator("[data-metric=loss]")
     expect(chart).to_have_attribute("aria-busy", "true")
-    lab_page.page.unroute("**/trackside/api/windows*")
     for route in held:
         route.continue_()
+    lab_page.page.unroute("**/trackside/api/windows*")
     expect(chart).to_have_attribute("aria-busy", "false")
     lab_page.chart("loss", lines=1)
