@@ -66,10 +66,13 @@ class Follower:
 
     def run(self) -> None:
         """Ingests, or watches while another process does."""
-        with self._index.reading() as sql:
-            self._news.skip(sql)
+        known = False
         while not self._stopped.is_set():
             try:
+                if not known:
+                    known = True  # also when it cannot be read: all of the next one is news then
+                    with self._index.reading() as sql:
+                        self._news.skip(sql)
                 with self._index.writing() as sql:
                     if sql is not None:
                         self._ingest(sql)

@@ -16,14 +16,14 @@ from pathlib import Path
 from kernel_magics import paths
 from kernel_magics.errors import DataFolderError
 
-SCHEMA = 4
+SCHEMA = 5
 """Raised with every change of the tables, of the encodings, or of what is derived from a journal."""
 
 TABLES = (
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID",
     "CREATE TABLE run(id INTEGER PRIMARY KEY, run_id TEXT UNIQUE NOT NULL, name TEXT, project TEXT, grp TEXT,"
     " tags TEXT, created REAL, state TEXT, detail TEXT, finished REAL, error TEXT, config TEXT, summary TEXT,"
-    " light TEXT, writers TEXT, changed INTEGER NOT NULL)",
+    " light TEXT, writers TEXT, marks TEXT, extremes TEXT, changed INTEGER NOT NULL)",
     "CREATE INDEX run_changed ON run(changed)",
     "CREATE INDEX run_created ON run(created)",
     "CREATE TABLE facts(run INTEGER PRIMARY KEY, facts TEXT)",
@@ -123,28 +123,36 @@ class IngestLock:
 def open_writer(path: Path, data_dir: Path) -> sqlite3.Connection:
     """The writing connection; only for who holds the :class:`IngestLock`. An unfit index is built anew,
     empty."""
-    try:
-        connection = _connect_writer(path)
-        if _fits(connection, data_dir):
-            return connection
-        connection.close()
-    except sqlite3.DatabaseError:
-        pass  # damaged, or no database at all: replaced below
-    discard(path)
-    connection = _connect_writer(path)
-    path.chmod(0o600)
-    _make(connection, data_dir)
-    return connection
+    if path.exists():
+        try:
+            connection = _connect_writer(path)
+            if _fits(connection, data_dir):
+                return connection
+            connection.close()
+        except sqlite3.DatabaseError:
+            pass  # damaged, or no database at all: replaced below
+    _make(path, data_dir)
+    return _connect_writer(path)
 
 
-def _make(connection: sqlite3.Connection, data_dir: Path) -> None:
-    """Tables and what they are of, in one transaction: a reader sees nothing, or a whole empty index."""
+def _make(path: Path, data_dir: Path) -> None:
+    """An empty index under a name of its own, which then takes the place: a reader meets nothing, or all of it.
+
+    Killed in the middle of making a database, SQLite leaves one that only a writer can open.
+    """
+    incoming = path.with_suffix(".new")
+    discard(incoming)
+    connection = _connect_writer(incoming)
+    incoming.chmod(0o600)
     connection.execute("BEGIN IMMEDIATE")
     for statement in TABLES:
         connection.execute(statement)
     rows = [("schema", SCHEMA), ("data_dir", os.path.realpath(data_dir)), ("commit", 0)]
     connection.executemany("INSERT INTO meta VALUES(?, ?)", rows)
     connection.execute("COMMIT")
+    connection.close()  # the last connection to close leaves one file, without a log
+    discard(path)  # with the log of one that was here: SQLite would take it for the new one's
+    incoming.rename(path)
 
 
 def open_reader(path: Path) -> sqlite3.Connection:

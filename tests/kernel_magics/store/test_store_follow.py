@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import queue
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -211,3 +212,33 @@ def test_runs_are_seen_after_somebody_deleted_the_folder(data_dir, follow, monke
     with open_store(data_dir, ingest=False) as store:
         names = {run.name for run in store.runs()}
     assert names == ({"one", "two"} if what == "index" else {"two"})
+
+
+HALF_MADE = """
+import os, signal, sqlite3, sys
+sql = sqlite3.connect(sys.argv[1], isolation_level=None)
+sql.execute("PRAGMA cache_size=1")
+sql.execute("CREATE TABLE t(data)")
+sql.execute("BEGIN")
+for _ in range(100):
+    sql.execute("INSERT INTO t VALUES(zeroblob(100000))")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("what", ["garbage", "half made"])
+def test_a_follower_that_begins_with_an_index_nobody_can_read_builds_it_anew(
+    what, journal, follow, data_dir, reopen
+):
+    journal.log({"loss": 1.0}, 0)
+    path = index_path(data_dir)
+    path.parent.mkdir(parents=True)
+    if what == "garbage":
+        path.write_bytes(b"this is no database" * 1000)
+    else:
+        done = subprocess.run([sys.executable, "-c", HALF_MADE, str(path)], check=False)
+        assert done.returncode == -signal.SIGKILL and path.with_suffix(".sqlite-journal").exists()
+    follower = follow()
+    follower.until(lambda report: report["behind_bytes"] == 0 and RUN in report["runs"])
+    assert reopen(ingest=False).series(RUN, "loss").value.tolist() == [1.0]
+    assert follower.end() == 0

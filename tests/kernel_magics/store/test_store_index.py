@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -145,3 +147,38 @@ def test_a_data_folder_that_is_not_there_yet_is_an_empty_store(data_dir):
 def test_the_index_belongs_to_its_owner_only(journal, reopen, data_dir):
     reopen()
     assert index_files(data_dir).stat().st_mode & 0o077 == 0
+
+
+MAKER = """
+import itertools, os, resource, signal, sys
+from pathlib import Path
+from kernel_magics.store import schema
+
+path, data = schema.index_path(Path(sys.argv[1])), Path(sys.argv[1])
+path.parent.mkdir(parents=True)
+killed = 0
+for size in itertools.chain(range(0, 16384, 256), itertools.count(16384, 4096)):
+    child = os.fork()
+    if child == 0:
+        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))    # dies of a write beyond
+        schema.open_writer(path, data)
+        os._exit(0)
+    died = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGXFSZ
+    killed += died
+    schema.open_reader(path).execute("SELECT count(*) FROM run").fetchone()
+    if not died:
+        break
+    if killed % 2:
+        schema.discard(path)     # the next one replaces an index, or begins with what a kill has left
+schema.open_writer(path, data).close()
+print(killed)
+"""
+
+
+def test_whoever_is_killed_while_making_an_index_leaves_one_that_everybody_can_read(data_dir):
+    command = [sys.executable, "-c", MAKER, str(data_dir)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 20
+    assert [path.name for path in index_files(data_dir).parent.glob("*.new*")] == []

@@ -76,6 +76,10 @@ def test_a_run_is_spelled_as_in_the_golden_file(at_once, monkeypatch):
         summary=summary,
         facts=facts,
         error={"ename": "ValueError", "evalue": "no", "traceback": ["ValueError: no"]},
+        notes="try β next",
+        colour=9,
+        pinned=True,
+        extremes={"loss": [0.25, 2.5, "lower"]},
     )
     bare = RunInfo(
         id="20261122-141630-m0xw2p",

@@ -1,0 +1,149 @@
+"""What a person changes afterwards is in journals: a live run, a rebuilt index and a copy say the same."""
+
+from __future__ import annotations
+
+import pytest
+
+import kernel_magics as km
+from kernel_magics.errors import UnknownRun, UsageMistake
+from kernel_magics.model import RunStatus
+from kernel_magics.store import edits, open_store, views
+
+ALL = {
+    "name": "better name",
+    "project": "other",
+    "group": "sweep",
+    "tags": ["a", "b"],
+    "notes": "lr was too high\n<b>",
+    "colour": 0,
+    "pinned": True,
+    "archived": True,
+}
+
+
+def a_run(data, **options):
+    with km.init("digits", "first name", {"lr": 0.1}, data_dir=data, **options) as run:
+        run.log({"loss": 1.0})
+    return run.id
+
+
+def test_every_edit_survives_a_rebuilt_index(tmp_path):
+    run_id = a_run(tmp_path, tags=["old"])
+    with open_store(tmp_path) as store:
+        store.edit(run_id, **ALL)
+        for _ in range(2):
+            run = store.run(run_id)
+            shown = run.to_json()
+            assert {key: shown[key] for key in ALL} == ALL
+            assert (run.status, run.summary["loss"], run.config["lr"]) == (RunStatus.FINISHED, 1.0, 0.1)
+            store.rebuild()
+
+
+def test_of_two_edits_the_later_one_counts_key_by_key(tmp_path):
+    run_id = a_run(tmp_path)
+    with open_store(tmp_path) as store:
+        store.edit(run_id, name="one", notes="kept", colour=3)
+        store.edit(run_id, name="two", group="g")
+        store.edit(run_id, group=None, colour=None)
+        run = store.run(run_id)
+    assert (run.name, run.notes, run.group, run.colour) == ("two", "kept", None, None)
+
+
+def test_a_live_run_is_edited_and_its_own_later_change_counts(tmp_path):
+    run = km.init("digits", "first", data_dir=tmp_path)
+    with open_store(tmp_path) as store:
+        run.change(name="by the process", tags=["p"])
+        store.edit(run.id, name="by a person")
+        assert store.run(run.id).name == "by a person"
+        assert store.run(run.id).status == RunStatus.RUNNING
+        run.change(name="by the process again")
+        run.log({"loss": 1.0})
+        run.finish()
+        store.refresh()
+        shown = store.run(run.id)
+    assert (shown.name, shown.tags, shown.status) == ("by the process again", ("p",), RunStatus.FINISHED)
+
+
+def test_an_edit_never_makes_a_dead_run_look_alive_or_ended(tmp_path):
+    run_id = a_run(tmp_path)
+    folder = tmp_path / "runs" / run_id
+    journal = next(folder.glob("*.journal"))
+    whole = journal.read_bytes()
+    journal.write_bytes(whole[: whole.rindex(b"\xd6\x9c")])  # without its finish frame: killed
+    with open_store(tmp_path) as store:
+        assert store.run(run_id).status == RunStatus.KILLED
+        store.edit(run_id, notes="it crashed")
+        assert (store.run(run_id).status, store.run(run_id).notes) == (RunStatus.KILLED, "it crashed")
+    assert [path.name for path in folder.glob("editor-*.lock")] == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"name": ""},
+        {"name": 3},
+        {"tags": "a"},
+        {"tags": [""]},
+        {"colour": 24},
+        {"colour": True},
+        {"pinned": 1},
+        {"status": "finished"},
+        {"notes": "n" * 65_537},
+        {"name": "\ud800"},
+        {"group": 1},
+    ],
+)
+def test_a_change_that_makes_no_sense_changes_nothing(tmp_path, change):
+    run_id = a_run(tmp_path)
+    with pytest.raises(UsageMistake):
+        edits.edit(tmp_path, run_id, change)
+    assert len(list((tmp_path / "runs" / run_id).glob("*.journal"))) == 1
+
+
+def test_a_run_that_there_is_not_cannot_be_edited(tmp_path):
+    a_run(tmp_path)
+    for run_id in ("20261122-141503-zzzzzz", "../../etc", ""):
+        with pytest.raises(UnknownRun):
+            edits.edit(tmp_path, run_id, {"name": "x"})
+
+
+def test_an_edited_run_can_be_deleted_and_comes_back_edited(tmp_path):
+    run_id = a_run(tmp_path)
+    with open_store(tmp_path) as store:
+        store.edit(run_id, name="edited")
+        store.delete(run_id)
+        assert store.runs() == []
+        store.restore(run_id)
+        assert store.run(run_id).name == "edited"
+
+
+def test_views_are_saved_replaced_listed_and_deleted(tmp_path):
+    first = views.save(tmp_path, "20261122-141503-aaaaaa", "zeta", {"filter": "a"})
+    views.save(tmp_path, "20261122-141503-bbbbbb", "Alpha", {"columns": ["name"]})
+    again = views.save(tmp_path, "20261122-141503-aaaaaa", "zeta", {"filter": "b"})
+    assert again.created == first.created
+    assert [(view.name, dict(view.state)) for view in views.views(tmp_path)] == [
+        ("Alpha", {"columns": ["name"]}),
+        ("zeta", {"filter": "b"}),
+    ]
+    (tmp_path / "views" / "20261122-141503-cccccc.json").write_text("{torn")
+    assert len(views.views(tmp_path)) == 2
+    views.delete(tmp_path, "20261122-141503-aaaaaa")
+    views.delete(tmp_path, "20261122-141503-aaaaaa")
+    assert [view.name for view in views.views(tmp_path)] == ["Alpha"]
+    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "views").glob("*bbbb.json")} == {0o600}
+
+
+@pytest.mark.parametrize(
+    ("view_id", "name", "state"),
+    [
+        ("../x", "n", {}),
+        ("20261122-141503-aaaaaa", " ", {}),
+        ("20261122-141503-aaaaaa", "n", {"s": "x" * 300_000}),
+    ],
+)
+def test_a_view_that_cannot_be_saved_is_refused(tmp_path, view_id, name, state):
+    with pytest.raises(UsageMistake):
+        views.save(tmp_path, view_id, name, state)
+    assert not list(tmp_path.rglob("*.json"))
