@@ -136,7 +136,7 @@ def open_writer(path: Path, data_dir: Path) -> sqlite3.Connection:
 
 
 def _make(path: Path, data_dir: Path) -> None:
-    """An empty index under a name of its own, which then takes the place: a reader meets nothing, or all of it.
+    """An empty index under another name, which then takes its place: a reader meets nothing, or all of it.
 
     Killed in the middle of making a database, SQLite leaves one that only a writer can open.
     """
