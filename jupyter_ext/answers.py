@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Collection, Iterator
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from kernel_magics.errors import UsageMistake
@@ -10,6 +13,7 @@ from kernel_magics.model import MetricInfo, RunInfo
 from kernel_magics.store import CellRecord, Store
 
 from .encode import array, dumps, light_run, record
+from .errors import UnknownMedia
 from .queries import WindowQuery
 
 API = 1
@@ -18,9 +22,9 @@ JOURNAL = 1
 """Newest version of the journal format that the store here reads."""
 
 
-def runs(store: Store, project: str | None, limit: int | None) -> str:
-    """``GET runs``."""
-    return record(runs=array(map(_light, store.runs(project=project, limit=limit))))
+def runs(store: Store, project: str | None, limit: int | None, where: str | None = None) -> str:
+    """``GET runs``; raises ``FilterMistake``."""
+    return record(runs=array(map(_light, store.runs(project=project, limit=limit, where=where))))
 
 
 def run(store: Store, run_id: str) -> str:
@@ -31,6 +35,46 @@ def run(store: Store, run_id: str) -> str:
 def outputs(store: Store, run_id: str) -> str:
     """``GET runs/{id}/outputs``; raises ``UnknownRun``."""
     return record(cells=array(map(_cell, store.outputs(run_id))))
+
+
+def events(store: Store, run_id: str) -> str:
+    """``GET runs/{id}/events``: each with the step that the run had reached; raises ``UnknownRun``."""
+    found = store.events(run_id)
+    timed = [event for event in found if isinstance(event.get("time"), (int, float))]
+    steps = dict(zip(map(id, timed), store.steps_at(run_id, [one["time"] for one in timed]), strict=True))
+    return record(events=array(_event(event, steps.get(id(event))) for event in found))
+
+
+def summaries(store: Store, run_ids: Collection[str]) -> str:
+    """``GET summaries``: what each metric of each run came to, with the steps."""
+    there = [info.id for info in store.runs(ids=run_ids)]
+    found = store.metric_summaries(there)
+    return record(
+        summaries=array(
+            {"run": run_id, **asdict(one), "source": str(one.source)}
+            for run_id in run_ids
+            for one in found.get(run_id, ())
+        )
+    )
+
+
+def media(store: Store, run_id: str) -> str:
+    """``GET runs/{id}/media``: what there is to look at, without the content; raises ``UnknownRun``."""
+    return record(media=array(map(_medium, enumerate(store.media(run_id)))))
+
+
+def medium(store: Store, run_id: str, number: int) -> str:
+    """``GET runs/{id}/media/{number}``; raises ``UnknownRun``, ``UnknownMedia``."""
+    found = store.media(run_id)
+    if number >= len(found):
+        raise UnknownMedia(f"Run {run_id} has no media number {number}: it has {len(found):,}.")
+    blob = found[number].get("blob")
+    try:
+        data = Path(blob).read_bytes() if blob else None
+    except OSError as error:
+        raise UnknownMedia(f"The media's file cannot be read: {error.strerror} ({blob}).") from error
+    content = None if blob else found[number].get("content")
+    return dumps({"content": content, "base64": data and base64.b64encode(data).decode("ascii")})
 
 
 def metrics(store: Store, run_ids: Collection[str]) -> str:
@@ -114,6 +158,23 @@ def _cell(cell: CellRecord) -> dict[str, Any]:
         "finished": cell.finished,
         "outputs": cell.outputs,
     }
+
+
+def _event(event: dict[str, Any], step: int | None) -> dict[str, Any]:
+    known = {"time": event.get("time"), "step": step}
+    texts = {name: str(event.get(name) or "") for name in ("name", "level", "detail")}
+    more = {key: value for key, value in event.items() if key not in (*known, *texts)}
+    return {**known, **texts, "more": more}
+
+
+_MEDIA_KEYS = ("metric", "step", "time", "type", "mime", "size")
+_MEDIA_BYTES = ("content", "digest", "blob")
+
+
+def _medium(numbered: tuple[int, dict[str, Any]]) -> dict[str, Any]:
+    number, item = numbered
+    more = {key: value for key, value in item.items() if key not in (*_MEDIA_KEYS, *_MEDIA_BYTES)}
+    return {"number": number, **{key: item.get(key) for key in _MEDIA_KEYS}, "more": more}
 
 
 def _windows(store: Store, query: WindowQuery, runs: Collection[str]) -> Iterator[dict[str, Any]]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from kernel_magics.errors import DataFolderError, UsageMistake
 from kernel_magics.figures import choose_runs, comparison_table, runs_listing, words, write_html, write_png
+from kernel_magics.figures.listing import where_hints
 from kernel_magics.figures.table import columns_of_text
 from kernel_magics.model import RunInfo
 from kernel_magics.store import Store, open_store
@@ -27,6 +28,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     ls = commands.add_parser("ls", help="list the runs, newest first")
     ls.add_argument("project", nargs="?", help="only the runs of this project")
     ls.add_argument("--project", dest="also", metavar="PROJECT", help="the same")
+    ls.add_argument("--where", metavar="FILTER", help="only these: 'config.lr < 0.1 and status = finished'")
     ls.add_argument("--limit", type=_count, help="at most so many")
     ls.add_argument("--json", action="store_true", help="as the REST interface spells them")
     ls.set_defaults(act=list_runs)
@@ -49,12 +51,19 @@ def list_runs(arguments: argparse.Namespace) -> int:
     if arguments.also not in (None, project):
         raise UsageMistake("Which project? Two were named.", f"trackside ls {project}")
     with opened(arguments) as store:
-        runs = store.runs(project=project, limit=arguments.limit)
+        runs = store.runs(project, arguments.limit, where=arguments.where)
         if arguments.json:
             print(record(runs=array(light_run(run.to_json()) for run in runs)))
         else:
-            print(runs_listing(store, runs, note="" if runs else _none(store, project)).text)
+            print(runs_listing(store, runs, note=_note(store, runs, project, arguments.where)).text)
     return 0
+
+
+def _note(store: Store, runs: Sequence[RunInfo], project: str | None, where: str | None) -> str:
+    """What stands below the list."""
+    if runs or where is None:
+        return "" if runs else _none(store, project)
+    return " ".join(["No run is meant by this filter.", *where_hints(store.runs(project), where)])
 
 
 def _none(store: Store, project: str | None) -> str:

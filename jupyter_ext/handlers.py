@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from functools import partial
@@ -13,9 +14,9 @@ from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import APIHandler
 from tornado.web import HTTPError, authenticated
 
-from kernel_magics.store import Store
+from kernel_magics.store import Store, views
 
-from . import answers, queries
+from . import answers, editing, queries
 from .encode import dumps
 from .errors import ErrorBody, body_of, status_of
 
@@ -74,7 +75,14 @@ class Runs(TracksideHandler):
     async def get(self) -> None:
         project = queries.project(self.get_query_argument("project", None))
         limit = queries.limit(self.get_query_argument("limit", None))
-        await self.answer(partial(answers.runs, project=project, limit=limit))
+        where = self.get_query_argument("where", None)
+        await self.answer(partial(answers.runs, project=project, limit=limit, where=where))
+
+    @authenticated
+    @authorized
+    async def patch(self) -> None:
+        wanted = editing.Edit.all_from_json(queries.json_body(self.request.body))
+        self.finish(await asyncio.to_thread(editing.carry_out, self.services.data_dir, wanted))
 
 
 class Run(TracksideHandler):
@@ -83,12 +91,58 @@ class Run(TracksideHandler):
     async def get(self, run_id: str) -> None:
         await self.answer(partial(answers.run, run_id=queries.run_id(run_id)))
 
+    @authenticated
+    @authorized
+    async def delete(self, run_id: str) -> None:
+        await self.services.readers.read(partial(editing.deleted, run_id=queries.run_id(run_id)))
+        self.set_status(204)
+        self.finish()
+
+
+class RestoredRun(TracksideHandler):
+    @authenticated
+    @authorized
+    async def post(self, run_id: str) -> None:
+        await self.services.readers.read(partial(editing.restored, run_id=queries.run_id(run_id)))
+        self.set_status(204)
+        self.finish()
+
 
 class Outputs(TracksideHandler):
     @authenticated
     @authorized
     async def get(self, run_id: str) -> None:
         await self.answer(partial(answers.outputs, run_id=queries.run_id(run_id)))
+
+
+class Events(TracksideHandler):
+    @authenticated
+    @authorized
+    async def get(self, run_id: str) -> None:
+        await self.answer(partial(answers.events, run_id=queries.run_id(run_id)))
+
+
+class Media(TracksideHandler):
+    @authenticated
+    @authorized
+    async def get(self, run_id: str) -> None:
+        await self.answer(partial(answers.media, run_id=queries.run_id(run_id)))
+
+
+class Medium(TracksideHandler):
+    @authenticated
+    @authorized
+    async def get(self, run_id: str, number: str) -> None:
+        which = queries.media_number(number)
+        await self.answer(partial(answers.medium, run_id=queries.run_id(run_id), number=which))
+
+
+class Summaries(TracksideHandler):
+    @authenticated
+    @authorized
+    async def get(self) -> None:
+        run_ids = queries.run_ids(self.get_query_argument("runs", None))
+        await self.answer(partial(answers.summaries, run_ids=run_ids))
 
 
 class Metrics(TracksideHandler):
@@ -128,6 +182,28 @@ class Offers(TracksideHandler):
     @authorized
     async def get(self) -> None:
         self.finish(await self.services.offers.listing())
+
+
+class Views(TracksideHandler):
+    @authenticated
+    @authorized
+    async def get(self) -> None:
+        self.finish(await asyncio.to_thread(editing.all_views, self.services.data_dir))
+
+
+class View(TracksideHandler):
+    @authenticated
+    @authorized
+    async def put(self, view_id: str) -> None:
+        body, folder = queries.json_body(self.request.body), self.services.data_dir
+        self.finish(await asyncio.to_thread(editing.save_view, folder, editing.view_id(view_id), body))
+
+    @authenticated
+    @authorized
+    async def delete(self, view_id: str) -> None:
+        await asyncio.to_thread(views.delete, self.services.data_dir, editing.view_id(view_id))
+        self.set_status(204)
+        self.finish()
 
 
 class NotHere(TracksideHandler):

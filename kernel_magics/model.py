@@ -10,7 +10,7 @@ import re
 import time
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Dict, Mapping, Optional, Tuple
+from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
 RUN_ID = re.compile(r"[a-z0-9][a-z0-9-]{5,62}[a-z0-9]")
 """What a run id may look like. Checked before an id touches a path or a URL."""
@@ -86,6 +86,13 @@ class RunInfo:
         facts: everything recorded without asking: ``python``, ``platform``, ``packages``, ``git``,
             ``notebook``, ``cell_id``, ``source``, ``host``, ``lease``, ``gpus`` …; keys may be absent.
         error: ``{"ename", "evalue", "traceback": [str, …]}`` of a failed run, else ``None``.
+        notes: what somebody wrote about it.
+        colour: number of the line style that somebody chose, counted as in
+            :mod:`kernel_magics.figures.palette`; ``None``: from its id.
+        pinned: stands above the others in lists.
+        archived: left out of lists unless asked for.
+        extremes: name of a logged metric to ``(min, max, better)`` of its finite values; ``better`` is
+            ``"lower"``, ``"higher"`` or ``None``, the numbers are ``None`` where there is none.
     """
 
     id: str
@@ -101,6 +108,11 @@ class RunInfo:
     summary: Mapping[str, Any] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
     error: Optional[Mapping[str, Any]] = None
+    notes: str = ""
+    colour: Optional[int] = None
+    pinned: bool = False
+    archived: bool = False
+    extremes: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
     def to_json(self) -> Dict[str, Any]:
         """The run as the REST interface and the feed spell it (see ``jupyter_ext/openapi.yaml``)."""
@@ -118,6 +130,11 @@ class RunInfo:
             "summary": dict(self.summary),
             "facts": dict(self.facts),
             "error": dict(self.error) if self.error is not None else None,
+            "notes": self.notes,
+            "colour": self.colour,
+            "pinned": self.pinned,
+            "archived": self.archived,
+            "extremes": dict(self.extremes),
         }
 
 

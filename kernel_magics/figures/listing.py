@@ -8,6 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from kernel_magics.model import MetricSource, RunInfo
+from kernel_magics.store import filters
 
 from . import words
 from .palette import LIGHT, preferred_slot
@@ -53,6 +54,12 @@ def runs_listing(store: Store, runs: Sequence[RunInfo], note: str = "") -> RunsL
         )
     heads = [words.flat_text(head) for head in heads]
     return RunsListing(_text(heads, lines, note), _html(heads, lines, runs, note))
+
+
+def where_hints(runs: Sequence[RunInfo], where: str) -> list[str]:
+    """Sentences about fields of a filter that none of the runs has: their names may be spelled wrongly."""
+    unknown = filters.unknown_fields(filters.parse(where), runs)
+    return [f"No run has {words.flat_text(name)}." for name in unknown]
 
 
 def _differing_keys(runs: Sequence[RunInfo]) -> list[str]:

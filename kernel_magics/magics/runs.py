@@ -13,6 +13,7 @@ from IPython.display import display
 
 from kernel_magics.errors import UsageMistake
 from kernel_magics.figures import choose_runs, compare, runs_listing
+from kernel_magics.figures.listing import where_hints
 from kernel_magics.store import open_store
 
 LIMIT = 20
@@ -27,17 +28,24 @@ class RunMagics(Magics):
     @argument("project", nargs="?", help="only runs of this project")
     @argument("--limit", type=int, default=LIMIT, help=f"at most so many, newest first (default: {LIMIT})")
     @argument("--all", action="store_true", help="all of them")
+    @argument("--where", metavar="FILTER", help="last on the line; only these: --where config.lr < 0.1")
     @line_magic
     def runs(self, line: str) -> None:
         """List the runs on the record, newest first."""
+        # A filter has quotes and signs of its own: what follows --where is left as it was typed.
+        line, given, where = line.partition("--where")
         arguments = parse_argstring(self.runs, line)
         if arguments.limit < 1:
             raise UsageMistake("--limit is at least 1. Nothing was listed.", remedy="%runs --limit 20")
         with open_store() as store:
             store.refresh()
-            found = store.runs(project=arguments.project)
+            found = store.runs(project=arguments.project, where=where if given else None)
             shown = found if arguments.all else found[: arguments.limit]
-            display(runs_listing(store, shown, _note(len(shown), len(found), arguments.project)))
+            note = _note(len(shown), len(found), arguments.project)
+            if given and not found:
+                hints = where_hints(store.runs(project=arguments.project), where)
+                note = " ".join(["No run is meant by this filter.", *hints])
+            display(runs_listing(store, shown, note))
 
     @magic_arguments()
     @argument("run", nargs="*", help="id, beginning or end of an id, or name")

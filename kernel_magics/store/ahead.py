@@ -68,7 +68,7 @@ class Ahead:
     def over(self, document: Document) -> Document:
         """A journal's document as it will be."""
         merged = {**document, **{key: self.document[key] for key in ("finish",) if key in self.document}}
-        for part in ("change", "summary"):
+        for part in ("change", "changed", "summary"):
             if part in self.document:
                 merged[part] = {**document.get(part, {}), **self.document[part]}
         gone = "summary deleted"

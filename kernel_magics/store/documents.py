@@ -27,8 +27,12 @@ def fold(document: Document, kind: int, content: Mapping[str, Any]) -> None:
         document.setdefault("run", dict(content))
     elif kind == Kind.FINISH:
         document["finish"] = dict(content)
-    elif kind in (Kind.FACTS, Kind.CHANGE):
-        document.setdefault(Kind(kind).name.lower(), {}).update(content)
+    elif kind == Kind.FACTS:
+        document.setdefault("facts", {}).update(content)
+    elif kind == Kind.CHANGE:
+        said = {key: value for key, value in content.items() if key != "time"}
+        document.setdefault("change", {}).update(said)
+        document.setdefault("changed", {}).update(dict.fromkeys(said, _number(content.get("time"))))
     else:
         part = document.setdefault(Kind(kind).name.lower(), {})
         deleted = content.get("$deleted") or ()
@@ -59,6 +63,7 @@ class RunRow:
     summary: dict[str, Any] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     writers: list[list[Any]] = field(default_factory=list)
+    marks: dict[str, Any] = field(default_factory=dict)
 
 
 def in_order(documents: Mapping[str, Document]) -> list[tuple[str, Document]]:
@@ -90,10 +95,11 @@ def derive(run_id: str, documents: Mapping[str, Document]) -> RunRow:
         row.facts.update(document.get("facts", {}))
         _merge(row.config, document, "config")
         _merge(row.summary, document, "summary")
-        _change(row, document.get("change", {}))
         if "finish" in document and not _begun_again(document, ordered):
             _finish(row, document["finish"])
-        row.writers.append([writer, _writer(document).get("host")])
+        if _writer(document).get("role") != "editor":  # whoever edits a run says nothing of whether it lives
+            row.writers.append([writer, _writer(document).get("host")])
+    _change(row, _newest_changes(ordered))
     return row
 
 
@@ -119,11 +125,31 @@ def _merge(into: dict[str, Any], document: Document, part: str) -> None:
         into.pop(key, None)
 
 
+def _newest_changes(ordered: Iterable[tuple[str, Document]]) -> dict[str, Any]:
+    """What was said last of each key, whoever said it: a person may edit a run while its process lives."""
+    newest: dict[str, tuple[float, Any]] = {}
+    for _writer_id, document in ordered:
+        times = document.get("changed", {})
+        for key, value in document.get("change", {}).items():
+            when = times.get(key) or began(document)
+            if key not in newest or when >= newest[key][0]:
+                newest[key] = when, value
+    return {key: value for key, (_when, value) in newest.items()}
+
+
 def _change(row: RunRow, change: Mapping[str, Any]) -> None:
     row.name = str(change.get("name") or row.name)
     row.project = str(change["project"] or "") if "project" in change else row.project
     row.group = _text(change["group"]) if "group" in change else row.group
     row.tags = _tags(change["tags"]) if "tags" in change else row.tags
+    colour = change.get("colour")
+    marks = {
+        "notes": _text(change.get("notes")),
+        "colour": colour if isinstance(colour, int) and not isinstance(colour, bool) else None,
+        "pinned": change.get("pinned") is True,
+        "archived": change.get("archived") is True,
+    }
+    row.marks = {key: value for key, value in marks.items() if value or (key == "colour" and value == 0)}
 
 
 def _finish(row: RunRow, finish: Mapping[str, Any]) -> None:

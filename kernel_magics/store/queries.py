@@ -21,7 +21,7 @@ _MANY = 500
 """Values in one ``IN (…)``; SQLite allows at least 999."""
 _RUN = (
     "run_id, name, project, state, detail, grp, tags, created, finished,"
-    " config, summary, light, error, writers, changed"
+    " config, summary, light, extremes, error, writers, changed, marks"
 )
 _SOURCES = ("logged", "inferred", "system")
 """The order in which a metric is looked for when nobody names a source."""
@@ -75,12 +75,12 @@ def facts(sql: sqlite3.Connection, row: int) -> dict[str, Any]:
 
 def _run_infos(rows: Sequence[tuple[Any, ...]], state_of: StateOf) -> list[RunInfo]:
     """Runs of rows of the columns :data:`_RUN`. A listing has thousands: everything here is counted."""
-    objects = [mappings([row[column] for row in rows]) for column in (9, 10, 11)]
+    objects = [mappings([row[column] for row in rows]) for column in (9, 10, 11, 12)]
     found = []
-    for row, config, summary, light in zip(rows, *objects, strict=True):
+    for row, config, summary, light, extremes in zip(rows, *objects, strict=True):
         run_id, name, project, status, detail, group, tags, created, finished = row[:9]
         if status is None:
-            state = _open_state(state_of, run_id, *row[11:12], *row[13:])
+            state = _open_state(state_of, run_id, row[11], *row[14:16])
             status, detail, finished = state.status, state.detail, state.finished
         else:
             status = _STATUSES[status]
@@ -98,8 +98,15 @@ def _run_infos(rows: Sequence[tuple[Any, ...]], state_of: StateOf) -> list[RunIn
             config=config,
             summary=summary,
             facts=light,
-            error=json.loads(row[12]) if row[12] else None,
+            error=json.loads(row[13]) if row[13] else None,
+            notes="",
+            colour=None,
+            pinned=False,
+            archived=False,
+            extremes=extremes,
         )
+        if row[16]:
+            info.__dict__.update(json.loads(row[16]))
         found.append(info)
     return found
 

@@ -125,7 +125,8 @@ class RunState:
             self._save_run(number)
         else:
             self._sql.execute(
-                "UPDATE run SET summary=?, changed=? WHERE id=?", (self._summary(), number, self.row)
+                "UPDATE run SET summary=?, extremes=?, changed=? WHERE id=?",
+                (self._summary(), self._extremes(), number, self.row),
             )
         self._dirty.clear()
 
@@ -251,12 +252,13 @@ class RunState:
         self._sql.execute("INSERT OR REPLACE INTO facts VALUES(?, ?)", (self.row, facts))
         self._sql.execute(
             "UPDATE run SET name=?, project=?, grp=?, tags=?, created=?, state=?, detail=?, finished=?,"
-            " error=?, config=?, summary=?, light=?, writers=?, changed=? WHERE id=?",
+            " error=?, config=?, summary=?, light=?, writers=?, marks=?, extremes=?, changed=? WHERE id=?",
             (
                 *(run.name, run.project, run.group, json.dumps(run.tags), run.created),
                 *(run.state, run.detail, run.finished, json.dumps(run.error) if run.error else None),
                 *(json.dumps(run.config), self._summary(), json.dumps(light_facts(run.facts))),
-                *(json.dumps(run.writers), number, self.row),
+                *(json.dumps(run.writers), json.dumps(run.marks) if run.marks else None),
+                *(self._extremes(), number, self.row),
             ),
         )
 
@@ -271,6 +273,18 @@ class RunState:
         last = {name: math.nan if newest[name].last is None else newest[name].last for name in names}
         last.update(last_values(self._ends.values()))
         return json.dumps({**last, **(self._user_summary or {})}, separators=(",", ":"))
+
+    def _extremes(self) -> str:
+        """Least and greatest finite value of what was logged, and which of them is better."""
+        found: dict[str, list[Any]] = {}
+        for stream in self._streams.values():
+            if stream.source == "logged" and stream.n:
+                low, high, better = found.get(stream.name, (None, None, None))
+                lows = [one for one in (low, stream.low) if one is not None]
+                highs = [one for one in (high, stream.high) if one is not None]
+                better = better or stream.better
+                found[stream.name] = [min(lows, default=None), max(highs, default=None), better]
+        return json.dumps(found, separators=(",", ":"))
 
 
 class _Piece(NamedTuple):

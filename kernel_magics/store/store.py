@@ -20,7 +20,7 @@ from kernel_magics import paths
 from kernel_magics.errors import UnknownRun, UsageMistake
 from kernel_magics.model import MetricInfo, RunInfo, RunStatus, is_run_id
 
-from . import queries, trash
+from . import edits, filters, queries, trash
 from .charting import ChartQuery, windows_of_groups, windows_of_runs
 from .encoding import Points, joined
 from .index import Index
@@ -120,7 +120,24 @@ class Store:
         self.refresh()
 
     def runs(
-        self, project: str | None = None, limit: int | None = None, ids: Collection[str] | None = None
+        self,
+        project: str | None = None,
+        limit: int | None = None,
+        ids: Collection[str] | None = None,
+        *,
+        where: str | None = None,
+    def edit(self, run_id: str, **change: Any) -> None:
+        """Changes some of ``name``, ``project``, ``group``, ``tags``, ``notes``, ``colour``, ``pinned``,
+        ``archived`` of a run, also while it runs.
+
+        Raises:
+            UnknownRun: there is none of that id.
+            UsageMistake: the change makes no sense.
+            DataFolderError: the data folder cannot be written.
+        """
+        edits.edit(self.data_dir, run_id, change)
+        self.refresh([run_id])
+
     ) -> list[RunInfo]:
         """Runs, newest first; of ``facts`` only the short ones (:meth:`run` has all).
 
@@ -129,7 +146,15 @@ class Store:
             ids: only these; ids that there are not are left out.
         """
         if ids is None:
+            where: only those that this filter means: ``config.lr < 0.1 and loss.last < 1``
+                (``docs/filter.md``).
+
+        Raises:
+            FilterMistake: ``where`` cannot be understood; a :class:`UsageMistake` that names the place.
             return self._ask(lambda sql: queries.runs(sql, self._states, project, limit))
+        if where is not None:
+            matches = filters.matcher(filters.parse(where))
+            return [run for run in self.runs(project, ids=ids) if matches(run)][:limit]
         found = self._ask(lambda sql: queries.runs_by_id(sql, self._states, ids))
         return [run for run in found if project is None or run.project == project][:limit]
 

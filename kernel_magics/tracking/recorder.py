@@ -146,7 +146,7 @@ class Run:
                 tell = partial(self._scribe.tell_once, f"long {key}", event="value-refused")
                 change[key] = label(change[key], key, tell)
         self._changes.update(change)
-        self._write(fmt.Kind.CHANGE, change)
+        self._write(fmt.Kind.CHANGE, {**change, "time": time.time()})
 
     def record_facts(self, facts: Mapping[str, Any]) -> None:
         """Facts about the run, merged over earlier ones key by key; also after the end."""

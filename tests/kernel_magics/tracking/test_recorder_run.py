@@ -194,9 +194,12 @@ def test_init_in_a_tracked_cell_is_that_cells_run(monkeypatch: pytest.MonkeyPatc
 
 def test_a_change_renames_the_run(records: Records) -> None:
     with km.init(name="a", project="p") as run:
+        before = time.time()
         run.change(name="b", tags=["x"])
         assert (run.name, run.project) == ("b", "p")
-    assert records(run.id)[0].all(Kind.CHANGE) == [{"name": "b", "tags": ["x"]}]
+    (change,) = records(run.id)[0].all(Kind.CHANGE)
+    assert before <= change.pop("time") <= time.time()
+    assert change == {"name": "b", "tags": ["x"]}
 
 
 class Colour(enum.Enum):
