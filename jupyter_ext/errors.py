@@ -24,6 +24,10 @@ class UnknownLease(TracksideError):
     """No lease of that id is in the data folder."""
 
 
+class UnknownMedia(TracksideError):
+    """The run has no such image, table, histogram or page, or its bytes are gone."""
+
+
 class ErrorBody(TypedDict):
     """What a refused request is answered."""
 
@@ -36,6 +40,7 @@ STATUS: tuple[tuple[type[Exception], int], ...] = (
     (UsageMistake, 400),
     (UnknownRun, 404),
     (UnknownLease, 404),
+    (UnknownMedia, 404),
     (LeaseError, 409),
     (ConfigurationError, 500),
     (ProvisionConfigurationError, 500),

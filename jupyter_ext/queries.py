@@ -160,6 +160,13 @@ def _runs(value: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(run_id(one) for one in value))
 
 
+def media_number(text: str) -> int:
+    """``text`` when it can be the number of something in a run's media, from 0."""
+    if re.fullmatch(r"[0-9]{1,9}", text) is None:
+        raise BadQuery(f"{text[:80]!r} is no number of media.")
+    return int(text)
+
+
 def _groups(value: object, runs: tuple[str, ...]) -> tuple[tuple[str, ...], ...] | None:
     if value is None:
         return None
@@ -206,3 +213,8 @@ def _whole(value: object, field: str, most: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
         raise BadQuery(f"`{field}` is a whole number from 1 to {most:,}.")
     return value
+def _text(said: Mapping[str, Any], field: str) -> str | None:
+    value = said.get(field)
+    return None if value is None else _name(value, field)
+
+

@@ -27,6 +27,7 @@ from .index import Index
 from .mending import Answer, ask, mended
 from .model import CellRecord, Changes, MetricSummary, Series, Window
 from .news import News
+from .places import steps_at
 from .records import read_artifacts, read_cells, read_events, read_media
 from .states import StateWatch
 from .windows import read_points
@@ -119,13 +120,6 @@ class Store:
         trash.restore(self.data_dir, run_id)
         self.refresh()
 
-    def runs(
-        self,
-        project: str | None = None,
-        limit: int | None = None,
-        ids: Collection[str] | None = None,
-        *,
-        where: str | None = None,
     def edit(self, run_id: str, **change: Any) -> None:
         """Changes some of ``name``, ``project``, ``group``, ``tags``, ``notes``, ``colour``, ``pinned``,
         ``archived`` of a run, also while it runs.
@@ -139,23 +133,30 @@ class Store:
         self.refresh([run_id])
 
     ) -> list[RunInfo]:
+    def runs(
+        self,
+        project: str | None = None,
+        limit: int | None = None,
+        ids: Collection[str] | None = None,
+        *,
+        where: str | None = None,
         """Runs, newest first; of ``facts`` only the short ones (:meth:`run` has all).
 
         Args:
             project: only those of this project.
             ids: only these; ids that there are not are left out.
-        """
-        if ids is None:
             where: only those that this filter means: ``config.lr < 0.1 and loss.last < 1``
                 (``docs/filter.md``).
 
         Raises:
             FilterMistake: ``where`` cannot be understood; a :class:`UsageMistake` that names the place.
-            return self._ask(lambda sql: queries.runs(sql, self._states, project, limit))
+        """
         if where is not None:
             matches = filters.matcher(filters.parse(where))
             return [run for run in self.runs(project, ids=ids) if matches(run)][:limit]
         found = self._ask(lambda sql: queries.runs_by_id(sql, self._states, ids))
+        if ids is None:
+            return self._ask(lambda sql: queries.runs(sql, self._states, project, limit))
         return [run for run in found if project is None or run.project == project][:limit]
 
     def run(self, run_id: str) -> RunInfo:
@@ -261,6 +262,20 @@ class Store:
         return self._ask(lambda sql: self._records(sql, run_id, read_artifacts), [run_id])
 
     def media(self, run_id: str, metric: str | None = None) -> list[dict[str, Any]]:
+    def steps_at(self, run_id: str, times: Sequence[float]) -> list[int | None]:
+        """The step that the run had logged last at each time (seconds since the epoch); ``None`` before
+        that.
+
+        Raises:
+            UnknownRun: there is none of that id.
+        """
+
+        def look(sql: sqlite3.Connection) -> list[int | None]:
+            queries.run_row(sql, run_id)
+            return steps_at(sql, [stream for _run, stream in queries.streams(sql, [run_id])], times)
+
+        return self._ask(look, [run_id])
+
         """Images, tables, HTML and histograms of a run, in the order of logging (untrusted).
 
         Each is ``{metric, step, time, type, mime, size, …}`` as in ``docs/journal-format.md``, with

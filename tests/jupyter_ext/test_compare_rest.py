@@ -1,0 +1,94 @@
+"""What a comparison shows beside its charts: events, results, media."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import kernel_magics as km
+
+Ask = Callable[..., Awaitable[Any]]
+
+
+async def indexed(ask: Ask, wait_for: Ask, *run_ids: str) -> None:
+    async def all_there() -> bool:
+        runs = (await ask("runs"))["runs"]
+        return set(run_ids) <= {run["id"] for run in runs if run["status"] != "running"}
+
+    await wait_for(all_there)
+
+
+async def test_events_stand_at_the_step_that_the_run_had_reached(ask: Ask, wait_for: Ask) -> None:
+    with km.init() as run:
+        run.record_event("early", detail="before anything")
+        run.log({"loss": 1.0}, step=10)
+        run.log({"loss": 0.5}, step=20)
+        run.record_event("gpu-fault", "error", "Xid 79", gpu=0)
+        run.log({"loss": 0.4}, step=30)
+    await indexed(ask, wait_for, run.id)
+    events = (await ask("runs", run.id, "events", spec="/runs/{run}/events"))["events"]
+    ours = [event for event in events if event["name"] in ("early", "gpu-fault")]
+    assert [(one["name"], one["step"], one["level"]) for one in ours] == [
+        ("early", None, "info"),
+        ("gpu-fault", 20, "error"),
+    ]
+    assert (ours[1]["detail"], ours[1]["more"]["gpu"]) == ("Xid 79", 0)
+
+
+async def test_damage_of_a_journal_is_an_event_without_a_time(
+    ask: Ask, wait_for: Ask, data_dir: Path
+) -> None:
+    with km.init() as run:
+        run.log({"loss": 1.0})
+    (journal,) = (data_dir / "runs" / run.id).glob("*.journal")
+    data = bytearray(journal.read_bytes())
+    place = data.index(b"loss")
+    data[place] ^= 0xFF
+    journal.write_bytes(data)
+    await indexed(ask, wait_for, run.id)
+    events = (await ask("runs", run.id, "events", spec="/runs/{run}/events"))["events"]
+    assert [(one["time"], one["step"]) for one in events if one["name"] == "journal-damaged"] != []
+
+
+async def test_summaries_tell_last_least_greatest_and_best_with_their_steps(ask: Ask, wait_for: Ask) -> None:
+    with km.init() as run:
+        run.define_metric("loss", better="lower")
+        for step, value in enumerate([3.0, 0.5, float("inf"), float("nan")]):
+            run.log({"loss": value}, step=step)
+    await indexed(ask, wait_for, run.id)
+    gone = "20261122-141503-zzzzzz"
+    found = (await ask("summaries", params={"runs": f"{run.id},{gone}"}))["summaries"]
+    (loss,) = [one for one in found if one["name"] == "loss"]
+    assert (loss["run"], loss["last"], loss["last_step"], loss["count"]) == (run.id, "NaN", 3, 4)
+    assert (loss["min"], loss["min_step"], loss["max"], loss["max_step"]) == (0.5, 1, 3.0, 0)
+    assert (loss["best"], loss["best_step"], loss["better"]) == (0.5, 1, "lower")
+
+
+async def test_media_are_listed_without_content_and_read_one_by_one(ask: Ask, wait_for: Ask) -> None:
+    with km.init() as run:
+        for step in range(2):
+            image = km.Image(np.full((2, 2, 3), step * 100, np.uint8), f"caption {step}")
+            run.log({"sample": image, "table": km.Table(["a"], [[step]])}, step=step)
+    await indexed(ask, wait_for, run.id)
+    listed = (await ask("runs", run.id, "media", spec="/runs/{run}/media"))["media"]
+    images = [one for one in listed if one["type"] == "image"]
+    assert [(one["metric"], one["step"], one["more"]["caption"]) for one in images] == [
+        ("sample", 0, "caption 0"),
+        ("sample", 1, "caption 1"),
+    ]
+    assert all("content" not in one["more"] and "blob" not in one["more"] for one in listed)
+
+    async def content(number: object, status: int = 200) -> Any:
+        path = ("runs", run.id, "media", str(number))
+        return await ask(*path, spec="/runs/{run}/media/{number}", status=status)
+
+    picture = await content(images[1]["number"])
+    assert base64.b64decode(picture["base64"]).startswith(b"\x89PNG") and picture["content"] is None
+    (table, _) = [one for one in listed if one["type"] == "table"]
+    assert (await content(table["number"]))["content"]["data"] == [[0]]
+    assert "no media number 99" in (await content(99, 404))["message"]
+    await content("..%2f..", 400)
