@@ -120,6 +120,13 @@ def run_id(text: str) -> str:
     return text
 
 
+def media_number(text: str) -> int:
+    """``text`` when it can be the number of something in a run's media, from 0."""
+    if re.fullmatch(r"[0-9]{1,9}", text) is None:
+        raise BadQuery(f"{text[:80]!r} is no number of media.")
+    return int(text)
+
+
 def lease_id(text: str) -> str:
     """``text`` when it can be a lease id."""
     if LEASE_ID.fullmatch(text) is None:
@@ -158,13 +165,6 @@ def _runs(value: object) -> tuple[str, ...]:
     if len(value) > MAX_RUNS:
         raise BadQuery(f"`runs` names at most {MAX_RUNS:,} runs; these are {len(value):,}.")
     return tuple(dict.fromkeys(run_id(one) for one in value))
-
-
-def media_number(text: str) -> int:
-    """``text`` when it can be the number of something in a run's media, from 0."""
-    if re.fullmatch(r"[0-9]{1,9}", text) is None:
-        raise BadQuery(f"{text[:80]!r} is no number of media.")
-    return int(text)
 
 
 def _groups(value: object, runs: tuple[str, ...]) -> tuple[tuple[str, ...], ...] | None:
@@ -213,8 +213,3 @@ def _whole(value: object, field: str, most: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
         raise BadQuery(f"`{field}` is a whole number from 1 to {most:,}.")
     return value
-def _text(said: Mapping[str, Any], field: str) -> str | None:
-    value = said.get(field)
-    return None if value is None else _name(value, field)
-
-

@@ -132,7 +132,6 @@ class Store:
         edits.edit(self.data_dir, run_id, change)
         self.refresh([run_id])
 
-    ) -> list[RunInfo]:
     def runs(
         self,
         project: str | None = None,
@@ -140,6 +139,7 @@ class Store:
         ids: Collection[str] | None = None,
         *,
         where: str | None = None,
+    ) -> list[RunInfo]:
         """Runs, newest first; of ``facts`` only the short ones (:meth:`run` has all).
 
         Args:
@@ -154,9 +154,9 @@ class Store:
         if where is not None:
             matches = filters.matcher(filters.parse(where))
             return [run for run in self.runs(project, ids=ids) if matches(run)][:limit]
-        found = self._ask(lambda sql: queries.runs_by_id(sql, self._states, ids))
         if ids is None:
             return self._ask(lambda sql: queries.runs(sql, self._states, project, limit))
+        found = self._ask(lambda sql: queries.runs_by_id(sql, self._states, ids))
         return [run for run in found if project is None or run.project == project][:limit]
 
     def run(self, run_id: str) -> RunInfo:
@@ -253,15 +253,6 @@ class Store:
         """
         return self._ask(lambda sql: self._records(sql, run_id, read_events), [run_id])
 
-    def artifacts(self, run_id: str) -> list[dict[str, Any]]:
-        """Artifacts of a run: ``{name, type, digest, size, path}``.
-
-        Raises:
-            UnknownRun: there is none of that id.
-        """
-        return self._ask(lambda sql: self._records(sql, run_id, read_artifacts), [run_id])
-
-    def media(self, run_id: str, metric: str | None = None) -> list[dict[str, Any]]:
     def steps_at(self, run_id: str, times: Sequence[float]) -> list[int | None]:
         """The step that the run had logged last at each time (seconds since the epoch); ``None`` before
         that.
@@ -276,6 +267,15 @@ class Store:
 
         return self._ask(look, [run_id])
 
+    def artifacts(self, run_id: str) -> list[dict[str, Any]]:
+        """Artifacts of a run: ``{name, type, digest, size, path}``.
+
+        Raises:
+            UnknownRun: there is none of that id.
+        """
+        return self._ask(lambda sql: self._records(sql, run_id, read_artifacts), [run_id])
+
+    def media(self, run_id: str, metric: str | None = None) -> list[dict[str, Any]]:
         """Images, tables, HTML and histograms of a run, in the order of logging (untrusted).
 
         Each is ``{metric, step, time, type, mime, size, …}`` as in ``docs/journal-format.md``, with
