@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kernel_magics.errors import UsageMistake
-from kernel_magics.model import MetricInfo, RunInfo
+from kernel_magics.model import MetricInfo, RunInfo, RunStatus
 from kernel_magics.store import CellRecord, Store
 
 from .encode import array, dumps, light_run, record
@@ -37,12 +37,10 @@ def outputs(store: Store, run_id: str) -> str:
     return record(cells=array(map(_cell, store.outputs(run_id))))
 
 
-def events(store: Store, run_id: str) -> str:
-    """``GET runs/{id}/events``: each with the step that the run had reached; raises ``UnknownRun``."""
-    found = store.events(run_id)
-    timed = [event for event in found if isinstance(event.get("time"), (int, float))]
-    steps = dict(zip(map(id, timed), store.steps_at(run_id, [one["time"] for one in timed]), strict=True))
-    return record(events=array(_event(event, steps.get(id(event))) for event in found))
+def events(store: Store, run_ids: Collection[str]) -> str:
+    """``GET events``: run by run, each with the step that the run had reached."""
+    found = (event for run in store.runs(ids=run_ids) for event in _events(store, run))
+    return record(events=array(found))
 
 
 def summaries(store: Store, run_ids: Collection[str]) -> str:
@@ -160,11 +158,22 @@ def _cell(cell: CellRecord) -> dict[str, Any]:
     }
 
 
-def _event(event: dict[str, Any], step: int | None) -> dict[str, Any]:
-    known = {"time": event.get("time"), "step": step}
-    texts = {name: str(event.get(name) or "") for name in ("name", "level", "detail")}
-    more = {key: value for key, value in event.items() if key not in (*known, *texts)}
-    return {**known, **texts, "more": more}
+_BAD_ENDS = (RunStatus.FAILED, RunStatus.KILLED, RunStatus.INTERRUPTED)
+
+
+def _events(store: Store, run: RunInfo) -> Iterator[dict[str, Any]]:
+    """What happened to a run; that it failed or was killed is an event too."""
+    found = store.events(run.id)
+    if run.status in _BAD_ENDS:
+        end = {"name": f"run-{run.status}", "level": "error", "detail": run.status_detail}
+        found = [*found, {"time": run.finished, **end}]
+    times = [event["time"] for event in found if isinstance(event.get("time"), (int, float))]
+    steps = dict(zip(times, store.steps_at(run.id, times), strict=True))
+    for event in found:
+        known = {"run": run.id, "time": event.get("time"), "step": steps.get(event.get("time"))}
+        texts = {name: str(event.get(name) or "") for name in ("name", "level", "detail")}
+        more = {key: value for key, value in event.items() if key not in (*known, *texts)}
+        yield {**known, **texts, "more": more}
 
 
 _MEDIA_KEYS = ("metric", "step", "time", "type", "mime", "size")

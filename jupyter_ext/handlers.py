@@ -118,8 +118,9 @@ class Outputs(TracksideHandler):
 class Events(TracksideHandler):
     @authenticated
     @authorized
-    async def get(self, run_id: str) -> None:
-        await self.answer(partial(answers.events, run_id=queries.run_id(run_id)))
+    async def get(self) -> None:
+        run_ids = queries.run_ids(self.get_query_argument("runs", None))
+        await self.answer(partial(answers.events, run_ids=run_ids))
 
 
 class Media(TracksideHandler):

@@ -17,7 +17,7 @@ ROUTES: list[tuple[str, type[Any]]] = [
     (f"{PREFIX}/runs/([^/]+)/restore", handlers.RestoredRun),
     (f"{PREFIX}/views", handlers.Views),
     (f"{PREFIX}/views/([^/]+)", handlers.View),
-    (f"{PREFIX}/runs/([^/]+)/events", handlers.Events),
+    (f"{PREFIX}/events", handlers.Events),
     (f"{PREFIX}/runs/([^/]+)/media", handlers.Media),
     (f"{PREFIX}/runs/([^/]+)/media/([^/]+)", handlers.Medium),
     (f"{PREFIX}/metrics", handlers.Metrics),

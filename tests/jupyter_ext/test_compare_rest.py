@@ -30,13 +30,23 @@ async def test_events_stand_at_the_step_that_the_run_had_reached(ask: Ask, wait_
         run.record_event("gpu-fault", "error", "Xid 79", gpu=0)
         run.log({"loss": 0.4}, step=30)
     await indexed(ask, wait_for, run.id)
-    events = (await ask("runs", run.id, "events", spec="/runs/{run}/events"))["events"]
+    events = (await ask("events", params={"runs": run.id}))["events"]
     ours = [event for event in events if event["name"] in ("early", "gpu-fault")]
     assert [(one["name"], one["step"], one["level"]) for one in ours] == [
         ("early", None, "info"),
         ("gpu-fault", 20, "error"),
     ]
     assert (ours[1]["detail"], ours[1]["more"]["gpu"]) == ("Xid 79", 0)
+
+
+async def test_a_runs_bad_end_is_an_event(ask: Ask, wait_for: Ask) -> None:
+    run = km.init()
+    run.log({"loss": 1.0}, step=4)
+    run.finish("failed", {"ename": "ValueError", "evalue": "no", "traceback": []})
+    await indexed(ask, wait_for, run.id)
+    *_, end = (await ask("events", params={"runs": run.id}))["events"]
+    assert (end["run"], end["name"], end["level"], end["step"]) == (run.id, "run-failed", "error", 4)
+    assert "ValueError" in end["detail"]
 
 
 async def test_damage_of_a_journal_is_an_event_without_a_time(
@@ -50,7 +60,7 @@ async def test_damage_of_a_journal_is_an_event_without_a_time(
     data[place] ^= 0xFF
     journal.write_bytes(data)
     await indexed(ask, wait_for, run.id)
-    events = (await ask("runs", run.id, "events", spec="/runs/{run}/events"))["events"]
+    events = (await ask("events", params={"runs": run.id}))["events"]
     assert [(one["time"], one["step"]) for one in events if one["name"] == "journal-damaged"] != []
 
 
