@@ -28,6 +28,7 @@ _NAMES = (
     "_abort_queues",
     "_topic",
     "dispatch_shell",
+    "get_parent",
     "set_parent",
 )
 _THREAD_NAMES = ("schedule", "socket")
@@ -60,6 +61,11 @@ class LocalKernel:
         self.stdin_lock = threading.Lock()
         self._subshells = getattr(kernel, "shell_channel_thread", None) is not None
         self._unbounded = False
+
+    def running_request(self) -> Mapping[str, Any]:
+        """The message of the cell that runs in this thread."""
+        request: Mapping[str, Any] = self._kernel.get_parent("shell")
+        return request
 
     def reply(
         self, stream: Any, msg_type: str, content: Any, parent: Mapping[str, Any], ident: Any, **more: Any

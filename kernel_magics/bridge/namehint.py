@@ -22,7 +22,7 @@ class NameHint:
             return content
         hint = (
             f"`{name}` exists in this notebook's own kernel, not on {self.machine}, where this cell ran. "
-            "Run the cell that makes it again: it will run there."
+            f"%gpu_push {name} takes it there; or run the cell that makes it again."
         )
         changed: Dict[str, Any] = dict(content)
         changed["traceback"] = [*content.get("traceback", ()), hint]
