@@ -16,6 +16,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from gpu_provisioner.bootstrap import open_carrier
 from gpu_provisioner.catalog import Catalog
+from gpu_provisioner.environment import AS_IT_IS, Environment, prepare
 from gpu_provisioner.errand import call_on
 from gpu_provisioner.errors import BootstrapError, LeaseError, NoOffer, ProvisionError, Unreachable
 from gpu_provisioner.holder import Holder
@@ -54,6 +55,7 @@ def provision(  # noqa: PLR0913 - the facts of one lease, all by name
     name: Optional[str] = None,
     notebook: Optional[str] = None,
     kernel_id: Optional[str] = None,
+    environment: Environment = AS_IT_IS,
     on_progress: Progress = _silent,
 ) -> Lease:
     """Find what was asked for, get it, start an agent and a kernel there.
@@ -62,8 +64,9 @@ def provision(  # noqa: PLR0913 - the facts of one lease, all by name
 
     Args:
         requests: alternatives, in the order they are to be tried. Nothing else is ever taken.
-        on_progress: called with a stage (``"offer"``, ``"lease"``, ``"payload"``, ``"agent"``) and a
-            sentence.
+        environment: the Python over there, and what is to be installed for it.
+        on_progress: called with a stage (``"offer"``, ``"lease"``, ``"payload"``, ``"install"``, ``"agent"``)
+            and a sentence.
 
     Raises:
         NoOffer: nothing fits; nothing was rented.
@@ -78,6 +81,8 @@ def provision(  # noqa: PLR0913 - the facts of one lease, all by name
     target = next(target for target in targets if target.name == offer.target)
     try:
         lease = book.save(provider_of(target, book.live).submit(offer, lease))
+        if environment.is_given:
+            lease = book.save(prepare(lease, environment, on_progress))
         on_progress("agent", f"Starting a kernel on {lease.machine or offer.target}.")
         return _bring_up(book, lease, on_progress)
     except BaseException as error:

@@ -132,10 +132,14 @@ def talk(
 
 
 def ask(
-    argv: Sequence[str], header: Mapping[str, Any], limit_s: float, explain: Explain
+    argv: Sequence[str],
+    header: Mapping[str, Any],
+    limit_s: float,
+    explain: Explain,
+    on_progress: Optional[Progress] = None,
 ) -> Mapping[str, Any]:
     """The answer to an errand (:mod:`gpu_provisioner.agent.errands`). Raises as :func:`talk` does."""
-    carrier, _, answer = talk(argv, header, limit_s, explain)
+    carrier, _, answer = talk(argv, header, limit_s, explain, on_progress)
     if answer is None:
         carrier.close()
         raise BootstrapError("The machine took an errand for something else.", "try again")
@@ -162,6 +166,8 @@ class _Talk:
                 if said.get("need") == "payload":
                     on_progress("payload", f"Sending {self._payload.size / 1024:.0f} KiB of code.")
                     self._carrier.write_all(self._payload.read(), self._deadline)
+                elif "progress" in said:
+                    on_progress("install", str(said["progress"]))
                 elif said.get("attached"):
                     return None
                 elif "answer" in said:

@@ -13,7 +13,9 @@ from typing import Any, Callable, Dict, Mapping
 
 from gpu_provisioner.agent.devices import describe_gpus
 from gpu_provisioner.agent.ending import end_agent, living_agents
+from gpu_provisioner.agent.packages import packages
 from gpu_provisioner.agent.places import agent_facts, agent_folder, runtime_folder
+from gpu_provisioner.agent.streams import listing
 
 
 def survey(_header: Mapping[str, Any]) -> Dict[str, Any]:
@@ -50,5 +52,7 @@ ERRANDS: Dict[str, Callable[[Mapping[str, Any]], Dict[str, Any]]] = {
     "status": status,
     "end": end,
     "find": find,
+    "packages": packages,
+    "list": listing,
 }
 """By the header's ``mode``."""

@@ -27,6 +27,7 @@ from gpu_provisioner.agent.places import (
     runtime_folder,
     write_private,
 )
+from gpu_provisioner.agent.streams import STREAMS, serve
 
 _START_LIMIT_S = 30.0
 _BOOT = (
@@ -43,6 +44,13 @@ def main(header: Dict[str, Any], say: Say) -> None:
         errand = ERRANDS.get(header["mode"])
         if errand is not None:
             say({"answer": errand(header)})
+            return
+        if header["mode"] == "install":
+            say(_install(header, say))
+            return
+        if header["mode"] in STREAMS:
+            say({"attached": True})
+            serve(header)
             return
         folder = agent_folder(header["lease"], os.environ)
         sock = connect(folder)
@@ -68,6 +76,18 @@ def main(header: Dict[str, Any], say: Say) -> None:
         return
     say({"attached": True})
     join(sock)
+
+
+def _install(header: Mapping[str, Any], say: Say) -> Dict[str, Any]:
+    """The one errand that takes minutes: it tells how far it has come."""
+    from gpu_provisioner.agent.install import CannotInstall, install
+
+    try:
+        return {"answer": install(header, lambda text: say({"progress": text}))}
+    except CannotInstall as error:
+        return {"error": error.message, "remedy": error.remedy}
+    except EOFError:
+        sys.exit(1)
 
 
 def connect(folder: Path) -> Optional[socket.socket]:

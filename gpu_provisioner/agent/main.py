@@ -134,7 +134,7 @@ def _what_is_missing() -> Optional[Dict[str, str]]:
         if importlib.util.find_spec(name) is None:
             return {
                 "error": f"{sys.executable} has no {name}, so no kernel can be started there.",
-                "remedy": f"{sys.executable} -m pip install ipykernel",
+                "remedy": f"the same with --install; or there: {sys.executable} -m pip install ipykernel",
             }
     return None
 

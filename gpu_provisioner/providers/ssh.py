@@ -11,7 +11,9 @@ import threading
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
+from gpu_provisioner import far_command
 from gpu_provisioner.errors import LoginNeeded, ProviderError, ProvisionError
+from gpu_provisioner.far_command import FarCommand
 from gpu_provisioner.model import GpuRequest, Lease, LeaseState, Offer
 from gpu_provisioner.openssh import SshHost
 from gpu_provisioner.openssh_errors import explain
@@ -32,7 +34,8 @@ class SshProvider:
     """Leases parts of one machine that ``ssh`` reaches, with the user's own configuration and keys.
 
     Options of a target: ``host`` (default: the target's name), ``python`` (default ``python3``),
-    ``ssh_args``, ``env`` (set over there), ``working_folder`` (``false``: it does not go along),
+    ``ssh_args``, ``env`` (set over there), ``prefix``, ``conda``, ``container`` (see
+    :mod:`gpu_provisioner.far_command`), ``working_folder`` (``false``: it does not go along),
     ``usd_per_gpu_hour`` or ``price_list``.
     """
 
@@ -41,6 +44,7 @@ class SshProvider:
         "python": str,
         "ssh_args": list,
         "env": dict,
+        **far_command.OPTIONS,
         "working_folder": bool,
         "usd_per_gpu_hour": float,
         "price_list": str,
@@ -53,6 +57,7 @@ class SshProvider:
         options = target.options
         self._ssh = SshHost(str(options.get("host") or target.name), tuple(options.get("ssh_args") or ()))
         self._python = str(options.get("python") or "python3")
+        self._command = FarCommand.of(options)
         self._env: Dict[str, str] = dict(options.get("env") or {})
         self._survey: Optional[Mapping[str, Any]] = None
         self._asking = threading.Lock()
@@ -87,15 +92,16 @@ class SshProvider:
         return LeaseState.READY if answer.get("alive") else LeaseState.LOST
 
     def carrier_argv(self, lease: Lease, command: Sequence[str]) -> List[str]:
-        """``ssh HOST command``, quoted for the shell over there; never asks, also not when a login ended."""
+        """``ssh HOST command`` with what must come before it, quoted for the shell over there; never asks."""
         try:
-            return self._ssh.argv(command)
+            return self._ssh.argv(self._command.wrap(command))
         except LoginNeeded as error:
             raise LoginNeeded(error.message, f"%gpu_attach {lease.name}, which asks you") from None
 
     def explain(self, complaint: str, status: Optional[int]) -> Optional[ProvisionError]:
         """What ssh meant."""
         error = explain(self._ssh.host, self._python, complaint, status)
+        error = self._command.explain(self._ssh.host, complaint, status) or error
         return self._invite(error) if isinstance(error, LoginNeeded) else error
 
     def _invite(self, error: LoginNeeded) -> LoginNeeded:
@@ -151,7 +157,7 @@ class SshProvider:
 
     def _ask(self, mode: str, limit_s: float, **header: Any) -> Mapping[str, Any]:
         try:
-            argv = self._ssh.argv(stub_command(self._python))
+            argv = self._ssh.argv(self._command.wrap(stub_command(self._python)))
         except LoginNeeded as error:
             raise self._invite(error) from None
         return ask(argv, {"mode": mode, "env": self._env, **header}, limit_s, self.explain)

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import ast
 import os
-from typing import Any, Callable, Optional
+from typing import Any, Optional
 
-from IPython.core.error import InputRejected, UsageError
+from IPython.core.error import InputRejected
 from IPython.core.magic import Magics, line_magic, magics_class
-from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
+from IPython.core.magic_arguments import argument, magic_arguments
 
 from kernel_magics import paths
 from kernel_magics.bridge.cells import Place, magics_of, place_of_tree
 from kernel_magics.errors import TracksideError, UsageMistake
+from kernel_magics.magics.suggestion import parsed
 
 _MOVES_CELLS = frozenset({"gpu_provision", "gpu_attach"})
 
@@ -50,22 +51,29 @@ class GpuMagics(Magics):
     @argument("--name", help="what to call it; default: the GPU's name")
     @argument("--new", action="store_true", help="rent another one even if this notebook has one that fits")
     @argument("--on", metavar="TARGET", help="only this target of trackside.toml or ssh host")
+    @argument("--python", metavar="PATH", help="the Python there; needs --on")
+    @argument("--install", action="store_true", help="make an environment there, with ipykernel")
+    @argument("--requirements", metavar="FILE", help="have pip install these there")
     @line_magic
     def gpu_provision(self, line: str) -> None:
         """Start a kernel on a GPU; from the next cell on, cells run there."""
-        options = _options(self.gpu_provision, line, "%gpu_provision a100 --or cpu")
+        options = parsed(self.gpu_provision, line, "%gpu_provision a100 --or cpu")
         if not options.spec:
             raise UsageMistake(
                 "%gpu_provision needs to know which GPU. Nothing was rented.", "%gpu_provision a100 --or cpu"
             )
         specs = [options.spec, *options.alternatives]
-        self.session.provision(specs, name=options.name, new=options.new, target=options.on)
+        session = self.session
+        environment = session.environment(options.python, options.install, options.requirements)
+        session.provision(
+            specs, name=options.name, new=options.new, target=options.on, environment=environment
+        )
 
     @magic_arguments()
     @line_magic
     def gpu_status(self, line: str) -> None:
         """Which machines are yours, and where this notebook's cells run."""
-        _options(self.gpu_status, line, "%gpu_status")
+        parsed(self.gpu_status, line, "%gpu_status")
         self.session.show_status()
 
     @magic_arguments()
@@ -73,14 +81,14 @@ class GpuMagics(Magics):
     @line_magic
     def gpu_release(self, line: str) -> None:
         """End the remote kernel and give the machine back; cells run here again."""
-        options = _options(self.gpu_release, line, "%gpu_release [NAME]")
+        options = parsed(self.gpu_release, line, "%gpu_release [NAME]")
         self.session.release(options.name)
 
     @magic_arguments()
     @line_magic
     def gpu_restart(self, line: str) -> None:
         """Start the remote kernel afresh on the same machine; its variables are gone."""
-        _options(self.gpu_restart, line, "%gpu_restart")
+        parsed(self.gpu_restart, line, "%gpu_restart")
         self.session.restart()
 
     @magic_arguments()
@@ -89,7 +97,7 @@ class GpuMagics(Magics):
     @line_magic
     def gpu_attach(self, line: str) -> None:
         """Run cells on a machine that is still yours from before; its variables are there."""
-        options = _options(self.gpu_attach, line, "%gpu_attach [NAME] [--take]")
+        options = parsed(self.gpu_attach, line, "%gpu_attach [NAME] [--take]")
         self.session.attach(options.name, take=options.take)
 
     @magic_arguments()
@@ -98,8 +106,46 @@ class GpuMagics(Magics):
     @line_magic
     def gpu_offers(self, line: str) -> None:
         """What is to be had now, and at what price. Rents nothing."""
-        options = _options(self.gpu_offers, line, "%gpu_offers [SPEC]")
+        options = parsed(self.gpu_offers, line, "%gpu_offers [SPEC]")
         self.session.show_offers(options.spec, target=options.on)
+
+    @magic_arguments()
+    @argument("names", nargs="*", help="variables of the notebook's own kernel")
+    @line_magic
+    def gpu_push(self, line: str) -> None:
+        """Take variables to the kernel that this notebook's cells run on."""
+        options = parsed(self.gpu_push, line, "%gpu_push NAME …")
+        self._variables().push(options.names)
+
+    @magic_arguments()
+    @argument("names", nargs="*", help="variables of the kernel that this notebook's cells run on")
+    @line_magic
+    def gpu_pull(self, line: str) -> None:
+        """Bring variables here. What is more than data is a pickle: it runs code of that machine here."""
+        options = parsed(self.gpu_pull, line, "%gpu_pull NAME …")
+        self._variables().pull(options.names)
+
+    @magic_arguments()
+    @argument("path", nargs="?", help="a file or folder there, as a cell would name it")
+    @argument("dest", nargs="?", help="where to put it here; default: its name, in this folder")
+    @argument("--overwrite", action="store_true", help="replace files here that differ")
+    @line_magic
+    def gpu_get(self, line: str) -> None:
+        """Bring a file or a folder here from the machine that this notebook's cells run on."""
+        options = parsed(self.gpu_get, line, "%gpu_get PATH [DEST]")
+        if not options.path:
+            raise UsageMistake("%gpu_get needs to know what. Nothing was done.", "%gpu_get results/model.pt")
+        from kernel_magics.magics.transfer_files import get
+
+        road, lease, _ = self.session.road()
+        dest = _unquoted(options.dest) if options.dest else None
+        get(road, lease, _unquoted(options.path), dest, options.overwrite)
+
+    def _variables(self) -> Any:
+        from kernel_magics.magics.transfer import Variables
+
+        road, lease, data_dir = self.session.road()
+        return Variables(road, self.shell, data_dir, lease)
 
     def let_go(self) -> None:
         """Cells run here again; the remote kernel goes on."""
@@ -142,6 +188,13 @@ def make_session(shell: Any) -> Any:
     return GpuSession(kernel, paths.data_dir(), os.environ)
 
 
+def _unquoted(word: str) -> str:
+    """IPython leaves the quotes around a word with spaces."""
+    if len(word) > 1 and word[0] == word[-1] and word[0] in "'\"":
+        return word[1:-1]
+    return word
+
+
 def register(ip: Any) -> None:
     """Install the magics. Installing them twice is the same as once, also while a remote kernel is held."""
     known = ip.magics_manager.registry.get(GpuMagics.__name__)
@@ -169,11 +222,3 @@ def _remove_transformer(ip: Any) -> None:
     ip.ast_transformers[:] = [
         known for known in ip.ast_transformers if type(known).__name__ != WholeCells.__name__
     ]
-
-
-def _options(magic: Callable[..., Any], line: str, usage: str) -> Any:
-    """The parsed arguments; a mistake in them is one sentence and the way to write it."""
-    try:
-        return parse_argstring(magic, line)
-    except UsageError as error:
-        raise UsageMistake(f"{str(error).rstrip('.')}. Nothing was done.", usage) from None

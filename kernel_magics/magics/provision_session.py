@@ -12,6 +12,7 @@ from gpu_provisioner import provisioner
 from gpu_provisioner.bootstrap import open_carrier
 from gpu_provisioner.catalog import Catalog
 from gpu_provisioner.config import configuration_path, host_target, load_targets
+from gpu_provisioner.environment import AS_IT_IS, Environment
 from gpu_provisioner.errand import call_on
 from gpu_provisioner.errors import LeaseError, ProvisionError
 from gpu_provisioner.gpus import matches, parse
@@ -25,15 +26,19 @@ from kernel_magics.bridge.bridge import Bridge
 from kernel_magics.bridge.ipykernel_names import LocalKernel
 from kernel_magics.errors import UsageMistake
 from kernel_magics.magics.provision_display import Progress, show_offers, show_status
+from kernel_magics.magics.provision_environment import environment_of, must_have, with_python
 from kernel_magics.magics.provision_facts import HomeFacts, kernel_id_of, notebook_path, static_facts
 from kernel_magics.magics.provision_folder import facts_after_files
 from kernel_magics.magics.provision_login import log_in_to_lease, log_in_to_target
+from kernel_magics.magics.provision_packages import Comparison, modules_of_notebook
 from kernel_magics.magics.provision_reminder import leases_of_notebook
 from kernel_magics.magics.transfer import Road, road_over
 from kernel_magics.tracking import git
 
 _READY_LIMIT_S = 120.0
 _HAND_OVER_LIMIT_S = 15.0
+_COMPARED_LIMIT_S = 3.0
+"""How long a kernel that is ready waits to be told what its Python lacks."""
 
 
 class GpuSession:
@@ -59,22 +64,31 @@ class GpuSession:
 
     # -- the magics
 
+    environment = staticmethod(environment_of)
+
     def provision(
-        self, specs: Sequence[str], *, name: Optional[str], new: bool, target: Optional[str]
+        self,
+        specs: Sequence[str],
+        *,
+        name: Optional[str],
+        new: bool,
+        target: Optional[str],
+        environment: Environment = AS_IT_IS,
     ) -> None:
         """``%gpu_provision``."""
         requests = [parse(spec) for spec in specs]
-        targets = self._targets(target)
+        targets = with_python(self._targets(target), environment)
         if target is not None:
             log_in_to_target(targets[0])
         progress = self._progress("%gpu_provision " + " --or ".join(specs))
         if not new:
             fitting = [lease for lease in self._mine() if _fits(lease, requests, name, target)]
             if fitting:
+                must_have(fitting[0], environment)
                 self._come_back(fitting[0], progress)
                 return
         former = self._lease if self._is_bridged() else None
-        lease = self._rent(requests, targets, name, progress)
+        lease = self._rent(requests, targets, name, environment, progress)
         try:
             self._join(lease, progress)
         except BaseException as error:
@@ -170,6 +184,7 @@ class GpuSession:
         requests: Sequence[GpuRequest],
         targets: Sequence[Target],
         name: Optional[str],
+        environment: Environment,
         progress: Progress,
     ) -> Lease:
         try:
@@ -180,6 +195,7 @@ class GpuSession:
                 name=name,
                 notebook=self._notebook,
                 kernel_id=self._kernel_id,
+                environment=environment,
                 on_progress=lambda _stage, text: progress.step(text),
             )
         except KeyboardInterrupt:
@@ -205,12 +221,17 @@ class GpuSession:
         mirror = mirror_of_lease(lease, bridge.holder.post)
         of_request = facts.of_request
         bridge.set_facts(facts_after_files(of_request, mirror, bridge.say) if mirror else of_request)
+        modules = modules_of_notebook(self._local.shell.user_ns, self._notebook)
+        comparison = Comparison(lease, modules)
         try:
             welcome = bridge.connect(_READY_LIMIT_S)
         except BaseException:
             progress.failed()
             bridge.detach()
             raise
+        differing = comparison.text(_COMPARED_LIMIT_S)
+        if differing:
+            progress.step(f"Packages: {differing}.".replace("..", "."))
         self.let_go()
         bridge.install()
         self._bridge, self._lease = bridge, lease

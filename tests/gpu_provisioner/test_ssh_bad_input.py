@@ -125,7 +125,9 @@ def test_a_python_without_ipykernel_is_told_how_to_get_it_and_the_lease_is_given
     with pytest.raises(BootstrapError) as failed:
         ssh_lab.provision(python=str(system))
     assert "has no ipykernel" in failed.value.message
-    assert failed.value.remedy == "/usr/bin/python3 -m pip install ipykernel"
+    assert failed.value.remedy == (
+        "the same with --install; or there: /usr/bin/python3 -m pip install ipykernel"
+    )
     assert [lease.state for lease in LeaseBook(place.data).all()] == [LeaseState.RELEASED]
     assert list(ssh_lab.far.agents.iterdir()) == []
     wait_for(lambda: not ssh_lab.far.processes_there(), "nothing is left running there")

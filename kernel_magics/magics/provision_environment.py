@@ -1,0 +1,62 @@
+"""``--python``, ``--install`` and ``--requirements`` of ``%gpu_provision``."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import List, Optional, Sequence
+
+from gpu_provisioner.environment import Environment, of_lease
+from gpu_provisioner.model import Lease
+from gpu_provisioner.providers.base import Target
+from kernel_magics.errors import UsageMistake
+
+
+def environment_of(python: Optional[str], install: bool, requirements: Optional[str]) -> Environment:
+    """What the options ask for.
+
+    Args:
+        requirements: path of a requirements file here.
+
+    Raises:
+        UsageMistake: that file cannot be read.
+        BadRequest: it speaks of files that stay here.
+    """
+    text = ""
+    if requirements is not None:
+        try:
+            text = Path(requirements).expanduser().read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            told = error.strerror if isinstance(error, OSError) else "it is not text"
+            raise UsageMistake(
+                f"{requirements} cannot be read: {told}. Nothing was rented.", "--requirements FILE"
+            ) from None
+    wanted = Environment(python or "", install, text)
+    wanted.check()
+    return wanted
+
+
+def with_python(targets: Sequence[Target], wanted: Environment) -> List[Target]:
+    """The targets with the Python that was named.
+
+    Raises:
+        UsageMistake: several targets: a path means something on one machine only.
+    """
+    if not wanted.python:
+        return list(targets)
+    if len(targets) > 1:
+        raise UsageMistake(
+            "--python names a Python of one machine, so that machine must be named too. Nothing was rented.",
+            f"--on {targets[-1].name} --python {wanted.python}",
+        )
+    [target] = targets
+    return [dataclasses.replace(target, options={**target.options, "python": wanted.python})]
+
+
+def must_have(lease: Lease, wanted: Environment) -> None:
+    """Raises ``UsageMistake`` when a lease that would be taken again has another Python than is wanted."""
+    if wanted.is_given and of_lease(lease) != wanted:
+        raise UsageMistake(
+            f"{lease.name!r} is yours already, with another Python or other packages. Nothing was rented.",
+            f"%gpu_release {lease.name}, then the same again; or --new for a second one",
+        )
