@@ -29,7 +29,8 @@ print("\\n" + json.dumps({"python": "%d.%d" % sys.version_info[:2], "versions": 
 def packages(header: Mapping[str, Any]) -> Dict[str, Any]:
     """``{"python": "3.9", "versions": {module: version}}``; nothing is imported.
 
-    Empty when that Python does not tell (in time). A version is ``None`` for a module that is not there, ``""`` for one whose package does not tell.
+    Empty when that Python does not tell (in time). A version is ``None`` for a module that is not there,
+    ``""`` for one whose package does not tell.
 
     Args:
         header: ``packages``: the package (distribution) that each module belongs to, as the near end has it.

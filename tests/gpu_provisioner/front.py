@@ -25,6 +25,9 @@ from gpu_provisioner.wire import Record
 
 MARK = "TRACKSIDE_TEST_MARK"
 
+MATRIX = {"3.9": "6.31.0", "3.10": "6.29.5", "3.13": "7.3.0"}
+"""Python version → the ipykernel to try it with."""
+
 
 def wait_for(condition: Callable[[], Any], what: str, timeout: float = 30.0) -> Any:
     """Poll until ``condition()`` is true, and return what it returned."""

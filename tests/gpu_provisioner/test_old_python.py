@@ -2,52 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
-import os
-import shutil
 import signal
-import subprocess
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-from tests.gpu_provisioner.front import Lab, Place
-
-MATRIX = {"3.9": "6.31.0", "3.10": "6.29.5", "3.13": "7.3.0"}
-"""Python version → the ipykernel to try it with."""
-
-
-@pytest.fixture(scope="session")
-def interpreter(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
-    """Python version → an interpreter with its ipykernel of the matrix, in a venv.
-
-    The venvs are made once for the session; under ``$TRACKSIDE_TEST_VENVS`` they are kept for the next one.
-    """
-    kept = os.environ.get("TRACKSIDE_TEST_VENVS")
-    base = Path(kept) if kept else tmp_path_factory.mktemp("venvs")
-    # Test places have a HOME of their own; the interpreters lie in the real one.
-    versions = Path(f"~{getpass.getuser()}").expanduser() / ".pyenv" / "versions"
-
-    def get(version: str) -> str:
-        python = base / f"{version}-{MATRIX[version]}" / "bin" / "python"
-        if not python.exists():
-            found = next((str(path) for path in versions.glob(f"{version}.*/bin/python")), None)
-            found = found or shutil.which(f"python{version}")
-            if found is None:
-                pytest.skip(
-                    f"NOT TESTED: there is no Python {version} on this machine (pyenv install {version})"
-                )
-            subprocess.run([found, "-m", "venv", str(python.parent.parent)], check=True)
-        wanted = f"ipykernel=={MATRIX[version]}"
-        done = subprocess.run(
-            [str(python), "-m", "pip", "install", "-q", wanted], capture_output=True, text=True
-        )
-        if done.returncode:
-            pytest.skip(f"NOT TESTED: {wanted} cannot be installed: {done.stderr.strip()[-200:]}")
-        return str(python)
-
-    return get
+from tests.gpu_provisioner.front import MATRIX, Lab, Place
 
 
 @pytest.fixture

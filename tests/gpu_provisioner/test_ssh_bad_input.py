@@ -6,9 +6,7 @@ import getpass
 import json
 import shutil
 import socket
-import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,7 +18,7 @@ from gpu_provisioner.model import LeaseState
 from gpu_provisioner.openssh import SshHost
 from gpu_provisioner.providers import provider_of, provider_of_lease
 from gpu_provisioner.provisioner import provision, release
-from tests.gpu_provisioner.far import Account, Far, SshLab
+from tests.gpu_provisioner.far import Far, SshLab
 from tests.gpu_provisioner.front import Place, wait_for
 
 
@@ -93,15 +91,6 @@ def test_a_machine_without_that_python_says_where_to_name_one(far: Far) -> None:
     assert isinstance(error, BootstrapError)
     assert error.message.startswith("far has no python3.99")
     assert "trackside.toml" in str(error.remedy)
-
-
-@pytest.fixture
-def own_far(place: Place) -> Iterator[Far]:
-    """A far side with the same user as here, who may read all that he may read here."""
-    made = Far(place, Account(getpass.getuser(), sys.executable))
-    made.start()
-    yield made
-    made.close()
 
 
 @pytest.mark.parametrize("version", ["2.7", "3.8"])
