@@ -10,6 +10,15 @@ export interface Line {
   drawing: Drawing;
   /** The smoothed line; the one as recorded stands faint behind it. */
   smooth: Pick<Drawing, 'x' | 'y'> | null;
+  /** Drawn over the others, and thicker: the baseline. */
+  emphasis: boolean;
+}
+
+/** Something that happened to a run, at a place on the x axis. */
+export interface EventMark {
+  run: string;
+  x: number;
+  style: LineStyle;
 }
 
 /** A line as it is drawn: its points, the band around them, and the marks of values that are not finite. */
@@ -39,6 +48,8 @@ export interface Chart {
   /** Replaces the runs given, adds those that are new. Others stay as they are. */
   setLines(lines: readonly Line[]): void;
   removeLine(run: string): void;
+  /** Replaces all marks of events. */
+  setEvents(marks: readonly EventMark[]): void;
   setView(x: Extent, y: Extent): void;
   /** Brings one run forward, `null` none. */
   highlight(run: string | null): void;
@@ -48,6 +59,8 @@ export interface Chart {
   leftOf(x: number): number | null;
   /** The picture of it as it is now, in device pixels; `null` while there is none. */
   picture(): HTMLCanvasElement | null;
+  /** Where events are marked now. */
+  marked(): number[];
   /** What is drawn now: one entry a run, straight from the drawing library's own data. */
   drawn(): DrawnLine[];
   dispose(): void;

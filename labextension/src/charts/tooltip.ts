@@ -10,6 +10,19 @@ export interface TooltipRow extends Reading {
   style: LineStyle;
 }
 
+/** What happened where the pointer is. */
+export interface TooltipNote {
+  text: string;
+  name: string;
+  style: LineStyle;
+}
+
+export interface TooltipContent {
+  title: string;
+  rows: readonly TooltipRow[];
+  notes: readonly TooltipNote[];
+}
+
 function element(tag: string, className: string, text = ''): HTMLElement {
   const node = document.createElement(tag);
   node.className = className;
@@ -17,13 +30,28 @@ function element(tag: string, className: string, text = ''): HTMLElement {
   return node;
 }
 
+function keyNode(style: LineStyle): HTMLElement {
+  const key = element('span', 'jp-trackside-tipKey');
+  key.style.borderTopColor = style.colour;
+  key.style.borderTopStyle = style.dash;
+  return key;
+}
+
+function noteNode({ text, name, style }: TooltipNote): HTMLElement {
+  const node = element('div', 'jp-trackside-tipRow jp-trackside-tipNote');
+  const words = element('span', 'jp-trackside-tipBehind', `${text} · ${name}`);
+  node.append(keyNode(style), words);
+  return node;
+}
+
 function rowNode(row: TooltipRow): HTMLElement {
   const node = element('div', 'jp-trackside-tipRow');
   node.dataset['run'] = row.run;
-  const key = element('span', 'jp-trackside-tipKey');
-  key.style.borderTopColor = row.style.colour;
-  key.style.borderTopStyle = row.style.dash;
-  node.append(key, element('span', 'jp-trackside-tipName', row.name), element('b', '', row.text));
+  node.append(
+    keyNode(row.style),
+    element('span', 'jp-trackside-tipName', row.name),
+    element('b', '', row.text)
+  );
   if (row.behind) {
     node.append(element('span', 'jp-trackside-tipBehind', row.behind));
   }
@@ -41,13 +69,14 @@ export class Tooltip {
    * @param left where the pointer is, in pixels from the host's left edge.
    * @param more the words for rows that are left out ("and 3 more").
    */
-  show(title: string, rows: readonly TooltipRow[], left: number, more: (count: number) => string): void {
-    const children = [element('div', 'jp-trackside-tipTitle', title), ...rows.slice(0, MOST).map(rowNode)];
+  show({ title, rows, notes }: TooltipContent, left: number, more: (count: number) => string): void {
+    const heading = element('div', 'jp-trackside-tipTitle', title);
+    const children = [heading, ...notes.slice(0, MOST).map(noteNode), ...rows.slice(0, MOST).map(rowNode)];
     if (rows.length > MOST) {
       children.push(element('div', 'jp-trackside-tipBehind', more(rows.length - MOST)));
     }
     this.node.replaceChildren(...children);
-    this.node.hidden = rows.length === 0;
+    this.node.hidden = rows.length + notes.length === 0;
     // Towards the middle of the page, where there is room; it may lie over the neighbouring chart.
     const onRight = this.host.getBoundingClientRect().left + left < window.innerWidth * 0.62;
     this.node.style.left = onRight ? `${left + 14}px` : '';

@@ -7,7 +7,8 @@
 import { SharedAxis } from '../charts/sharedaxis';
 import { metricSearch } from '../text/metricsearch';
 import type { Trackside } from '../trackside';
-import type { Metric, MetricSource, XAxis } from '../wire/protocol';
+import type { Metric, MetricSource, RunEvent, XAxis } from '../wire/protocol';
+import type { ByRun } from './byrun';
 import { ChartGrid } from './chartgrid';
 import type { CompareModel } from './comparemodel';
 import type { CompareState, SectionName } from './comparestate';
@@ -18,6 +19,7 @@ export interface ChartAreaOptions {
   trackside: Trackside;
   model: CompareModel;
   grouping: Grouping;
+  events: ByRun<RunEvent[]>;
   /** What scrolls. */
   root: HTMLElement;
 }
@@ -80,7 +82,7 @@ export class ChartArea {
   }
 
   private group(source: MetricSource, label: string): Group {
-    const { trackside, model, grouping, root } = this.options;
+    const { trackside, model, grouping, events, root } = this.options;
     const name = NAMES[source];
     const axis = new SharedAxis(kindOf(source, model.state.x));
     const grid = new ChartGrid({
@@ -89,6 +91,7 @@ export class ChartArea {
       root,
       axis,
       grouping,
+      events,
       name,
       smoothing: smoothingOf(source, model.state)
     });

@@ -10,10 +10,13 @@ import { csvOf } from '../text/csv';
 import type { Trackside } from '../trackside';
 import type { SeriesWindow } from '../wire/decode';
 import { describeError } from '../wire/errors';
-import type { Metric } from '../wire/protocol';
+import type { Metric, RunEvent } from '../wire/protocol';
+import type { ByRun } from './byrun';
 import { chartPicture, copyPicture, saveFile } from './chartpicture';
-import { ChartPlot } from './chartplot';
+import { ChartPlot, type PlacedEvent } from './chartplot';
 import type { CompareModel } from './comparemodel';
+import type { CompareState } from './comparestate';
+import { eventText, isMarked, placeOf } from './events';
 import { showFullScreen } from './fullscreen';
 import type { Grouping } from './grouping';
 import { onResize } from './onresize';
@@ -25,6 +28,7 @@ export interface ChartCardOptions {
   model: CompareModel;
   axis: SharedAxis;
   grouping: Grouping;
+  events: ByRun<RunEvent[]>;
   series: SeriesBook;
   metric: Metric;
 }
@@ -36,6 +40,10 @@ export interface ChartCardOptions {
 export interface ChartProbe {
   drawn: () => (DrawnLine & { name: string })[];
   view: () => { start: number; end: number };
+  /** Where events are marked. */
+  marked: () => number[];
+  /** Pixels from the plot's left edge to x. */
+  leftOf: (x: number) => number | null;
 }
 
 export class ChartCard extends Widget {
@@ -56,12 +64,15 @@ export class ChartCard extends Widget {
       grouping,
       windows: () => this.windows(),
       smoothed: () => series.smoothed(this.key),
+      events: () => this.events(),
       onDrawn: lines => this.onDrawn(lines)
     });
     this.plot.node.append(this.note);
     this.node.append(this.heading(), this.plot.node);
     Object.defineProperty(this.node, 'trackside', { value: this.probe() });
     series.changed.connect(this.onSeries, this);
+    options.events.changed.connect(this.onEvents, this);
+    model.changed.connect(this.onModel, this);
     series.waitingChanged.connect(this.onSeriesWaiting, this);
     this.resizing = onResize(this.plot.node, () => this.resized());
   }
@@ -105,6 +116,8 @@ export class ChartCard extends Widget {
     this.resizing.dispose();
     this.setInView(false);
     this.plot.dispose();
+    this.options.events.changed.disconnect(this.onEvents, this);
+    this.options.model.changed.disconnect(this.onModel, this);
     this.options.series.changed.disconnect(this.onSeries, this);
     this.options.series.waitingChanged.disconnect(this.onSeriesWaiting, this);
     super.dispose();
@@ -124,6 +137,31 @@ export class ChartCard extends Widget {
     if (key === this.key) {
       this.node.setAttribute('aria-busy', String(series.waiting(key)));
     }
+  }
+
+  private onEvents(): void {
+    this.plot.markEvents();
+  }
+
+  private onModel(model: CompareModel, before: CompareState): void {
+    if (model.state.baseline !== before.baseline) {
+      this.draw();
+    }
+  }
+
+  /** An inferred metric counts its own steps: on these the others' events have no place. */
+  private events(): PlacedEvent[] {
+    const { axis, events, model, trackside } = this.options;
+    if (this._metric.source === 'inferred' && axis.kind === 'step') {
+      return [];
+    }
+    return model.state.runs.flatMap(id => {
+      const run = trackside.runs.get(id);
+      return (run ? (events.get(id) ?? []) : []).filter(isMarked).flatMap(event => {
+        const x = run ? placeOf(event, run, axis.kind) : null;
+        return x === null ? [] : [{ run: id, x, text: eventText(event) }];
+      });
+    });
   }
 
   private draw(): void {
@@ -250,7 +288,9 @@ export class ChartCard extends Widget {
   private probe(): ChartProbe {
     return {
       drawn: () => this.plot.drawn.map(line => ({ ...line, name: this.nameOf(line.run) })),
-      view: () => this.options.axis.view
+      view: () => this.options.axis.view,
+      marked: () => this.plot.marked,
+      leftOf: x => this.plot.leftOf(x)
     };
   }
 

@@ -5,7 +5,8 @@ import { Panel } from '@lumino/widgets';
 import type { SharedAxis } from '../charts/sharedaxis';
 import { prefixOf } from '../text/metricsearch';
 import type { Trackside } from '../trackside';
-import type { Metric } from '../wire/protocol';
+import type { Metric, RunEvent } from '../wire/protocol';
+import type { ByRun } from './byrun';
 import { ChartCard } from './chartcard';
 import type { CompareModel } from './comparemodel';
 import type { SectionName } from './comparestate';
@@ -20,6 +21,7 @@ export interface ChartGridOptions {
   model: CompareModel;
   axis: SharedAxis;
   grouping: Grouping;
+  events: ByRun<RunEvent[]>;
   /** Of the section it stands in. */
   name: SectionName;
   /** At first; see {@link SeriesBook.smoothing}. */
@@ -135,8 +137,8 @@ export class ChartGrid extends Panel {
       part.cards.insertWidget(index, existing.card);
       return;
     }
-    const { trackside, model, axis, grouping, root } = this.options;
-    const card = new ChartCard({ trackside, model, axis, grouping, metric, series: this.series });
+    const { trackside, model, axis, grouping, events, root } = this.options;
+    const card = new ChartCard({ trackside, model, axis, grouping, events, metric, series: this.series });
     part.cards.insertWidget(index, card);
     const seen = onScreen(card.node, root, inView => {
       if (!this._paused) {

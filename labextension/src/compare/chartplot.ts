@@ -3,7 +3,7 @@ import type { Chart, DrawnLine, Line } from '../charts/chart';
 import { banded, drawingOf, padded, xExtent, yExtent } from '../charts/geometry';
 import { byValue, formatX, read } from '../charts/readout';
 import type { SharedAxis } from '../charts/sharedaxis';
-import { Tooltip, type TooltipRow } from '../charts/tooltip';
+import { Tooltip, type TooltipNote, type TooltipRow } from '../charts/tooltip';
 import type { Trackside } from '../trackside';
 import type { SeriesWindow } from '../wire/decode';
 import type { CompareModel } from './comparemodel';
@@ -15,6 +15,16 @@ const AXIS_WIDTH = 60;
 /** A run is read when it has a point within this share of the view. */
 const REACH = 0.03;
 
+/** How near the pointer must be to an event to be told of it, in pixels. */
+const EVENT_REACH = 8;
+
+/** An event of a run with its place on the x axis. */
+export interface PlacedEvent {
+  run: string;
+  x: number;
+  text: string;
+}
+
 export interface ChartPlotOptions {
   trackside: Trackside;
   model: CompareModel;
@@ -24,6 +34,8 @@ export interface ChartPlotOptions {
   windows: () => SeriesWindow[];
   /** By run, the same smoothed; empty for none. */
   smoothed: () => ReadonlyMap<string, SeriesWindow>;
+  /** What happened to the runs, where it has a place on this axis. */
+  events: () => PlacedEvent[];
   /** Told when something was drawn: how many lines. */
   onDrawn: (lines: number) => void;
 }
@@ -87,6 +99,22 @@ export class ChartPlot {
     }
   }
 
+  leftOf(x: number): number | null {
+    return this.chart?.leftOf(x) ?? null;
+  }
+
+  get marked(): number[] {
+    return this.chart?.marked() ?? [];
+  }
+
+  /** Other things have happened. */
+  markEvents(): void {
+    const { colours } = this.options.trackside;
+    this.chart?.setEvents(
+      this.options.events().map(({ run, x }) => ({ run, x, style: colours.styleOf(run) }))
+    );
+  }
+
   removeLine(run: string): void {
     this.chart?.removeLine(run);
   }
@@ -137,7 +165,8 @@ export class ChartPlot {
 
   private fill(chart: Chart): void {
     const { colours } = this.options.trackside;
-    const { y: scale, band } = this.options.model.state;
+    const { y: scale, band, baseline } = this.options.model.state;
+    const emphasised = baseline === null ? null : this.options.grouping.leadOf(baseline);
     const smoothed = this.options.smoothed();
     const lines: Line[] = this.options.windows().map(window => {
       const smooth = smoothed.get(window.run);
@@ -145,10 +174,12 @@ export class ChartPlot {
         run: window.run,
         style: colours.styleOf(window.run),
         drawing: drawingOf(banded(window, band), scale),
-        smooth: smooth ? drawingOf(smooth, scale) : null
+        smooth: smooth ? drawingOf(smooth, scale) : null,
+        emphasis: window.run === emphasised
       };
     });
     chart.setLines(lines);
+    this.markEvents();
     this.highlight();
     this.fitView();
     this.options.onDrawn(lines.length);
@@ -217,7 +248,21 @@ export class ChartPlot {
         style: trackside.colours.styleOf(reading.run)
       }));
     const title = formatX(rows[0]?.x ?? at, axis.kind);
-    this.tooltip.show(title, rows, left, count => trackside.trans.__('and %1 more', count));
+    this.tooltip.show({ title, rows, notes: this.notesAt(left) }, left, count =>
+      trackside.trans.__('and %1 more', count)
+    );
+  }
+
+  private notesAt(left: number): TooltipNote[] {
+    const { events, trackside } = this.options;
+    const near = (x: number): boolean => Math.abs((this.chart?.leftOf(x) ?? Infinity) - left) <= EVENT_REACH;
+    return events()
+      .filter(({ x }) => near(x))
+      .map(({ run, text }) => ({
+        text,
+        name: trackside.runs.get(run)?.name ?? run,
+        style: trackside.colours.styleOf(run)
+      }));
   }
 
   private readonly plot = document.createElement('div');

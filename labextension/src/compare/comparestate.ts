@@ -3,7 +3,8 @@ import type { Band, YScale } from '../charts/geometry';
 import type { JsonObject, XAxis, XKind } from '../wire/protocol';
 
 /** The parts of a comparison that can be folded. */
-export type SectionName = 'metrics' | 'inferred' | 'system' | 'table' | 'code' | 'outputs';
+export type SectionName =
+  'metrics' | 'inferred' | 'system' | 'events' | 'table' | 'media' | 'code' | 'outputs';
 
 export interface CompareState {
   runs: readonly string[];
@@ -16,7 +17,7 @@ export interface CompareState {
   /** Weight of the past in the moving average, from 0 (none) to {@link MOST_SMOOTHING}. */
   smoothing: number;
   onlyDifferences: boolean;
-  /** The run whose source the others are compared with; `null` for the first. */
+  /** The run that the others are compared with; `null` for none (of sources: the first). */
   baseline: string | null;
   /** Whether sources stand side by side. */
   split: boolean;
@@ -30,7 +31,16 @@ export interface CompareState {
 export const MOST_SMOOTHING = 0.99;
 
 export const X_KINDS: readonly XKind[] = ['step', 'relative', 'time'];
-const SECTIONS: readonly unknown[] = ['metrics', 'inferred', 'system', 'table', 'code', 'outputs'];
+const SECTIONS: readonly unknown[] = [
+  'metrics',
+  'inferred',
+  'system',
+  'events',
+  'table',
+  'media',
+  'code',
+  'outputs'
+];
 
 /** A state from a command's arguments or a saved layout; what is missing or wrong takes its default. */
 export function stateFrom(args: JsonObject, defaultX: XKind): CompareState {

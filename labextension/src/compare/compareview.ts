@@ -8,12 +8,14 @@ import { trackIcon } from '../icons';
 import { Clock } from '../model/clock';
 import type { Trackside } from '../trackside';
 import { Persistent } from '../wire/persistent';
-import type { FeedMessage } from '../wire/protocol';
+import type { FeedMessage, MetricSummary, RunEvent } from '../wire/protocol';
+import { ByRun, listsByRun } from './byrun';
 import { ChartArea } from './chartarea';
 import { CodeView } from './codeview';
 import type { CompareModel } from './comparemodel';
 import type { CompareState, SectionName } from './comparestate';
 import { CompareNotice } from './comparenotice';
+import { allEvents, EventList } from './eventlist';
 import { Grouping } from './grouping';
 import { Legend } from './legend';
 import { Outputs } from './outputs';
@@ -38,17 +40,29 @@ export class CompareView extends Panel {
     this.node.tabIndex = -1;
 
     const root = this.node;
+    const { api, runs } = trackside;
+    this.events = new ByRun(runs, async ids => listsByRun(ids, await api.events(ids)));
+    this.summaries = new ByRun(runs, async ids => listsByRun(ids, await api.summaries(ids)));
     this.grouping = new Grouping(trackside, model);
     const { grouping } = this;
-    this.charts = new ChartArea({ trackside, model, grouping, root });
+    const { events, summaries } = this;
+    this.charts = new ChartArea({ trackside, model, grouping, events, root });
     this.addWidget(new Legend({ trackside, model, grouping, clock: this.clock }));
     this.addWidget(new CompareNotice({ trackside, model }));
     this.charts.sections.forEach(section => this.addWidget(section));
-    this.section('table', trans.__('Configuration and results'), new RunTable({ trackside, model }));
+    this.eventSection = this.section(
+      'events',
+      trans.__('Events'),
+      new EventList({ trackside, model, events })
+    );
+    const table = new RunTable({ trackside, model, summaries });
+    this.section('table', trans.__('Configuration and results'), table);
     this.section('code', trans.__('Code and environment'), new CodeView({ trackside, model, root }));
     this.section('outputs', trans.__('Outputs'), new Outputs({ trackside, model, rendermime, root }));
 
     model.changed.connect(this.onModel, this);
+    events.changed.connect(this.countEvents, this);
+    this.countEvents();
     trackside.feed.messages.connect(this.onFeed, this);
     trackside.runs.changed.connect(this.retitle, this);
     this.onRuns();
@@ -61,6 +75,8 @@ export class CompareView extends Panel {
   override dispose(): void {
     this.rest();
     this.grouping.dispose();
+    this.events.dispose();
+    this.summaries.dispose();
     super.dispose();
   }
 
@@ -91,12 +107,27 @@ export class CompareView extends Panel {
     this.node.focus();
   }
 
-  private section(name: SectionName, label: string, body: Widget): void {
+  private section(name: SectionName, label: string, body: Widget): Section {
     const { model } = this.options;
     const folded = model.state.folded.includes(name);
     const section = new Section(label, body, folded, now => model.fold(name, now));
     section.node.dataset['section'] = name;
     this.addWidget(section);
+    return section;
+  }
+
+  private countEvents(): void {
+    const { model } = this.options;
+    const count = allEvents({ model, events: this.events }).length;
+    this.eventSection.note = String(count);
+    this.eventSection.setHidden(count === 0 && this.events.problem === null);
+  }
+
+  /** Beside the charts: only while somebody looks. */
+  private readBooks(): void {
+    const runs = this.held ? this.options.model.state.runs : [];
+    this.events.want(runs);
+    this.summaries.want(runs);
   }
 
   private wake(): void {
@@ -105,6 +136,7 @@ export class CompareView extends Panel {
       this.clock.start();
       this.charts.paused = false;
       this.reading.restart();
+      this.readBooks();
     }
   }
 
@@ -115,6 +147,7 @@ export class CompareView extends Panel {
       this.reading.stop();
       this.held.dispose();
       this.held = null;
+      this.readBooks();
     }
   }
 
@@ -130,7 +163,9 @@ export class CompareView extends Panel {
     void trackside.runs.ensure(model.state.runs);
     if (this.held) {
       this.reading.restart();
+      this.readBooks();
     }
+    this.countEvents();
     this.retitle();
   }
 
@@ -164,6 +199,9 @@ export class CompareView extends Panel {
   }
 
   private readonly charts: ChartArea;
+  private readonly eventSection: Section;
+  private readonly events: ByRun<RunEvent[]>;
+  private readonly summaries: ByRun<MetricSummary[]>;
   private readonly grouping: Grouping;
   private readonly reading = new Persistent(
     () => this.readMetrics(),

@@ -83,6 +83,7 @@ function RunChip({
 }: LegendProps & { id: string; now: number }): React.JSX.Element {
   const { runs, colours, pointing, trans } = trackside;
   const run = runs.get(id);
+  const isBaseline = model.state.baseline === id;
   return (
     <li
       className={`jp-trackside-chip${pointing.run === id ? ' jp-mod-pointed' : ''}`}
@@ -100,6 +101,15 @@ function RunChip({
           ? `${statusLabel(run.status, trans)} · ${formatDuration(runSeconds(run, now))}`
           : trans.__('not found')}
       </span>
+      <button
+        className="jp-trackside-chipClose jp-trackside-baseline"
+        aria-pressed={isBaseline}
+        title={isBaseline ? trans.__('No baseline') : trans.__('Compare the others with this one')}
+        aria-label={trans.__('%1 is the baseline', run?.name ?? id)}
+        onClick={() => model.update({ baseline: isBaseline ? null : id })}
+      >
+        {isBaseline ? '★' : '☆'}
+      </button>
       <button
         className="jp-trackside-chipClose"
         title={trans.__('Take out of the comparison')}

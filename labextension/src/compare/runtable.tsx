@@ -1,4 +1,4 @@
-/** Config and summary of the compared runs as one table, differences marked. */
+/** Config and results of the compared runs as one table, differences marked. */
 import { ReactWidget } from '@jupyterlab/ui-components';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
@@ -8,13 +8,17 @@ import { Swatch } from '../sidebar/swatch';
 import { statusLabel } from '../sidebar/status';
 import { baseName, formatDuration, formatMoment, formatValue, runSeconds } from '../text/format';
 import type { Trackside } from '../trackside';
-import type { JsonObject, Run } from '../wire/protocol';
+import type { JsonObject, MetricSummary, Run } from '../wire/protocol';
+import type { ByRun } from './byrun';
 import type { CompareModel } from './comparemodel';
 import { tableRows, type TableRow } from './differences';
+import { ResultGroup } from './resultgroup';
+import { resultRows } from './results';
 
 export interface RunTableProps {
   trackside: Trackside;
   model: CompareModel;
+  summaries: ByRun<MetricSummary[]>;
 }
 
 export class RunTable extends ReactWidget {
@@ -44,14 +48,25 @@ function aboutRun(run: Run, trans: TranslationBundle): JsonObject {
   return about;
 }
 
-function Table({ trackside, model }: RunTableProps): React.JSX.Element {
+/** What people put into a summary themselves: last values of metrics have rows of their own. */
+function ownSummary(run: Run, summaries: readonly MetricSummary[] | undefined): JsonObject {
+  const metrics = new Set(summaries?.map(({ name }) => name));
+  return Object.fromEntries(Object.entries(run.summary).filter(([key]) => !metrics.has(key)));
+}
+
+function Table({ trackside, model, summaries }: RunTableProps): React.JSX.Element {
   const { runs, trans, colours, pointing } = trackside;
-  useUpdatesOf(runs.changed, colours.changed, pointing.changed, model.changed);
-  const { onlyDifferences } = model.state;
+  useUpdatesOf(runs.changed, colours.changed, pointing.changed, model.changed, summaries.changed);
+  const { onlyDifferences, baseline } = model.state;
   const shown = model.state.runs.flatMap(id => runs.get(id) ?? []);
+  const results = resultRows(
+    shown.map(run => summaries.get(run.id)),
+    shown.findIndex(run => run.id === baseline)
+  );
+  const own = shown.map(run => ownSummary(run, summaries.get(run.id)));
   const groups = [
     { name: trans.__('Configuration'), key: 'config', rows: tableRows(shown.map(run => run.config)) },
-    { name: trans.__('Summary'), key: 'summary', rows: tableRows(shown.map(run => run.summary)) },
+    { name: trans.__('Summary'), key: 'summary', rows: tableRows(own) },
     { name: trans.__('Run'), key: 'run', rows: tableRows(shown.map(run => aboutRun(run, trans))) }
   ].map(group => ({
     ...group,
@@ -88,10 +103,17 @@ function Table({ trackside, model }: RunTableProps): React.JSX.Element {
                 >
                   <Swatch style={colours.styleOf(run.id)} />
                   <span>{run.name}</span>
+                  {run.id === baseline && <span className="jp-trackside-kind"> {trans.__('baseline')}</span>}
                 </th>
               ))}
             </tr>
           </thead>
+          <ResultGroup
+            rows={onlyDifferences ? results.filter(row => row.differs) : results}
+            runs={shown}
+            problem={summaries.problem}
+            trans={trans}
+          />
           {groups.map(group => (
             <Group
               key={group.key}

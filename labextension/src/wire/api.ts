@@ -5,13 +5,21 @@ import { ServerConnection } from '@jupyterlab/services';
 import { decodeWindow, type SeriesWindow } from './decode';
 import { ApiError } from './errors';
 import type {
+  EditProblem,
   EncodedWindow,
   Info,
+  JsonObject,
   Lease,
+  Medium,
+  MediumContent,
   Metric,
+  MetricSummary,
   Offers,
   RecordedCell,
   Run,
+  RunEdit,
+  RunEvent,
+  SavedView,
   SeriesRequest
 } from './protocol';
 
@@ -30,6 +38,35 @@ export class Api {
     return (await this.request<{ runs: Run[] }>(`runs?limit=${limit}`)).runs;
   }
 
+  /** Changes runs; answers which could not be changed, and why. */
+  async edit(edits: readonly RunEdit[]): Promise<EditProblem[]> {
+    const body = JSON.stringify({ edits });
+    return (await this.request<{ problems: EditProblem[] }>('runs', { method: 'PATCH', body })).problems;
+  }
+
+  /** Puts a run into the trash. */
+  async delete(id: string): Promise<void> {
+    await this.request(`runs/${encodeURIComponent(id)}`, { method: 'DELETE' });
+  }
+
+  /** Brings a run back from the trash. */
+  async restore(id: string): Promise<void> {
+    await this.request(`runs/${encodeURIComponent(id)}/restore`, { method: 'POST' });
+  }
+
+  async views(): Promise<SavedView[]> {
+    return (await this.request<{ views: SavedView[] }>('views')).views;
+  }
+
+  saveView(id: string, name: string, state: JsonObject): Promise<SavedView> {
+    const body = JSON.stringify({ name, state });
+    return this.request(`views/${encodeURIComponent(id)}`, { method: 'PUT', body });
+  }
+
+  async deleteView(id: string): Promise<void> {
+    await this.request(`views/${encodeURIComponent(id)}`, { method: 'DELETE' });
+  }
+
   /** One run with all its facts. */
   run(id: string): Promise<Run> {
     return this.request(`runs/${encodeURIComponent(id)}`);
@@ -45,6 +82,26 @@ export class Api {
     }
     const ids = runs.map(encodeURIComponent).join(',');
     return (await this.request<{ metrics: Metric[] }>(`metrics?runs=${ids}`)).metrics;
+  }
+
+  async events(runs: readonly string[]): Promise<RunEvent[]> {
+    return runs.length === 0
+      ? []
+      : (await this.request<{ events: RunEvent[] }>(ofRuns('events', runs))).events;
+  }
+
+  async summaries(runs: readonly string[]): Promise<MetricSummary[]> {
+    return runs.length === 0
+      ? []
+      : (await this.request<{ summaries: MetricSummary[] }>(ofRuns('summaries', runs))).summaries;
+  }
+
+  async media(run: string): Promise<Medium[]> {
+    return (await this.request<{ media: Medium[] }>(`runs/${encodeURIComponent(run)}/media`)).media;
+  }
+
+  medium(run: string, number: number): Promise<MediumContent> {
+    return this.request(`runs/${encodeURIComponent(run)}/media/${number}`);
   }
 
   async windows(query: SeriesRequest): Promise<SeriesWindow[]> {
@@ -76,6 +133,10 @@ export class Api {
     }
     return (response.status === 204 ? undefined : await response.json()) as T;
   }
+}
+
+function ofRuns(path: string, runs: readonly string[]): string {
+  return `${path}?runs=${runs.map(encodeURIComponent).join(',')}`;
 }
 
 async function errorOf(response: Response): Promise<ApiError> {

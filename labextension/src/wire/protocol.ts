@@ -58,6 +58,17 @@ export interface RunChange {
   archived?: boolean;
 }
 
+export interface RunEdit {
+  run: string;
+  change: RunChange;
+}
+
+/** A run that could not be changed, and why. */
+export interface EditProblem {
+  run: string;
+  message: string;
+}
+
 /** How somebody has arranged runs, under a name. */
 export interface SavedView {
   id: string;
@@ -189,6 +200,59 @@ export interface Info {
   data_dir: string;
   read_only: boolean;
   index: { state: 'starting' | 'current' | 'behind' | 'stopped'; behind_bytes: number; detail: string };
+}
+
+/** Something that happened to a run. `time` is `null` when nobody knows, `step` when none was logged before. */
+export interface RunEvent {
+  run: string;
+  time: number | null;
+  step: number | null;
+  name: string;
+  /** `info`, `warning`, `error`, or what else was written. */
+  level: string;
+  detail: string;
+  more: JsonObject;
+}
+
+/** A number, or what JSON cannot spell: "NaN", "Infinity", "-Infinity". */
+export type Spelled = number | 'NaN' | 'Infinity' | '-Infinity';
+
+/** What one metric of one run came to. */
+export interface MetricSummary {
+  run: string;
+  name: string;
+  source: MetricSource;
+  count: number;
+  last: Spelled;
+  last_step: number;
+  /** `null` when no value was finite. */
+  min: Spelled | null;
+  min_step: number | null;
+  max: Spelled | null;
+  max_step: number | null;
+  best: Spelled | null;
+  best_step: number | null;
+  unit: string | null;
+  better: 'lower' | 'higher' | null;
+}
+
+/** Something to look at that a run logged: an image, a table, a histogram, a page. */
+export interface Medium {
+  /** By which its content is asked for. */
+  number: number;
+  metric: string | null;
+  step: number | null;
+  time: number | null;
+  type: string | null;
+  mime: string | null;
+  size: number | null;
+  more: JsonObject;
+}
+
+/** The content of a {@link Medium}: one of the two is `null`. Untrusted. */
+export interface MediumContent {
+  content: Json;
+  base64: string | null;
 }
 
 /** One output as nbformat stores it; given to JupyterLab's renderers, never interpreted here. */

@@ -1,9 +1,9 @@
 /** Charts drawn by BokehJS, which only this folder knows. */
-import type { Chart, ChartOptions, DrawnLine, Line } from '../chart';
+import type { Chart, ChartOptions, DrawnLine, EventMark, Line } from '../chart';
 import type { Extent } from '../geometry';
 import { makeFigure, type Figure } from './figure';
 import Bokeh from './library';
-import { addGlyphs, emptySources, fill, type Source } from './sources';
+import { addGlyphs, emptySources, fill, fillEvents, type Source } from './sources';
 
 class BokehChart implements Chart {
   constructor(
@@ -35,6 +35,10 @@ class BokehChart implements Chart {
     if (this.lines.delete(run)) {
       this.fill();
     }
+  }
+
+  setEvents(marks: readonly EventMark[]): void {
+    fillEvents(this.sources, marks);
   }
 
   setView(x: Extent, y: Extent): void {
@@ -74,6 +78,10 @@ class BokehChart implements Chart {
     return this.view?.export('png').canvas ?? null;
   }
 
+  marked(): number[] {
+    return Array.from(this.sources.events.get_array<number>('x'));
+  }
+
   drawn(): DrawnLine[] {
     const { lines, edges, marks, smooth } = this.sources;
     const column = <T>(source: Source, name: string): T[] => Array.from(source.get_array<T>(name));
@@ -105,7 +113,9 @@ class BokehChart implements Chart {
   /** New data into the sources: the figure stays, nothing flickers. */
   private fill(): void {
     const forward = this.forward !== null && this.lines.has(this.forward) ? this.forward : null;
-    fill(this.sources, [...this.lines.values()], forward);
+    const lines = [...this.lines.values()];
+    lines.sort((a, b) => Number(a.emphasis) - Number(b.emphasis)); // what is drawn last lies on top
+    fill(this.sources, lines, forward);
   }
 
   private get view(): PlotView | null | undefined {

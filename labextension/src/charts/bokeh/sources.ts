@@ -1,5 +1,5 @@
 /** What a chart's glyphs draw, and how lines become their data. */
-import type { Line } from '../chart';
+import type { EventMark, Line } from '../chart';
 import { polygons } from '../geometry';
 import type { Figure } from './figure';
 import Bokeh from './library';
@@ -7,7 +7,7 @@ import Bokeh from './library';
 export type Source = InstanceType<typeof Bokeh.ColumnDataSource>;
 
 /**
- * Six sources and six glyphs a chart, however many runs: one entry a run. A glyph a run would cost 100 runs seconds,
+ * Seven sources and eight glyphs a chart, however many runs: one entry a run. A glyph a run would cost 100 runs seconds,
  * for BokehJS makes five views of each glyph.
  */
 export interface Sources {
@@ -20,6 +20,8 @@ export interface Sources {
   smooth: Source;
   lone: Source;
   marks: Source;
+  /** What happened to runs: a line from top to bottom, and a flag on it. */
+  events: Source;
 }
 
 /** Marks of values that are not finite: their shape, and where on the chart's edge they stand (share of its height). */
@@ -31,6 +33,10 @@ const MARKS = {
 
 const EDGE_ALPHA = 0.55;
 const BAND_ALPHA = 0.2;
+/** Widths of lines in pixels. */
+const LINE_WIDTH = 1.75;
+const EMPHASIS_WIDTH = 3.5;
+const EVENT_ALPHA = 0.6;
 /** How much is left of a line as recorded behind its smoothed one. */
 const BEHIND = 0.3;
 /** How much is left of the others when one run is brought forward. */
@@ -43,7 +49,8 @@ export function emptySources(): Sources {
     edges: new Bokeh.ColumnDataSource(),
     smooth: new Bokeh.ColumnDataSource(),
     lone: new Bokeh.ColumnDataSource(),
-    marks: new Bokeh.ColumnDataSource()
+    marks: new Bokeh.ColumnDataSource(),
+    events: new Bokeh.ColumnDataSource({ data: { x: [], low: [], high: [], colour: [] } })
   };
 }
 
@@ -62,12 +69,44 @@ export function addGlyphs(figure: Figure, sources: Sources): void {
   const [colour, alpha] = [field('colour'), field('alpha')];
   figure.patches(xs, ys, { source: sources.bands, fill_color: colour, fill_alpha: alpha, line_color: null });
   const stroke = { line_color: colour, line_alpha: alpha };
+  addEvents(figure, sources.events);
   figure.multi_line(xs, ys, { source: sources.edges, ...stroke, line_width: 1 });
-  figure.multi_line(xs, ys, { source: sources.lines, ...stroke, line_dash: field('dash'), line_width: 1.75 });
+  figure.multi_line(xs, ys, {
+    source: sources.lines,
+    ...stroke,
+    line_dash: field('dash'),
+    line_width: field('width')
+  });
   figure.multi_line(xs, ys, { source: sources.smooth, ...stroke, line_dash: field('dash'), line_width: 2 });
   figure.scatter(x, y, { source: sources.lone, color: colour, size: 6 });
   const marker = field('marker');
   figure.scatter(x, y, { source: sources.marks, marker, color: colour, size: 8, y_range_name: 'marks' });
+}
+
+function addEvents(figure: Figure, source: Source): void {
+  const field = (name: string): Field => ({ field: name });
+  const common = { source, y_range_name: 'marks' };
+  figure.segment(field('x'), field('low'), field('x'), field('high'), {
+    ...common,
+    line_color: field('colour'),
+    line_alpha: EVENT_ALPHA,
+    line_dash: 'dotdash'
+  });
+  figure.scatter(field('x'), field('high'), {
+    ...common,
+    marker: 'diamond',
+    color: field('colour'),
+    size: 9
+  });
+}
+
+export function fillEvents({ events }: Sources, marks: readonly EventMark[]): void {
+  events.data = {
+    x: marks.map(mark => mark.x),
+    low: marks.map(() => 0),
+    high: marks.map(() => 0.97),
+    colour: marks.map(mark => mark.style.colour)
+  };
 }
 
 type Field = { field: string };
@@ -80,6 +119,7 @@ function fillLines({ lines: source }: Sources, lines: readonly Line[], strength:
     ys: lines.map(line => line.drawing.y),
     colour: lines.map(line => line.style.colour),
     dash: lines.map(line => line.style.dash),
+    width: lines.map(line => (line.emphasis ? EMPHASIS_WIDTH : LINE_WIDTH)),
     alpha: lines.map(line => strength(line.run) * (line.smooth ? BEHIND : 1))
   };
 }

@@ -1,0 +1,24 @@
+/** Where events stand on an x axis. Pure functions. */
+import type { Run, RunEvent, XAxis } from '../wire/protocol';
+
+/** What is marked on charts; the list of events has all of them. */
+export const isMarked = (event: RunEvent): boolean => event.level !== 'info' && event.level !== 'debug';
+
+/** `null` where it has no place: nobody knows when it was, or what stood on that axis then. */
+export function placeOf(event: RunEvent, run: Pick<Run, 'created'>, axis: XAxis): number | null {
+  switch (axis) {
+    case 'step':
+      return event.step;
+    case 'relative':
+      return event.time === null ? null : event.time - run.created;
+    case 'time':
+      return event.time;
+    default:
+      return null;
+  }
+}
+
+/** `gpu-fault: Xid 79`. */
+export function eventText(event: RunEvent): string {
+  return event.detail ? `${event.name}: ${event.detail}` : event.name;
+}
