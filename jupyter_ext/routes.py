@@ -6,6 +6,7 @@ from typing import Any
 
 from . import handlers
 from .feed_socket import FeedSocket
+from .replay_socket import ReplaySocket
 
 PREFIX = "/trackside/api"
 
@@ -27,5 +28,6 @@ ROUTES: list[tuple[str, type[Any]]] = [
     (f"{PREFIX}/leases/([^/]+)", handlers.Lease),
     (f"{PREFIX}/offers", handlers.Offers),
     (f"{PREFIX}/feed", FeedSocket),
+    (f"{PREFIX}/replay", ReplaySocket),
     (f"{PREFIX}/.*", handlers.NotHere),
 ]

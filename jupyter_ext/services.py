@@ -14,10 +14,12 @@ from kernel_magics.tracking import aftermath
 from .answers import API, JOURNAL
 from .deaths import KernelDeaths
 from .feed import Feed
-from .ingest import IngestChild
+from .ingest import IngestChild, Report
 from .leases import LeaseFolder
 from .offers import OfferDesk
 from .readers import StoreReaders
+from .replay import Replays
+from .sessions import open_sessions
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class Services:
     feed: Feed
     ingest: IngestChild
     deaths: KernelDeaths
+    replays: Replays
 
     @classmethod
     def for_server(cls, serverapp: Any, log: logging.Logger) -> Services:
@@ -40,11 +43,18 @@ class Services:
         readers = StoreReaders(data_dir)
         leases = LeaseFolder(data_dir, on_change=lambda: feed.on_leases(), log=log)
         feed = Feed(readers, leases.message, log)
-        ingest = IngestChild(data_dir, feed.on_report, log)
+        replays = Replays(data_dir, readers, open_sessions, log)
+
+        def on_report(report: Report) -> None:
+            feed.on_report(report)
+            replays.on_report(report)
+
+        ingest = IngestChild(data_dir, on_report, log)
         deaths = KernelDeaths(
             serverapp.kernel_manager, lambda report: aftermath.close_runs(data_dir, report), log
         )
-        return cls(version("trackside"), data_dir, readers, leases, OfferDesk(data_dir), feed, ingest, deaths)
+        desk = OfferDesk(data_dir)
+        return cls(version("trackside"), data_dir, readers, leases, desk, feed, ingest, deaths, replays)
 
     def start(self) -> None:
         """Starts what runs beside the requests, unless that has been done; returns at once."""

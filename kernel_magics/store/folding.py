@@ -1,4 +1,4 @@
-"""Recorded iopub messages, folded: what a front end would show in the end, as nbformat outputs or as messages.
+"""Recorded iopub messages, folded: what a front end would show in the end, as nbformat or as few messages.
 
 Rules of the Jupyter messaging protocol: adjacent text of one stream is joined (``\\r`` is kept),
 ``update_display_data`` changes every display of that id, in whichever cell, ``clear_output(wait=True)``

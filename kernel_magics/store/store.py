@@ -29,6 +29,7 @@ from .model import CellRecord, Changes, MetricSummary, Series, Window
 from .news import News
 from .places import steps_at
 from .records import read_artifacts, read_cells, read_events, read_media
+from .replay import CellHead, Message, cell_heads, cell_messages
 from .states import StateWatch
 from .windows import read_points
 
@@ -244,6 +245,14 @@ class Store:
             UnknownRun: there is none of that id.
         """
         return self._ask(lambda sql: self._records(sql, run_id, read_cells), [run_id])
+
+    def cell_heads(self, run_id: str) -> list[CellHead]:
+        """The tracked cells of a run, without what they showed. Nothing for a run that there is not."""
+        return self._ask(lambda sql: cell_heads(sql, self.data_dir, run_id))
+
+    def cell_messages(self, run_id: str, key: str, after: int = 0) -> list[Message]:
+        """What a cell showed after a position, message by message: ``(position, type, content)``."""
+        return self._ask(lambda sql: cell_messages(sql, self.data_dir, run_id, key, after))
 
     def events(self, run_id: str) -> list[dict[str, Any]]:
         """Events of a run, and ``journal-damaged`` for what of its journals could not be read.

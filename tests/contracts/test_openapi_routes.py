@@ -10,6 +10,7 @@ import yaml
 from jupyter_server.base.handlers import APIHandler
 
 from jupyter_ext.handlers import NotHere
+from jupyter_ext.reading_socket import ReadingSocket
 from jupyter_ext.routes import PREFIX, ROUTES
 
 SPECIFICATION = yaml.safe_load((Path(__file__).parents[2] / "jupyter_ext" / "openapi.yaml").read_text())
@@ -20,11 +21,15 @@ def served() -> dict[str, set[str]]:
     """Path with ``{}`` for each part that varies → methods its handler defines itself."""
     return {
         re.sub(r"\([^)]*\)", "{}", pattern).removeprefix(PREFIX): {
-            name for name in METHODS if name in vars(handler)
+            name for name in METHODS if name in vars(handler) or (name == "get" and _is_socket(handler))
         }
         for pattern, handler in ROUTES
         if handler is not NotHere
     }
+
+
+def _is_socket(handler: type[Any]) -> bool:
+    return issubclass(handler, ReadingSocket)
 
 
 def specified() -> dict[str, set[str]]:

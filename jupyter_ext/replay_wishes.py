@@ -1,0 +1,62 @@
+"""What a page says on the replay's WebSocket: checked before anything is done with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .errors import BadQuery
+
+_LONGEST = 4_096
+"""Characters of an id or a path."""
+
+
+@dataclass(frozen=True)
+class Follow:
+    """A page shows a notebook.
+
+    Attributes:
+        kernel: id of its kernel, ``None`` when it has none.
+        path: as the contents manager names it.
+        saved: when that was saved, in seconds since the epoch; 0.0 when it never was.
+    """
+
+    kernel: str | None
+    path: str | None
+    saved: float
+
+
+@dataclass(frozen=True)
+class Want:
+    """A page wants what a cell shows, after a position that it was told (``None``: from the beginning)."""
+
+    key: str
+    position: int | None
+
+
+def wish(message: object) -> Follow | Want:
+    """The wish in a message; raises :class:`BadQuery` with a sentence."""
+    if not isinstance(message, dict):
+        raise BadQuery("A message is a JSON object.")
+    kind, position, saved = message.get("type"), message.get("position"), message.get("saved", 0)
+    if kind == "follow":
+        if isinstance(saved, bool) or not isinstance(saved, (int, float)) or not 0 <= saved < 1e12:
+            raise BadQuery("`saved` is in seconds since the epoch; 0 for never.")
+        return Follow(
+            _text(message.get("kernel"), "kernel"), _text(message.get("path"), "path"), float(saved)
+        )
+    if kind == "want":
+        key = _text(message.get("key"), "key")
+        if key is None:
+            raise BadQuery("`want` names the `key` of a cell.")
+        if position is not None and (
+            isinstance(position, bool) or not isinstance(position, int) or position < 0
+        ):
+            raise BadQuery("`position` is one that was told, or null.")
+        return Want(key, position)
+    raise BadQuery(f"There is no message of the type {str(kind)[:80]!r}; there are `follow` and `want`.")
+
+
+def _text(value: object, field: str) -> str | None:
+    if value is not None and (not isinstance(value, str) or not 0 < len(value) <= _LONGEST or "\0" in value):
+        raise BadQuery(f"`{field}` is a text of at most {_LONGEST:,} characters, or null.")
+    return value
