@@ -20,7 +20,7 @@ HELD_LIMIT = 8 * 1024 * 1024
 RETRY_S = 0.25
 QUIET_S = 60.0
 BATCH_S = 0.1
-"""How long points may wait in memory on a network file system."""
+"""How long points may wait in memory on a network file system, at most: a kill may cost so much."""
 
 _sync_data = getattr(os, "fdatasync", os.fsync)
 
@@ -117,8 +117,8 @@ class JournalWriter:
         self._lost_points += points
 
     def flush(self) -> None:
-        """Write what waits in memory, if it is time to try."""
-        if self._held and time.monotonic() >= self._retry_at:
+        """Write what waits in memory; while the disk fails, if it is time to try."""
+        if self._held and (not self._failed_since or time.monotonic() >= self._retry_at):
             self._write_held()
 
     def sync(self) -> Optional[OSError]:

@@ -97,8 +97,10 @@ def derive(run_id: str, documents: Mapping[str, Document]) -> RunRow:
         _merge(row.summary, document, "summary")
         if "finish" in document and not _begun_again(document, ordered):
             _finish(row, document["finish"])
-        if _writer(document).get("role") != "editor":  # whoever edits a run says nothing of whether it lives
-            row.writers.append([writer, _writer(document).get("host")])
+        said = _writer(document)
+        if said.get("role") != "editor":  # whoever edits a run says nothing of whether it lives
+            gathers = [said["batch_s"]] if said.get("batch_s") else []
+            row.writers.append([writer, said.get("host"), *gathers])
     _change(row, _newest_changes(ordered))
     return row
 

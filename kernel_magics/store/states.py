@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from kernel_magics import paths
 from kernel_magics.journal.lock import is_held
@@ -26,32 +27,38 @@ class State:
 
 
 def present_state(
-    data_dir: Path, run_id: str, writers: Sequence[Sequence[str | None]], lease: object = None
+    data_dir: Path, run_id: str, writers: Sequence[Sequence[Any]], lease: object = None
 ) -> State:
     """The state of a run without a ``finish`` frame (rules 2 to 4 of ``docs/journal-format.md``).
 
     Args:
-        writers: ``[writer id, host name]`` of each journal.
+        writers: ``[writer id, host name]`` of each journal; third, where points were gathered before they
+            were written (a network file system), for how many seconds.
         lease: the lease on whose machine the run was started, if any. A journal that comes home from another
             machine has no lock here; while the lease lives, so may the run.
     """
     folder = paths.runs_dir(data_dir) / run_id
-    held = [is_held(folder / f"{writer}.lock") for writer, _host in writers]
+    held = [is_held(folder / f"{writer}.lock") for writer, *_more in writers]
     if any(held):
         return State(RunStatus.RUNNING)
     from socket import gethostname  # rarely asked for, and slow to import
 
     here = gethostname()
-    last = _last_written(folder, [writer for writer, _host in writers])
+    last = _last_written(folder, [writer for writer, *_more in writers])
     if held and all(
-        free is False and host in (here, None) for free, (_w, host) in zip(held, writers, strict=True)
+        free is False and one[1] in (here, None) for free, one in zip(held, writers, strict=True)
     ):
-        return State(RunStatus.KILLED, "Its process ended without a word.", last)
+        return State(RunStatus.KILLED, f"Its process ended without a word.{_perhaps_lost(writers)}", last)
     state = _lease_state(data_dir, lease)
     if state in _LIVE_LEASE:
         return State(RunStatus.RUNNING)
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(last)) if last else "the beginning"
     return State(RunStatus.UNKNOWN, f"Nothing is known of it since {when}.")
+
+
+def _perhaps_lost(writers: Sequence[Sequence[Any]]) -> str:
+    gathered = [one[2] for one in writers if len(one) > 2 and isinstance(one[2], (int, float))]
+    return f" Points of its last {max(gathered):g} s may be missing." if gathered else ""
 
 
 def _last_written(folder: Path, writers: Sequence[str | None]) -> float | None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from pathlib import Path
 from types import FrameType
 from typing import Optional
 
-_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-_PYTHON = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
-_PROGRAMS = os.path.dirname(os.path.abspath(sys.executable)) + os.sep if sys.executable else _PYTHON
+_OURS = f"{Path(__file__).absolute().parent.parent}{os.sep}"
+_PYTHON = f"{Path(os.__file__).absolute().parent}{os.sep}"
+_PROGRAMS = f"{Path(sys.executable or os.__file__).absolute().parent}{os.sep}"
 _INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 
 
@@ -56,5 +57,5 @@ def _is_users(filename: str) -> bool:
     """Whether code of this file is somebody's own; ``<stdin>`` and ``<string>`` are."""
     if filename.startswith("<frozen"):
         return False
-    path = filename if filename.startswith("<") else os.path.abspath(filename)
+    path = filename if filename.startswith("<") else str(Path(filename).absolute())
     return not path.startswith((_OURS, _PYTHON, _PROGRAMS)) and not any(part in path for part in _INSTALLED)

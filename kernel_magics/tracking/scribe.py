@@ -69,6 +69,8 @@ class Scribe:
         folder = paths.runs_dir(self.data) / self.head.id
         writer = JournalWriter(folder, identity["id"], report=self._report, batched=batched)
         self._path = writer.path
+        if writer.batched:
+            identity["batch_s"] = BATCH_S
         head = clean({**self.head.to_json(), "writer": identity})
         writer.append(fmt.pack_frame(fmt.Kind.RUN, fmt.pack_json(head)))
         return writer

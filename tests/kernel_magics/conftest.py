@@ -1,8 +1,10 @@
-"""Reading what was recorded, without the store: straight from the journals."""
+"""What was recorded, straight from the journals and without the store; a disk that is really full."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import subprocess
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,3 +77,20 @@ def records(read: Callable[[Path], Record]) -> Callable[[str], list[Record]]:
         return sorted(found, key=lambda record: record.head["writer"]["role"])
 
     return of_run
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    """A mounted file system of 64 KiB. Needs root and the right to mount."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k,mode=700", "trackside-test", str(place)]
+    if os.name != "posix" or os.geteuid() != 0:
+        pytest.skip("NOT TESTED: a full disk needs a tmpfs of its own, and mounting one needs root")
+    made = subprocess.run(mount, capture_output=True, text=True, check=False)
+    if made.returncode != 0:
+        pytest.skip(f"NOT TESTED: a full disk needs a tmpfs of its own: {made.stderr.strip()}")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "-l", str(place)], check=True)

@@ -106,6 +106,12 @@ def new_journal(data_dir: Path):
 
 
 @pytest.fixture
+def new_journal_at():
+    """As ``new_journal``, in a data folder of the test's choice."""
+    return SpecJournal
+
+
+@pytest.fixture
 def store(data_dir: Path):
     with open_store(data_dir) as opened:
         yield opened

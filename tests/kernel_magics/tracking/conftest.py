@@ -292,6 +292,12 @@ def environment(tmp_path: Path) -> dict[str, str]:
     return environment_of(tmp_path)
 
 
+@pytest.fixture(name="eventually")
+def waiting() -> Callable[..., Any]:
+    """See :func:`eventually`."""
+    return eventually
+
+
 @pytest.fixture
 def runs_in() -> Callable[[Path], list[RecordedRun]]:
     """See :func:`recorded_runs`."""
