@@ -8,7 +8,7 @@ import { trackIcon } from '../icons';
 import { Clock } from '../model/clock';
 import type { Trackside } from '../trackside';
 import { Persistent } from '../wire/persistent';
-import type { FeedMessage, MetricSummary, RunEvent } from '../wire/protocol';
+import type { FeedMessage, Medium, MetricSummary, RunEvent } from '../wire/protocol';
 import { ByRun, listsByRun } from './byrun';
 import { ChartArea } from './chartarea';
 import { CodeView } from './codeview';
@@ -18,6 +18,7 @@ import { CompareNotice } from './comparenotice';
 import { allEvents, EventList } from './eventlist';
 import { Grouping } from './grouping';
 import { Legend } from './legend';
+import { mediaOf, MediaView } from './mediaview';
 import { Outputs } from './outputs';
 import { RunTable } from './runtable';
 import { Section } from './section';
@@ -27,6 +28,9 @@ export interface CompareViewOptions {
   model: CompareModel;
   rendermime: IRenderMimeRegistry;
 }
+
+/** Runs whose media are shown: nobody looks at more side by side, and each has a list of its own. */
+const MOST_WITH_MEDIA = 8;
 
 export class CompareView extends Panel {
   constructor(private readonly options: CompareViewOptions) {
@@ -42,6 +46,7 @@ export class CompareView extends Panel {
     const root = this.node;
     const { api, runs } = trackside;
     this.events = new ByRun(runs, async ids => listsByRun(ids, await api.events(ids)));
+    this.media = new ByRun(runs, ids => mediaOf(api, ids));
     this.summaries = new ByRun(runs, async ids => listsByRun(ids, await api.summaries(ids)));
     this.grouping = new Grouping(trackside, model);
     const { grouping } = this;
@@ -57,6 +62,11 @@ export class CompareView extends Panel {
     );
     const table = new RunTable({ trackside, model, summaries });
     this.section('table', trans.__('Configuration and results'), table);
+    const { media } = this;
+    const looks = new MediaView({ trackside, model, media });
+    this.mediaSection = this.section('media', trans.__('Media'), looks);
+    this.mediaSection.hide();
+    media.changed.connect(this.countMedia, this);
     this.section('code', trans.__('Code and environment'), new CodeView({ trackside, model, root }));
     this.section('outputs', trans.__('Outputs'), new Outputs({ trackside, model, rendermime, root }));
 
@@ -77,6 +87,7 @@ export class CompareView extends Panel {
     this.grouping.dispose();
     this.events.dispose();
     this.summaries.dispose();
+    this.media.dispose();
     super.dispose();
   }
 
@@ -128,6 +139,14 @@ export class CompareView extends Panel {
     const runs = this.held ? this.options.model.state.runs : [];
     this.events.want(runs);
     this.summaries.want(runs);
+    this.media.want(runs.slice(0, MOST_WITH_MEDIA));
+  }
+
+  private countMedia(): void {
+    const { runs } = this.options.model.state;
+    const count = runs.reduce((sum, id) => sum + (this.media.get(id)?.length ?? 0), 0);
+    this.mediaSection.note = String(count);
+    this.mediaSection.setHidden(count === 0 && this.media.problem === null);
   }
 
   private wake(): void {
@@ -166,6 +185,7 @@ export class CompareView extends Panel {
       this.readBooks();
     }
     this.countEvents();
+    this.countMedia();
     this.retitle();
   }
 
@@ -202,6 +222,8 @@ export class CompareView extends Panel {
   private readonly eventSection: Section;
   private readonly events: ByRun<RunEvent[]>;
   private readonly summaries: ByRun<MetricSummary[]>;
+  private readonly mediaSection: Section;
+  private readonly media: ByRun<Medium[]>;
   private readonly grouping: Grouping;
   private readonly reading = new Persistent(
     () => this.readMetrics(),
