@@ -17,9 +17,15 @@ _OUTPUTS = frozenset({"stream", "display_data", "execute_result", "error"})
 
 
 class Folder:
-    """Folds the messages of one run, cell by cell, in the order in which they were recorded."""
+    """Folds the messages of one run, cell by cell, in the order in which they were recorded.
 
-    def __init__(self) -> None:
+    Args:
+        adopts: an update of a display that none of these cells made (another run did, or a cell that was not
+            tracked) is shown by the cell that updates, as a display of its own; else it changes nothing here.
+    """
+
+    def __init__(self, *, adopts: bool = False) -> None:
+        self._adopts = adopts
         self._shown: dict[str, list[Shown]] = {}
         self._clear: set[str] = set()
         self._displays: dict[str, list[dict[str, Any]]] = {}
@@ -37,7 +43,7 @@ class Folder:
         """One message. Kinds that show nothing in the cell itself (comms, widgets, input) pass."""
         shown = self._of(cell)
         if kind == "update_display_data":
-            self._update(content)
+            self._update(cell, content)
         elif kind == "clear_output":
             if content.get("wait"):
                 self._clear.add(cell)
@@ -67,8 +73,11 @@ class Folder:
         else:
             shown.append((kind, content))
 
-    def _update(self, content: Mapping[str, Any]) -> None:
-        for shown in self._displays.get(_display_id(content) or "", ()):
+    def _update(self, cell: str, content: Mapping[str, Any]) -> None:
+        display = _display_id(content) or ""
+        if self._adopts and display and display not in self._displays:
+            self.add(cell, "display_data", content)
+        for shown in self._displays.get(display, ()):
             shown["data"] = _mapping(content.get("data"))
             shown["metadata"] = _mapping(content.get("metadata"))
 

@@ -25,7 +25,7 @@ _DIGEST = re.compile("[0-9a-f]{64}")
 
 def read_cells(sql: sqlite3.Connection, data_dir: Path, run_id: str) -> list[CellRecord]:
     """The tracked cells of a run in the order in which they started, with their outputs."""
-    folder, starts, ends = Folder(), dict[str, Json](), dict[str, Json]()
+    folder, starts, ends = Folder(adopts=True), dict[str, Json](), dict[str, Json]()
     for kind, content in _contents(sql, data_dir, run_id, (Kind.CELL, Kind.OUTPUT)):
         if kind == Kind.OUTPUT:
             message = content.get("content")

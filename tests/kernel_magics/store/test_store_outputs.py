@@ -55,10 +55,21 @@ def test_a_display_update_changes_every_display_of_its_id_in_any_cell(cell, reop
     cell.output("c1", "display_data", **display("again", "d"))
     cell.json(8, key="c2", cell_id="b", execution_count=4, source="", started=6.0)
     cell.output("c2", "update_display_data", **display("new", "d"))
-    cell.output("c2", "update_display_data", **display("nobody has this one", "other"))
+    cell.output("c2", "update_display_data", data={"text/plain": "without an id"}, metadata={})
     store = reopen()
     assert [one["data"]["text/plain"] for one in outputs(store)] == ["new", "new"]
     assert outputs(store, "c2") == []
+
+
+def test_an_update_of_a_display_that_is_not_of_this_run_is_shown_by_the_cell_that_made_it(cell, reopen):
+    cell.output("c1", "stream", name="stdout", text="before\n")
+    for text in ("10 %", "20 %"):
+        cell.output("c1", "update_display_data", **display(text, "of an earlier run"))
+    cell.output("c1", "stream", name="stdout", text="after\n")
+    cell.output("c1", "update_display_data", **display("30 %", "of an earlier run"))
+    before, shown, after = outputs(reopen())
+    assert (before["text"], after["text"]) == ("before\n", "after\n")
+    assert shown == {"output_type": "display_data", "data": {"text/plain": "30 %"}, "metadata": {}}
 
 
 def test_clear_output_with_wait_clears_when_the_next_output_comes(cell, reopen):
