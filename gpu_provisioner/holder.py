@@ -62,6 +62,7 @@ class Holder:
             channels but files; what a former holder was given is not given again.
         on_state: called in a thread of the Link with :attr:`state` when that changes; :attr:`detail` says
             more.
+        role: :data:`gpu_provisioner.lease_lock.STAND_IN` for who lets go when somebody else wants the lease.
 
     :attr:`state` is ``"new"``, ``"up"``, ``"down"`` (it reconnects by itself), ``"gone"`` (the agent has died
     or vanished; nothing more will come), ``"released"`` or ``"detached"``.
@@ -73,6 +74,7 @@ class Holder:
         data_dir: Path,
         on_records: Optional[OnRecords] = None,
         on_state: Optional[OnState] = None,
+        role: str = "",
     ) -> None:
         self.lease = lease
         self.data_dir = Path(data_dir)
@@ -91,7 +93,7 @@ class Holder:
         self._released_by = ""
         self._told_to_log_in = False
         try:
-            self._lock = lock_lease(home_folder(self.data_dir, lease.id), lease)
+            self._lock = lock_lease(home_folder(self.data_dir, lease.id), lease, role)
         except OSError as error:
             raise _no_home(self.data_dir, error) from None
         try:
@@ -138,6 +140,15 @@ class Holder:
                 raise BootstrapError(f"The kernel was not ready within {timeout:.0f} s.{said}", "try again")
             assert self.welcome is not None
             return self.welcome
+
+    def keep_line(self) -> None:
+        """Connect, again and again if need be, and wait for nothing; for who only brings home what comes."""
+        self._link.start()
+
+    @property
+    def home_end(self) -> int:
+        """Offset up to which the stream is home."""
+        return self._journal.end
 
     def post(self, channel: int, parts: Sequence[bytes]) -> int:
         """Send a message's parts to the kernel, once, also over broken lines. Any thread; never waits.

@@ -17,6 +17,13 @@ from gpu_provisioner.model import Lease
 HOLDER_NOTE = "holder.json"
 """In the lease's folder while somebody holds it: who."""
 
+STAND_IN = "stand-in"
+"""The role of a holder that only brings home what comes, until somebody wants the lease."""
+
+_WANTED_NOTE = "wanted.json"
+_YIELD_LIMIT_S = 10.0
+_POLL_S = 0.05
+
 
 class LeaseLock:
     """The lease's lock, as long as it is open."""
@@ -41,24 +48,27 @@ class LeaseLock:
             os.close(self._handle)
 
 
-def lock_lease(folder: Path, lease: Lease) -> LeaseLock:
-    """Take the lease's lock, or say who has it."""
+def lock_lease(folder: Path, lease: Lease, role: str = "") -> LeaseLock:
+    """Take the lease's lock, or say who has it. A stand-in lets go of it for anybody who wants it.
+
+    Args:
+        role: :data:`STAND_IN`, or "" for who works with the lease.
+    """
     private_folder(folder)
     handle = os.open(folder / "holder.lock", os.O_RDWR | os.O_CREAT, 0o600)
     owner = folder / HOLDER_NOTE
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    if not _lock(handle) and not (role != STAND_IN and _ask_for(handle, folder)):
         os.close(handle)
         raise LeaseError(
             f"The lease {lease.name!r} is held by {_describe(read_json(owner))}.",
             "release it there, or close that notebook's kernel",
-        ) from None
+        )
     me = {
         "pid": os.getpid(),
         "host": socket.gethostname(),
         "notebook": os.environ.get("JPY_SESSION_NAME"),
         "since": time.time(),
+        "role": role,
     }
     try:
         write_private(owner, json.dumps(me).encode())
@@ -68,18 +78,61 @@ def lock_lease(folder: Path, lease: Lease) -> LeaseLock:
     return LeaseLock(handle, owner)
 
 
+def is_wanted(folder: Path) -> bool:
+    """Whether a living process of this machine waits for the lease of that folder."""
+    return _is_alive(read_json(folder / _WANTED_NOTE))
+
+
+def _lock(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _ask_for(handle: int, folder: Path) -> bool:
+    """Wait until the stand-in that has the lock lets go; at once False when it is no stand-in that has it."""
+    note = folder / _WANTED_NOTE
+    deadline = time.monotonic() + _YIELD_LIMIT_S
+    try:
+        while time.monotonic() < deadline:
+            owner = read_json(folder / HOLDER_NOTE)  # none: it is taken or given up at this moment
+            if owner is not None and owner.get("role") != STAND_IN:
+                return False
+            me = {"pid": os.getpid(), "host": socket.gethostname()}
+            write_private(note, json.dumps(me).encode())
+            if _lock(handle):
+                return True
+            time.sleep(_POLL_S)
+        return False
+    finally:
+        note.unlink(missing_ok=True)
+
+
 def is_held(folder: Path) -> bool:
     """Whether a living process of this machine holds the lease of that folder.
 
     By the note, not by trying the lock: whoever tries it has it for a moment, and a holder that starts just
     then would be refused.
     """
-    owner = read_json(folder / HOLDER_NOTE) or {}
+    return _is_alive(read_json(folder / HOLDER_NOTE))
+
+
+def is_worked_with(folder: Path) -> bool:
+    """Whether it is held by somebody who works with it, and not only by a stand-in."""
+    owner = read_json(folder / HOLDER_NOTE)
+    return _is_alive(owner) and (owner or {}).get("role") != STAND_IN
+
+
+def _is_alive(owner: Optional[Mapping[str, Any]]) -> bool:
+    """Whether a note names a living process of this machine."""
     try:
-        pid = int(owner.get("pid", 0))
+        pid = int((owner or {}).get("pid", 0))
     except (TypeError, ValueError):
         return False
-    return owner.get("host") == socket.gethostname() and pid > 0 and process_birth(pid) is not None
+    here = (owner or {}).get("host") == socket.gethostname()
+    return here and pid > 0 and process_birth(pid) is not None
 
 
 def is_held_elsewhere(folder: Path) -> bool:

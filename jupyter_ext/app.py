@@ -14,8 +14,8 @@ from .services import Services
 class TracksideExtension(ExtensionApp):
     """Trackside's part of Jupyter Server.
 
-    Nothing runs before the first request: a server whose users never look at Trackside pays for
-    listening to the deaths of its kernels and for nothing else.
+    Before the first request only two things run, so that a server whose users never look at Trackside pays
+    little: listening to the deaths of its kernels, and one look a second at leases that nobody holds.
     """
 
     name = "trackside"
@@ -30,6 +30,11 @@ class TracksideExtension(ExtensionApp):
     def initialize_handlers(self) -> None:
         """Adds the route table; Jupyter Server puts its base URL before each path."""
         self.handlers.extend(ROUTES)
+
+    async def _start_jupyter_server_extension(self, _serverapp: Any) -> None:
+        """Called when the event loop runs."""
+        if self._services is not None:
+            self._services.stand_ins.start()
 
     async def stop_extension(self) -> None:
         """Ends the indexing process and the threads; Jupyter Server calls it when it stops."""

@@ -14,7 +14,7 @@ from typing import Any
 from gpu_provisioner import provisioner
 from gpu_provisioner.errors import LeaseError
 from gpu_provisioner.home import home_folder
-from gpu_provisioner.lease_lock import HOLDER_NOTE, is_held
+from gpu_provisioner.lease_lock import HOLDER_NOTE, is_worked_with
 from gpu_provisioner.leases import LeaseBook
 from gpu_provisioner.model import Lease
 
@@ -34,11 +34,10 @@ def public(lease: Lease, data_dir: Path) -> dict[str, Any]:
     """The lease as the panel may see it.
 
     Without ``handle``: that is the provider's own, and may hold the kernel's environment. With ``kernel_id``
-    only while somebody holds it: a notebook's kernel that was restarted has the same id, and its cells run
-    here.
+    only while a notebook holds it: one whose kernel was restarted has the same id, and its cells run here.
     """
     shown = {key: value for key, value in lease.to_json().items() if key != "handle"}
-    return shown if is_held(home_folder(data_dir, lease.id)) else {**shown, "kernel_id": None}
+    return shown if is_worked_with(home_folder(data_dir, lease.id)) else {**shown, "kernel_id": None}
 
 
 class LeaseFolder:

@@ -20,6 +20,7 @@ from .offers import OfferDesk
 from .readers import StoreReaders
 from .replay import Replays
 from .sessions import open_sessions
+from .stand_ins import StandIns
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Services:
     ingest: IngestChild
     deaths: KernelDeaths
     replays: Replays
+    stand_ins: StandIns
 
     @classmethod
     def for_server(cls, serverapp: Any, log: logging.Logger) -> Services:
@@ -53,18 +55,23 @@ class Services:
         deaths = KernelDeaths(
             serverapp.kernel_manager, lambda report: aftermath.close_runs(data_dir, report), log
         )
-        desk = OfferDesk(data_dir)
-        return cls(version("trackside"), data_dir, readers, leases, desk, feed, ingest, deaths, replays)
+        return cls(
+            *(version("trackside"), data_dir, readers, leases, OfferDesk(data_dir), feed, ingest, deaths),
+            replays=replays,
+            stand_ins=StandIns(data_dir, log),
+        )
 
     def start(self) -> None:
         """Starts what runs beside the requests, unless that has been done; returns at once."""
         self.ingest.start()
         self.leases.start()
+        self.stand_ins.start()
 
     async def stop(self) -> None:
         """Ends all that was started; can be called again."""
         await self.deaths.finish()
         await self.leases.stop()
+        await self.stand_ins.stop()
         await self.ingest.stop()
         self.readers.close()
 

@@ -151,7 +151,7 @@ class Front:
         self.holder.post(channel, [wire.to_json(part) for part in (header, {}, metadata or {}, content)])
         return str(header["msg_id"])
 
-    def begin(self, code: str, count: int = 1) -> str:
+    def begin(self, code: str, count: int = 1, cell_id: str | None = None) -> str:
         content = {
             "code": code,
             "silent": False,
@@ -160,7 +160,10 @@ class Front:
             "allow_stdin": True,
             "stop_on_error": True,
         }
-        return self.send(wire.SHELL, "execute_request", content, {"trackside": {"execution_count": count}})
+        metadata: dict[str, Any] = {"trackside": {"execution_count": count}}
+        if cell_id is not None:
+            metadata["cellId"] = cell_id
+        return self.send(wire.SHELL, "execute_request", content, metadata)
 
     def finish(self, msg_id: str, timeout: float = 60.0) -> Cell:
         def done() -> bool:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +40,7 @@ class Desk:
         self.lab, self.driver, self.page = lab, driver, driver.page
         self.folder, self.name = folder, name
         # Jupyter's own complaint when a page goes while it is loading something
-        self.driver.expected += ["ERR_ABORTED", "WebSocket", "Could not restore the debugger state"]
+        self.driver.expected += ["ERR_ABORTED", "WebSocket", "Could not restore the debugger state", "Comm not found"]
 
     def write(self, *sources: str) -> None:
         """The notebook's file, with a cell for each source."""
@@ -162,3 +164,172 @@ def test_a_reloaded_page_has_every_line_once_and_in_order(desk: Desk, where: str
     desk.reload()
     desk.shows(2, "42")
     assert desk.text(1) == lines(0, 100)
+
+
+def begin(desk: Desk, source: str, *more: str, mark: str = "begun") -> None:
+    """A provisioned notebook whose cell 1 runs and has shown ``mark``; it waits for the file ``go``."""
+    wait = f"import os, time\nwhile not os.path.exists({str(desk.folder / 'go')!r}): time.sleep(0.02)"
+    desk.write(PROVISION, source.replace("WAIT", wait), *more)
+    desk.start()
+    desk.run(0, wait=True)
+    desk.run(1)
+    desk.shows(1, mark)
+
+
+def test_a_tab_closed_while_the_cell_ran_to_its_end_shows_all_of_it_when_it_is_opened_again(
+    desk: Desk,
+) -> None:
+    source = "from IPython.display import HTML, display\nprint('begun', flush=True)\nWAIT\n"
+    begin(desk, source + "display(HTML('<b id=bold>bold</b>'))\nprint('late')\n'result'", "1")
+    desk.save()
+    desk.page.evaluate(f"() => {{ {CURRENT} w.dispose() }}")
+    desk.go()
+    desk.open()
+    desk.shows(1, "'result'")
+    desk.ended(1)
+    assert [one["output_type"] for one in desk.cell(1)["outputs"]] == [
+        "stream",
+        "display_data",
+        "stream",
+        "execute_result",
+    ]
+    assert desk.text(1) == "begun\nlate\n"
+    expect(desk.page.locator("#bold")).to_be_visible()
+    assert desk.cell(1)["count"] == 2
+
+
+def test_displays_are_updated_and_cleared_as_if_the_page_had_been_there(desk: Desk) -> None:
+    source = """
+from IPython.display import display, clear_output
+import sys
+print('gone'); clear_output()
+h = display({'text/plain': 'first'}, raw=True, display_id='bar')
+print('begun', flush=True)
+WAIT
+h.update({'text/plain': 'second'}, raw=True)
+print('one\\rtwo')
+clear_output(wait=True)
+h = display({'text/plain': 'third'}, raw=True, display_id='bar2')
+h.update({'text/plain': 'fourth'}, raw=True)
+print('end')"""
+    begin(desk, source)
+    desk.reload()
+    desk.shows(1, "first")
+    assert "gone" not in desk.text(1)
+    desk.go()
+    desk.ended(1)
+    desk.shows(1, "fourth")
+    outputs = desk.cell(1)["outputs"]
+    assert [one["output_type"] for one in outputs] == ["display_data", "stream"]
+    assert outputs[0]["data"] == {"text/plain": "fourth"}
+    assert desk.text(1) == "end\n"
+
+
+def test_a_question_asked_while_no_page_was_there_is_answered_in_the_new_one(desk: Desk) -> None:
+    begin(desk, "print('begun', flush=True)\nname = input('Your name? ')\nprint('Hello', name)")
+    desk.page.locator(".jp-Stdin-input").wait_for()
+    desk.reload()
+    box = desk.page.locator(".jp-Stdin-input")
+    box.wait_for(timeout=30_000)
+    expect(desk.page.locator(".jp-Stdin-prompt")).to_contain_text("Your name?")
+    box.fill("Ada")
+    box.press("Enter")
+    desk.shows(1, "Hello Ada")
+    desk.ended(1)
+
+
+def test_cells_that_waited_behind_the_one_that_ran_are_restored_when_their_turn_comes(desk: Desk) -> None:
+    begin(desk, "print('begun', flush=True)\nWAIT\nprint('first')", "print('second')", "print('third')")
+    desk.run(2)
+    desk.run(3)
+    desk.reload()
+    desk.shows(1, "begun")
+    desk.go()
+    for index, word in ((1, "first"), (2, "second"), (3, "third")):
+        desk.shows(index, word)
+        desk.ended(index)
+    assert [desk.cell(index)["count"] for index in (1, 2, 3)] == [2, 3, 4]
+    assert desk.text(2) == "second\n"
+
+
+def test_a_cell_that_was_moved_and_edited_meanwhile_is_found_by_its_id(desk: Desk) -> None:
+    begin(desk, "print('begun', flush=True)\nWAIT\nprint('moved')", "2", "3")
+    desk.page.evaluate(
+        f"""() => {{ {CURRENT} w.content.activeCellIndex = 1; w.content.widgets[1].model.sharedModel.setSource('edited');
+             return jupyterapp.commands.execute('notebook:move-cell-down') }}"""
+    )
+    desk.save()
+    desk.reload()
+    desk.shows(2, "begun")
+    desk.go()
+    desk.ended(2)
+    assert desk.text(2) == "begun\nmoved\n"
+    assert desk.cell(1)["outputs"] == []
+
+
+def test_a_cell_that_is_run_again_while_it_is_restored_shows_only_the_new_run(desk: Desk) -> None:
+    begin(desk, "print('begun', flush=True)\nWAIT\nprint('ended', flush=True)")
+    desk.reload()
+    desk.shows(1, "begun")
+    desk.run(1)
+    desk.go()
+    desk.ended(1)
+    desk.shows(1, "ended")
+    assert desk.text(1) == "begun\nended\n"
+    assert desk.cell(1)["count"] == 3
+
+
+def test_an_interrupt_from_the_new_page_ends_the_cell_there(desk: Desk) -> None:
+    begin(desk, "print('begun', flush=True)\nWAIT")
+    desk.reload()
+    desk.shows(1, "begun")
+    desk.driver.command("notebook:interrupt-kernel")
+    desk.shows(1, "KeyboardInterrupt")
+    desk.ended(1)
+
+
+def test_outputs_cleared_and_saved_stay_cleared(desk: Desk) -> None:
+    begin(desk, "print('begun', flush=True)")
+    desk.ended(1)
+    desk.page.wait_for_timeout(1500)
+    desk.driver.command("notebook:clear-all-cell-outputs")
+    desk.save()
+    desk.reload()
+    desk.page.wait_for_function(
+        f"() => {{ {CURRENT} return w.sessionContext.session?.kernel?.status === 'idle' }}"
+    )
+    desk.run(1, wait=True)
+    assert desk.text(1) == "begun\n"
+
+
+def test_a_second_page_leaves_alone_what_the_first_one_shows(desk: Desk, browser: Browser) -> None:
+    begin(desk, "print('begun', flush=True)\nWAIT\nprint('ended')")
+    context = browser.new_context()
+    second = Desk(desk.lab, type(desk.driver)(context.new_page()), desk.folder, desk.name)
+    second.reload()
+    second.page.wait_for_function(
+        f"() => {{ {CURRENT} return w.sessionContext.session?.kernel?.connectionStatus === 'connected' }}"
+    )
+    desk.go()
+    desk.ended(1)
+    assert desk.text(1) == "begun\nended\n"
+    assert second.cell(1)["outputs"] == []
+    context.close()
+
+
+def test_a_tracked_cell_whose_kernel_was_killed_does_not_run_on_in_the_page(desk: Desk) -> None:
+    desk.write(
+        LOCAL, "%%track killed\nimport os, time\nprint('begun', os.getpid(), flush=True)\ntime.sleep(600)"
+    )
+    desk.start()
+    desk.run(0, wait=True)
+    desk.run(1)
+    desk.shows(1, "begun")
+    desk.reload()
+    desk.shows(1, "begun")
+    os.kill(int(desk.text(1).split()[1]), signal.SIGKILL)
+    desk.page.wait_for_function(
+        f"() => {{ {CURRENT} return w.content.widgets[1].model.executionState !== 'running' }}",
+        timeout=30_000,
+    )
+    assert "begun" in desk.text(1)
