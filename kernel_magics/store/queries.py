@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +23,7 @@ _MANY = 500
 """Values in one ``IN (…)``; SQLite allows at least 999."""
 _RUN = (
     "run_id, name, project, state, detail, grp, tags, created, finished,"
-    " config, summary, light, extremes, error, writers, changed, marks"
+    " config, summary, light, extremes, error, CASE WHEN state IS NULL THEN writers END, changed, marks"
 )
 _SOURCES = ("logged", "inferred", "system")
 """The order in which a metric is looked for when nobody names a source."""
@@ -54,11 +56,26 @@ def runs(
     sql: sqlite3.Connection, state_of: StateOf, project: str | None = None, limit: int | None = None
 ) -> list[RunInfo]:
     """Runs, newest first, with their short facts only."""
-    rows = sql.execute(
-        f"SELECT {_RUN} FROM run WHERE ?1 IS NULL OR project=?1 ORDER BY created DESC, run_id DESC LIMIT ?2",
-        (project, -1 if limit is None else limit),
-    )
-    return _run_infos(rows.fetchall(), state_of)
+    with _many_objects():
+        rows = sql.execute(
+            f"SELECT {_RUN} FROM run WHERE ?1 IS NULL OR project=?1"
+            " ORDER BY created DESC, run_id DESC LIMIT ?2",
+            (project, -1 if limit is None else limit),
+        ).fetchall()
+        return _run_infos(rows, state_of)
+
+
+@contextmanager
+def _many_objects() -> Iterator[None]:
+    """Without the garbage collector: nothing of a listing is garbage while it is made, and looking through it
+    again and again takes a sixth of the time that ten thousand runs take."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 def runs_by_id(sql: sqlite3.Connection, state_of: StateOf, run_ids: Collection[str]) -> list[RunInfo]:
