@@ -91,6 +91,7 @@ class Holder:
         self._failure = ""
         self._lost_reason = ""
         self._released_by = ""
+        self._gives_back = False
         self._told_to_log_in = False
         try:
             self._lock = lock_lease(home_folder(self.data_dir, lease.id), lease, role)
@@ -225,11 +226,16 @@ class Holder:
         return opened
 
     def _on_link(self, state: str, detail: str) -> None:
+        if state == "trouble":
+            self._say(detail)
+            return
         if state == "gone":
             self._lost(detail)
             detail = self._lost_reason
         elif state == "stopped":
             state, detail = "released", self._released_by
+            if self._gives_back:
+                threading.Thread(target=self._give_back, daemon=True, name="trackside-give-back").start()
         self.down_since = None if state == "up" else (self.down_since or time.time())
         self._set_state(state, detail)
 
@@ -284,9 +290,27 @@ class Holder:
                 self._lost_reason = str(event.get("reason"))
             elif kind == "stopping":
                 self._released_by = f"released by {event.get('by')}"
+                self._gives_back = bool(event.get("release"))
             self._changed.notify_all()
         if kind == "agent-died":
             self._finish_lease()
+        elif kind in ("idle-warning", "idle-over"):
+            self._note_in_lease(str(event.get("text")) if kind == "idle-warning" else "")
+
+    def _note_in_lease(self, text: str) -> None:
+        """For the panel and ``%gpu_status``: between two cells there is no output to show it in."""
+        try:
+            self.lease = LeaseBook(self.data_dir).update(self.lease.id, detail=text)
+        except ProvisionError as error:
+            log.warning("%s", error)
+
+    def _give_back(self) -> None:
+        """The agent has ended of its own accord; its machine goes back as well."""
+        try:
+            self.release(self._released_by.removeprefix("released by "))
+        except ProvisionError as error:
+            self._note_in_lease(error.message)
+            self._say(f"{error.message}\nTry: {error.remedy or f'%gpu_release {self.lease.name}'}")
 
     def _lost(self, detail: str) -> None:
         """The agent is gone for good. When it could not say so in the spool, it is said here."""

@@ -5,14 +5,11 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
-import math
-import queue
 import re
 import secrets
-import threading
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Mapping, Optional, Sequence, Tuple
 
 from gpu_provisioner.bootstrap import open_carrier
 from gpu_provisioner.catalog import Catalog
@@ -21,11 +18,15 @@ from gpu_provisioner.errand import call_on
 from gpu_provisioner.errors import BootstrapError, LeaseError, NoOffer, ProvisionError, Unreachable
 from gpu_provisioner.holder import Holder
 from gpu_provisioner.home import home_folder
-from gpu_provisioner.lease_lock import LeaseLock, is_held, is_held_elsewhere, lock_lease
-from gpu_provisioner.leases import LIVE, LeaseBook
+from gpu_provisioner.lease_lock import LeaseLock, is_held, lock_lease
+from gpu_provisioner.lease_states import refresh, set_ready
+from gpu_provisioner.leases import LeaseBook
 from gpu_provisioner.model import GpuRequest, Lease, LeaseState, Offer
-from gpu_provisioner.providers import provider_class, provider_of, provider_of_lease
+from gpu_provisioner.providers import provider_of, provider_of_lease
 from gpu_provisioner.providers.base import Target
+from gpu_provisioner.terms import NO_LIMITS, Terms, price_for_runs, source_of
+
+__all__ = ["provision", "refresh", "release"]
 
 Progress = Callable[[str, str], None]
 
@@ -41,8 +42,6 @@ HOOK = "kernel_magics.tracking.aftermath:close_runs"
 _ATTEMPTS = 3
 _WELCOME_LIMIT_S = 30.0
 _STOP_LIMIT_S = 30.0
-_BRING_UP_LIMIT_S = 300.0
-_STATUS_LIMIT_S = 12.0
 
 log = logging.getLogger("trackside.provisioner")
 
@@ -56,6 +55,7 @@ def provision(  # noqa: PLR0913 - the facts of one lease, all by name
     notebook: Optional[str] = None,
     kernel_id: Optional[str] = None,
     environment: Environment = AS_IT_IS,
+    terms: Terms = NO_LIMITS,
     on_progress: Progress = _silent,
 ) -> Lease:
     """Find what was asked for, get it, start an agent and a kernel there.
@@ -65,22 +65,24 @@ def provision(  # noqa: PLR0913 - the facts of one lease, all by name
     Args:
         requests: alternatives, in the order they are to be tried. Nothing else is ever taken.
         environment: the Python over there, and what is to be installed for it.
+        terms: how much it may cost, and when it is given back because nobody needs it.
         on_progress: called with a stage (``"offer"``, ``"lease"``, ``"payload"``, ``"install"``, ``"agent"``)
             and a sentence.
 
     Raises:
         NoOffer: nothing fits; nothing was rented.
+        OverLimit: it would cost more than ``terms`` allow; nothing was rented.
         BootstrapError, ProviderError: it was found but does not work; it has been given back.
         LeaseError: the lease could not be written down; nothing was rented.
     """
     book = LeaseBook(data_dir)
     catalog = Catalog(targets, book.live)
-    offer, lease, lock = _reserve(
-        catalog, book, requests, on_progress, {"notebook": notebook, "kernel_id": kernel_id}, name
-    )
+    home = {"notebook": notebook, "kernel_id": kernel_id}
+    offer, lease, lock = _reserve(_Choice(catalog, requests, terms, on_progress), book, home, name)
     target = next(target for target in targets if target.name == offer.target)
     try:
         lease = book.save(provider_of(target, book.live).submit(offer, lease))
+        lease = book.save(_agreed(lease, terms.idle_of(offer, target.options), target))
         if environment.is_given:
             lease = book.save(prepare(lease, environment, on_progress))
         on_progress("agent", f"Starting a kernel on {lease.machine or offer.target}.")
@@ -127,87 +129,39 @@ def _never_started(lease: Lease, data_dir: Path) -> bool:
         return False
 
 
-def refresh(book: LeaseBook, asked: Optional[Dict[str, float]] = None) -> List[Lease]:
-    """All leases, after asking the providers of the live ones; what has vanished becomes ``LOST``, with a
-    reason.
-
-    All are asked at once, for at most :data:`_STATUS_LIMIT_S`; a lease whose machine does not answer stays as
-    it is, and so does one that is held: its holder knows better.
-
-    Args:
-        asked: when each lease was asked last, by id (:func:`time.monotonic`). For who calls this again and
-            again: a provider is then not asked more often than its ``ASK_PAUSE_S``.
-    """
-    answers: queue.Queue[Tuple[Lease, Optional[LeaseState]]] = queue.Queue()
-    waiting = 0
-    for lease in book.live():
-        folder = home_folder(book.data_dir, lease.id)
-        is_young = lease.state != LeaseState.READY and time.time() - lease.created < _BRING_UP_LIMIT_S
-        if is_held(folder) or (is_young and is_held_elsewhere(folder)):
-            continue  # Its holder knows better, or somebody is bringing it up right now.
-        if lease.state == LeaseState.PLANNED and not lease.handle:
-            why = "the process that asked for it ended before it was rented"
-            book.finish(lease.id, LeaseState.RELEASED, why)
-        elif _is_due(lease, asked):
-            waiting += 1
-            # Daemon threads: one that hangs in a dead network must not keep the interpreter from ending.
-            threading.Thread(target=_ask_status, args=(lease, answers), daemon=True).start()
-    deadline = time.monotonic() + _STATUS_LIMIT_S
-    with contextlib.suppress(queue.Empty):
-        while waiting:
-            lease, state = answers.get(timeout=max(0.0, deadline - time.monotonic()))
-            waiting -= 1
-            if state == LeaseState.LOST:
-                where = lease.machine or lease.target
-                book.finish(lease.id, LeaseState.LOST, f"its agent on {where} has died or vanished")
-            elif state == LeaseState.READY and lease.state != LeaseState.READY:
-                # Who brought it up was killed before it could put that down.
-                with contextlib.suppress(LeaseError):
-                    _set_ready(book, lease.id)
-    return book.all()
+def _agreed(lease: Lease, idle_s: float, target: Target) -> Lease:
+    """The lease with what its agent has to know of the terms."""
+    handle = {**lease.handle, "price_source": source_of(target.options)}
+    lease = dataclasses.replace(lease, handle=handle)
+    agent = {**handle.get("agent", {}), "idle_s": idle_s, "price": price_for_runs(lease)}
+    return dataclasses.replace(lease, handle={**handle, "agent": agent})
 
 
-def _is_due(lease: Lease, asked: Optional[Dict[str, float]]) -> bool:
-    if asked is None:
-        return True
-    now = time.monotonic()
-    try:
-        pause = float(provider_class(lease.provider).ASK_PAUSE_S)
-    except (ProvisionError, AttributeError):
-        pause = 0.0
-    if now - asked.get(lease.id, -math.inf) < pause:
-        return False
-    asked[lease.id] = now
-    return True
+@dataclasses.dataclass(frozen=True)
+class _Choice:
+    """What may be chosen from, and on which terms."""
 
+    catalog: Catalog
+    requests: Sequence[GpuRequest]
+    terms: Terms
+    on_progress: Progress
 
-def _ask_status(lease: Lease, answers: queue.Queue[Tuple[Lease, Optional[LeaseState]]]) -> None:
-    try:
-        answers.put((lease, provider_of_lease(lease).status(lease)))
-    except ProvisionError:
-        answers.put((lease, None))
-    except Exception:
-        # A provider from elsewhere; its failure is in the log, the other leases are shown.
-        log.exception("the provider %s failed to tell about %s", lease.provider, lease.id)
-        answers.put((lease, None))
+    def offer(self) -> Offer:
+        return self.catalog.choose(self.requests, self.on_progress)
 
 
 def _reserve(
-    catalog: Catalog,
-    book: LeaseBook,
-    requests: Sequence[GpuRequest],
-    on_progress: Progress,
-    home: Mapping[str, Any],
-    name: Optional[str],
+    choice: _Choice, book: LeaseBook, home: Mapping[str, Any], name: Optional[str]
 ) -> Tuple[Offer, Lease, LeaseLock]:
     """Choose an offer and write its lease down, before anybody else takes the same GPUs.
 
     The lock tells others, as long as it is open, that somebody is bringing the lease up.
     """
     for _ in range(_ATTEMPTS):
-        offer = catalog.choose(requests, on_progress)
+        offer = choice.offer()
         with book.exclusive():
             live = book.live()
+            choice.terms.check(offer, book.all(), time.time())
             taken = {gpu.uuid for lease in live for gpu in lease.gpus}
             if any(gpu.uuid in taken for gpu in offer.gpus):
                 continue
@@ -217,7 +171,7 @@ def _reserve(
                 name=_free_name(name or offer.device, [lease.name for lease in live]),
                 provider=offer.provider,
                 target=offer.target,
-                spec=" --or ".join(request.text for request in requests),
+                spec=" --or ".join(request.text for request in choice.requests),
                 state=LeaseState.PLANNED,
                 created=time.time(),
                 device=offer.device,
@@ -256,16 +210,7 @@ def _bring_up(book: LeaseBook, lease: Lease, on_progress: Progress) -> Lease:
     machine = welcome.get("machine") or {}
     _verify_gpus(lease, machine)
     on_progress("agent", f"Python {machine.get('python')} on {machine.get('host')}.")
-    return _set_ready(book, lease.id, machine=str(machine.get("host", "")))
-
-
-def _set_ready(book: LeaseBook, lease_id: str, **more: Any) -> Lease:
-    """Put down that the kernel runs, unless somebody has given the lease back meanwhile."""
-    with book.exclusive():
-        lease = book.load(lease_id)
-        if lease.state in LIVE:
-            return book.save(dataclasses.replace(lease, state=LeaseState.READY, **more))
-    raise LeaseError(f"{lease.name!r} was given back while it was being started: {lease.detail}.")
+    return set_ready(book, lease.id, machine=str(machine.get("host", "")))
 
 
 def _verify_gpus(lease: Lease, machine: Mapping[str, Any]) -> None:

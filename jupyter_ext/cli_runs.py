@@ -12,7 +12,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from kernel_magics.errors import DataFolderError, UsageMistake
-from kernel_magics.figures import choose_runs, comparison_table, runs_listing, words, write_html, write_png
+from kernel_magics.figures import (
+    View,
+    choose_runs,
+    comparison_table,
+    runs_listing,
+    save_comparison,
+    words,
+    write_html,
+    write_png,
+)
 from kernel_magics.figures.listing import where_hints
 from kernel_magics.figures.table import columns_of_text
 from kernel_magics.model import RunInfo
@@ -40,6 +49,25 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     compare.add_argument("runs", metavar="RUN", nargs="+")
     compare.add_argument("--html", metavar="FILE", type=Path, help="write the charts as one page")
     compare.add_argument("--png", metavar="FILE", type=Path, help="write the charts as a picture")
+    compare.add_argument(
+        "--save",
+        metavar="FILE",
+        type=Path,
+        action="append",
+        default=[],
+        help="write a page (.html), a picture (.png), or a notebook that opens it again (.ipynb)",
+    )
+    compare.add_argument("--x", default="step", help="the x axis: step, relative, time, or a metric's name")
+    compare.add_argument("--log", action="store_true", help="a logarithmic y axis")
+    compare.add_argument(
+        "--group-by",
+        metavar="KEY",
+        help="means of runs with the same group, tags, project, name or config.KEY",
+    )
+    compare.add_argument(
+        "--smoothing", metavar="WEIGHT", type=float, default=0.0, help="weight of the past, from 0 to below 1"
+    )
+    compare.add_argument("--notes", metavar="TEXT", default="", help="what to write above the charts")
     compare.set_defaults(act=compare_runs)
     rebuild = commands.add_parser("rebuild", help="make the index anew from the journals")
     rebuild.set_defaults(act=rebuild_index)
@@ -98,10 +126,13 @@ def compare_runs(arguments: argparse.Namespace) -> int:
     with opened(arguments) as store:
         run_ids = chosen(store, arguments.runs)
         print(comparison_table(store, run_ids).text)
+        view = View(arguments.x, arguments.log, arguments.group_by, arguments.smoothing, arguments.notes)
         if arguments.html:
-            print(f"\n{write_html(store, run_ids, arguments.html)}")
+            print(f"\n{write_html(store, run_ids, arguments.html, view)}")
         if arguments.png:
-            print(f"\n{_picture(store, run_ids, arguments.png)}")
+            print(f"\n{_picture(store, run_ids, arguments.png, view)}")
+        for path in arguments.save:
+            print(f"\n{save_comparison(store, run_ids, path, view)}")
     return 0
 
 
@@ -133,13 +164,13 @@ def chosen(store: Store, wanted: Sequence[str]) -> tuple[str, ...]:
     return choice.run_ids
 
 
-def _picture(store: Store, run_ids: Sequence[str], path: Path) -> Path:
+def _picture(store: Store, run_ids: Sequence[str], path: Path, view: View) -> Path:
     if not path.resolve().parent.is_dir():
         raise DataFolderError(
             f"The picture was not made: there is no folder {path.parent}.", "name another file"
         )
     with tempfile.TemporaryDirectory(prefix="trackside-") as folder:
-        page = write_html(store, run_ids, Path(folder, "compare.html"))
+        page = write_html(store, run_ids, Path(folder, "compare.html"), view)
         return write_png(page, path)
 
 
@@ -149,6 +180,8 @@ def _facts(run: RunInfo) -> list[tuple[str, str]]:
     lines = [("id", run.id), ("name", run.name), ("project", run.project), ("status", status)]
     lines += [("group", run.group or ""), ("tags", ", ".join(run.tags))]
     lines += [("created", words.moment(run.created)), ("took", words.run_duration(run))]
+    source = words.price_source(run)
+    lines += [("cost", words.run_cost(run) + (f" ({source})" if source else ""))]
     for part in ("config", "summary", "facts"):
         prefix = "" if part == "facts" else f"{part} "
         values = words.flatten(getattr(run, part))

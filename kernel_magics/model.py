@@ -84,7 +84,8 @@ class RunInfo:
         config: what the run was configured with, flat or nested, JSON values.
         summary: what the user put there and the last value of every logged metric.
         facts: everything recorded without asking: ``python``, ``platform``, ``packages``, ``git``,
-            ``notebook``, ``cell_id``, ``source``, ``host``, ``lease``, ``gpus`` …; keys may be absent.
+            ``notebook``, ``cell_id``, ``source``, ``host``, ``lease``, ``gpus``, ``price`` …; keys may be
+            absent.
         error: ``{"ename", "evalue", "traceback": [str, …]}`` of a failed run, else ``None``.
         notes: what somebody wrote about it.
         colour: number of the line style that somebody chose, counted as in
@@ -113,6 +114,20 @@ class RunInfo:
     pinned: bool = False
     archived: bool = False
     extremes: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+
+    def cost_usd(self, now: float) -> Optional[float]:
+        """Price × time up to ``now`` (seconds since the epoch), in US dollars; ``None`` if no price is known.
+
+        An estimate: the machine cost as much before and after the run, and beside it.
+        """
+        price = self.facts.get("price")
+        per_hour = price.get("usd_per_hour") if isinstance(price, Mapping) else None
+        if not isinstance(per_hour, (int, float)) or isinstance(per_hour, bool) or not self.created:
+            return None
+        end = self.finished
+        if end is None and self.status == RunStatus.RUNNING:
+            end = now
+        return None if end is None else max(0.0, end - self.created) / 3600 * per_hour
 
     def to_json(self) -> Dict[str, Any]:
         """The run as the REST interface and the feed spell it (see ``jupyter_ext/openapi.yaml``)."""

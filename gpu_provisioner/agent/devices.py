@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Dict, List, Set
+from typing import Any, Dict, List, Optional, Sequence, Set
 
 from gpu_provisioner.agent.claims import claimed_gpus
 
@@ -42,6 +42,24 @@ def describe_gpus() -> Dict[str, Any]:
     finally:
         nvml.nvmlShutdown()
     return {"gpus": gpus, "gpu_problem": problem}
+
+
+def most_used_gpu(uuids: Sequence[str]) -> Optional[int]:
+    """The use of the busiest of these GPUs in percent, by NVML's last sample; ``None`` if it cannot tell."""
+    try:
+        nvml = _nvml()
+        nvml.nvmlInit()
+    except ImportError:
+        return None
+    except nvml.NVMLError:
+        return None
+    try:
+        handles = [nvml.nvmlDeviceGetHandleByUUID(uuid) for uuid in uuids]
+        return max((int(nvml.nvmlDeviceGetUtilizationRates(handle).gpu) for handle in handles), default=None)
+    except nvml.NVMLError:
+        return None
+    finally:
+        nvml.nvmlShutdown()
 
 
 def _nvml() -> ModuleType:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from gpu_provisioner import wire
+from gpu_provisioner.agent import idle
 from gpu_provisioner.agent.cell_note import cell_note
 from gpu_provisioner.agent.channels import KernelChannels
 from gpu_provisioner.agent.clients import Clients
@@ -70,6 +71,8 @@ class Agent:
         self._held: List[Tuple[int, Sequence[bytes]]] = []
         """Messages for a kernel that is still starting."""
         self._machine: Optional[Dict[str, Any]] = None
+        self._requests = idle.Requests()
+        self._idleness = idle.Idleness(config.idle_s, idle.use_of(config.gpus), time.monotonic())
         self._boot_deaths = 0
         self._restart = False
         self._interrupt_when_ready = False
@@ -151,6 +154,7 @@ class Agent:
             # When a cell's answer is home, so are its metrics.
             self._keeper.scan_files()
         if records:
+            self._requests.heard(records)
             self._keeper.keep(b"".join(records))
 
     def _kernel_ready(self, channels: KernelChannels) -> None:
@@ -182,6 +186,7 @@ class Agent:
         was_ready = self._channels is not None and self._channels.ready
         self._report_death(kernel.process.returncode, reason)
         self._kernel = None
+        self._requests.forget()
         if self._channels is not None:
             self._channels.close()
             self._channels = None
@@ -250,6 +255,7 @@ class Agent:
 
     def _on_message(self, epoch: int, channel: int, parts: List[bytes]) -> None:
         self._keeper.grew_at = time.monotonic()
+        self._idleness.needed(self._keeper.grew_at)
         if channel == wire.FILE:
             if self._mirrored is not None:
                 self._mirrored.apply(parts)
@@ -286,11 +292,11 @@ class Agent:
         elif kind == "hand-over":
             self._keeper.keep(wire.encode_event("hand-over", by=str(command.get("by") or "somebody else")))
 
-    def _stop(self, by: str) -> None:
+    def _stop(self, by: str, **more: Any) -> None:
         if self._stopped_by:
             return
         self._stopped_by = by
-        self._keeper.keep(wire.encode_event("stopping", by=by))
+        self._keeper.keep(wire.encode_event("stopping", by=by, **more))
         self._end_kernel()
         if self._kernel is None:
             self._finish("stopped")
@@ -312,6 +318,17 @@ class Agent:
         if self._mirrored is not None:
             self._mirrored.save()
         self._clients.keep_house()
+        if not self._over and not self._stopped_by:
+            self._look_whether_needed(time.monotonic())
+
+    def _look_whether_needed(self, now: float) -> None:
+        verdict = self._idleness.look(now, self._requests.busy)
+        if verdict == "warn":
+            self._keeper.keep(idle.warning(self._idleness, now))
+        elif verdict == "stay":
+            self._keeper.keep(idle.stays())
+        elif verdict == "end":
+            self._stop(idle.reason(self._idleness), release=True)
 
     def _write_facts(self) -> None:
         """``agent.json``: how to find this agent, and how to tell that it is this one."""

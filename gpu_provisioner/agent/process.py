@@ -53,6 +53,9 @@ class AgentConfig:
         hook: ``"module:function"`` called with (data folder, report) after a kernel has ended.
         extensions: IPython extensions the kernel loads when they can be imported.
         quota_bytes: of the spool; beyond it the kernel waits until somebody fetches.
+        idle_s: so long without need and the machine is given back; 0 for never.
+        price: what an hour costs, for the runs: ``{usd_per_hour, as_of, source}``, the first ``None`` where
+            no price is known.
     """
 
     lease: str
@@ -63,6 +66,8 @@ class AgentConfig:
     hook: str = ""
     extensions: Tuple[str, ...] = ()
     quota_bytes: int = 2 << 30
+    idle_s: float = 0.0
+    price: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> AgentConfig:
@@ -175,6 +180,8 @@ def kernel_environment(config: AgentConfig, folder: Path) -> Dict[str, str]:
     environment["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(path for path in paths if path))
     environment["TRACKSIDE_ROLE"] = "remote"
     environment["TRACKSIDE_LEASE"] = config.lease
+    if config.price:
+        environment["TRACKSIDE_PRICE"] = json.dumps(dict(config.price))
     environment["TRACKSIDE_DIR"] = str(folder / "data")
     environment["TRACKSIDE_EXTENSIONS"] = ",".join(config.extensions)
     return environment

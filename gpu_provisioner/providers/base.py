@@ -11,6 +11,11 @@ from typing import Any, Callable, Iterable, List, Mapping, Optional, Protocol, S
 from gpu_provisioner.errors import ProvisionError
 from gpu_provisioner.model import GpuRequest, Lease, LeaseState, Offer
 
+TERMS: Mapping[str, type] = {"usd_per_gpu_hour": float, "price_list": str, "idle_s": float}
+"""Keys that a target of any provider may have: what an hour costs (:mod:`gpu_provisioner.prices`), and after
+how many seconds without need it is given back (:mod:`gpu_provisioner.terms`).
+"""
+
 
 @dataclass(frozen=True)
 class Target:

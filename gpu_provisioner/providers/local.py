@@ -14,14 +14,14 @@ from gpu_provisioner.agent.ending import end_agent
 from gpu_provisioner.agent.places import agent_facts, agent_folder, runtime_folder
 from gpu_provisioner.errors import ProvisionError
 from gpu_provisioner.model import GpuRequest, Lease, LeaseState, Offer
-from gpu_provisioner.providers.base import LiveLeases, Target
+from gpu_provisioner.providers.base import TERMS, LiveLeases, Target
 from gpu_provisioner.providers.one_machine import Machine
 
 
 class LocalProvider:
     """Leases parts of this machine. They cost nothing, so no price is shown unless the target names one."""
 
-    OPTIONS: Mapping[str, type] = {"python": str, "env": dict, "usd_per_gpu_hour": float, "price_list": str}
+    OPTIONS: Mapping[str, type] = {"python": str, "env": dict, **TERMS}
     ASK_PAUSE_S = 0.0
 
     def __init__(self, target: Target, live_leases: LiveLeases) -> None:

@@ -18,7 +18,7 @@ from gpu_provisioner.model import GpuRequest, Lease, LeaseState, Offer
 from gpu_provisioner.openssh import SshHost
 from gpu_provisioner.openssh_errors import explain
 from gpu_provisioner.openssh_login import log_in
-from gpu_provisioner.providers.base import Ask, LiveLeases, Target
+from gpu_provisioner.providers.base import TERMS, Ask, LiveLeases, Target
 from gpu_provisioner.providers.one_machine import Machine
 from gpu_provisioner.stub import ask, stub_command
 from gpu_provisioner.working_folder import WorkingFolder
@@ -36,7 +36,7 @@ class SshProvider:
     Options of a target: ``host`` (default: the target's name), ``python`` (default ``python3``),
     ``ssh_args``, ``env`` (set over there), ``prefix``, ``conda``, ``container`` (see
     :mod:`gpu_provisioner.far_command`), ``working_folder`` (``false``: it does not go along),
-    ``usd_per_gpu_hour`` or ``price_list``.
+    ``usd_per_gpu_hour`` or ``price_list``, ``idle_s``.
     """
 
     OPTIONS: Mapping[str, type] = {
@@ -46,8 +46,7 @@ class SshProvider:
         "env": dict,
         **far_command.OPTIONS,
         "working_folder": bool,
-        "usd_per_gpu_hour": float,
-        "price_list": str,
+        **TERMS,
     }
     ASK_PAUSE_S = 60.0
 

@@ -40,14 +40,17 @@ def runs_listing(store: Store, runs: Sequence[RunInfo], note: str = "") -> RunsL
         note: a sentence below the list.
     """
     keys, metrics = _differing_keys(runs), _metrics(store, runs)
-    heads = ["run", "id", "project", "status", "started", "duration", *keys, *metrics]
+    costs = [words.run_cost(run) for run in runs]
+    cost_head = ["cost"] if any(words.price_source(run) for run in runs) else []
+    heads = ["run", "id", "project", "status", "started", "duration", *cost_head, *keys, *metrics]
     lines = []
-    for run in runs:
+    for run, cost in zip(runs, costs, strict=True):
         config, summary = words.flatten(run.config), run.summary
         lines.append(
             [
                 *(words.flat_text(run.name), run.id, words.flat_text(run.project), str(run.status)),
                 *(words.moment(run.created), words.run_duration(run)),
+                *([cost] if cost_head else []),
                 *(words.value(config[key]) if key in config else "" for key in keys),
                 *(words.value(summary[name]) if name in summary else "" for name in metrics),
             ]

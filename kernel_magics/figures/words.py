@@ -66,6 +66,23 @@ def run_duration(run: RunInfo, now: float | None = None) -> str:
     return duration(None if end is None or not run.created else end - run.created)
 
 
+def run_cost(run: RunInfo, now: float | None = None) -> str:
+    """What a run cost, ``≈ $1.35``; that no price is known, for one on a leased machine; else ``""``."""
+    usd = run.cost_usd(time.time() if now is None else now)
+    if usd is not None:
+        return f"≈ ${usd:.2f}" if usd >= 0.005 or not usd else "< $0.01"
+    return "no price known" if isinstance(run.facts.get("price"), Mapping) else ""
+
+
+def price_source(run: RunInfo) -> str:
+    """Where the price of :func:`run_cost` comes from: ``≈ $2.70/h, price list coreweave, 2026-09-20``."""
+    price = run.facts.get("price")
+    if not isinstance(price, Mapping) or run.cost_usd(0.0) is None:
+        return ""
+    said = (f"≈ ${price['usd_per_hour']:.2f}/h", price.get("source"), price.get("as_of"))
+    return ", ".join(str(part) for part in said if part)
+
+
 def moment(seconds: float) -> str:
     """Local time, to the minute."""
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds)) if seconds else ""

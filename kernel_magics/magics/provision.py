@@ -54,6 +54,9 @@ class GpuMagics(Magics):
     @argument("--python", metavar="PATH", help="the Python there; needs --on")
     @argument("--install", action="store_true", help="make an environment there, with ipykernel")
     @argument("--requirements", metavar="FILE", help="have pip install these there")
+    @argument("--idle", metavar="TIME", help="release it when nothing has run for so long: 30m, 2h, off")
+    @argument("--max-usd-per-hour", type=float, metavar="USD", help="of all that runs; instead of [limits]")
+    @argument("--max-usd-per-day", type=float, metavar="USD", help="of today; instead of [limits]")
     @line_magic
     def gpu_provision(self, line: str) -> None:
         """Start a kernel on a GPU; from the next cell on, cells run there."""
@@ -65,9 +68,9 @@ class GpuMagics(Magics):
         specs = [options.spec, *options.alternatives]
         session = self.session
         environment = session.environment(options.python, options.install, options.requirements)
-        session.provision(
-            specs, name=options.name, new=options.new, target=options.on, environment=environment
-        )
+        terms = session.terms(options.idle, options.max_usd_per_hour, options.max_usd_per_day)
+        where = {"name": options.name, "new": options.new, "target": options.on}
+        session.provision(specs, **where, environment=environment, terms=terms)
 
     @magic_arguments()
     @line_magic

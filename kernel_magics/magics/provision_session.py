@@ -5,8 +5,9 @@ from __future__ import annotations
 import atexit
 import socket
 import time
+from functools import partial
 from pathlib import Path
-from typing import Any, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, List, Mapping, Optional, Sequence, Tuple
 
 from gpu_provisioner import provisioner
 from gpu_provisioner.bootstrap import open_carrier
@@ -15,11 +16,12 @@ from gpu_provisioner.config import configuration_path, host_target, load_targets
 from gpu_provisioner.environment import AS_IT_IS, Environment
 from gpu_provisioner.errand import call_on
 from gpu_provisioner.errors import LeaseError, ProvisionError
-from gpu_provisioner.gpus import matches, parse
+from gpu_provisioner.gpus import parse
 from gpu_provisioner.holder import Holder
 from gpu_provisioner.leases import LeaseBook
-from gpu_provisioner.model import GpuRequest, Lease
+from gpu_provisioner.model import Lease
 from gpu_provisioner.providers.base import Target
+from gpu_provisioner.terms import NO_LIMITS, Terms
 from gpu_provisioner.working_folder import mirror_of_lease
 from kernel_magics import config
 from kernel_magics.bridge.bridge import Bridge
@@ -29,9 +31,11 @@ from kernel_magics.magics.provision_display import Progress, show_offers, show_s
 from kernel_magics.magics.provision_environment import environment_of, must_have, with_python
 from kernel_magics.magics.provision_facts import HomeFacts, kernel_id_of, notebook_path, static_facts
 from kernel_magics.magics.provision_folder import facts_after_files
+from kernel_magics.magics.provision_leases import cost_clause, duration, fits, named_lease, price_sentence
 from kernel_magics.magics.provision_login import log_in_to_lease, log_in_to_target
 from kernel_magics.magics.provision_packages import Comparison, modules_of_notebook
 from kernel_magics.magics.provision_reminder import leases_of_notebook
+from kernel_magics.magics.provision_terms import idle_sentence, must_have_terms, terms_of
 from kernel_magics.magics.transfer import Road, road_over
 from kernel_magics.tracking import git
 
@@ -65,6 +69,7 @@ class GpuSession:
     # -- the magics
 
     environment = staticmethod(environment_of)
+    terms = staticmethod(terms_of)
 
     def provision(
         self,
@@ -74,6 +79,7 @@ class GpuSession:
         new: bool,
         target: Optional[str],
         environment: Environment = AS_IT_IS,
+        terms: Terms = NO_LIMITS,
     ) -> None:
         """``%gpu_provision``."""
         requests = [parse(spec) for spec in specs]
@@ -82,13 +88,15 @@ class GpuSession:
             log_in_to_target(targets[0])
         progress = self._progress("%gpu_provision " + " --or ".join(specs))
         if not new:
-            fitting = [lease for lease in self._mine() if _fits(lease, requests, name, target)]
+            fitting = [lease for lease in self._mine() if fits(lease, requests, name, target)]
             if fitting:
                 must_have(fitting[0], environment)
+                must_have_terms(fitting[0], terms)
                 self._come_back(fitting[0], progress)
                 return
         former = self._lease if self._is_bridged() else None
-        lease = self._rent(requests, targets, name, environment, progress)
+        rent = partial(provisioner.provision, requests, targets=targets, name=name)
+        lease = self._rent(partial(rent, environment=environment, terms=terms), progress)
         try:
             self._join(lease, progress)
         except BaseException as error:
@@ -124,8 +132,8 @@ class GpuSession:
         else:
             provisioner.release(lease, self._data_dir, "the user")
             after = ""
-        held = _duration(time.time() - lease.created)
-        print(f"Released {lease.name!r} after {held}{_cost(lease)}. {after}".strip())
+        held = duration(time.time() - lease.created)
+        print(f"Released {lease.name!r} after {held}{cost_clause(lease)}. {after}".strip())
 
     def restart(self) -> None:
         """``%gpu_restart``."""
@@ -179,23 +187,12 @@ class GpuSession:
 
     # -- parts
 
-    def _rent(
-        self,
-        requests: Sequence[GpuRequest],
-        targets: Sequence[Target],
-        name: Optional[str],
-        environment: Environment,
-        progress: Progress,
-    ) -> Lease:
+    def _rent(self, rent: Callable[..., Lease], progress: Progress) -> Lease:
         try:
-            return provisioner.provision(
-                requests,
-                targets=targets,
+            return rent(
                 data_dir=self._data_dir,
-                name=name,
                 notebook=self._notebook,
                 kernel_id=self._kernel_id,
-                environment=environment,
                 on_progress=lambda _stage, text: progress.step(text),
             )
         except KeyboardInterrupt:
@@ -229,15 +226,15 @@ class GpuSession:
             progress.failed()
             bridge.detach()
             raise
-        differing = comparison.text(_COMPARED_LIMIT_S)
-        if differing:
-            progress.step(f"Packages: {differing}.".replace("..", "."))
+        for line in comparison.lines(_COMPARED_LIMIT_S):
+            progress.step(line)
         self.let_go()
         bridge.install()
         self._bridge, self._lease = bridge, lease
         verified = f" GPU verified: {', '.join(gpu.name for gpu in lease.gpus)}." if lease.gpus else ""
         python = f"Python {welcome.machine.get('python')} on {welcome.machine.get('host')}"
-        progress.ready(f"Cells run on {lease.name!r} now ({python}).{verified}{_price(lease)}")
+        terms = price_sentence(lease) + idle_sentence(lease)
+        progress.ready(f"Cells run on {lease.name!r} now ({python}).{verified}{terms}")
 
     def _come_back(self, lease: Lease, progress: Progress) -> None:
         """Use a lease that is there already."""
@@ -274,18 +271,9 @@ class GpuSession:
     def _find(self, name: Optional[str], magic: str) -> Lease:
         """The lease the user means."""
         mine = self._mine()
-        live = self._book.live()
-        if name is not None:
-            found = [lease for lease in live if name in (lease.name, lease.id)]
-        else:
-            found = mine[:1] or (live if len(live) == 1 else [])
-        if found:
-            return found[0]
-        names = ", ".join(lease.name for lease in live)
-        if not live:
-            raise UsageMistake("No machine is yours at the moment.", "%gpu_provision a100 --or cpu")
-        what = f"No machine of yours is called {name!r}" if name else "This notebook has no machine"
-        raise UsageMistake(f"{what}; yours are: {names}.", f"{magic} {live[0].name}")
+        if self._is_bridged() and self._lease is not None:
+            mine = [self._lease]
+        return named_lease(name, mine, self._book.live(), magic)
 
     def _targets(self, only: Optional[str]) -> List[Target]:
         targets = load_targets()
@@ -314,34 +302,3 @@ class GpuSession:
 
 def _interrupted() -> ProvisionError:
     return ProvisionError("Interrupted; what was rented has been given back.", "%gpu_status")
-
-
-def _fits(lease: Lease, requests: Sequence[GpuRequest], name: Optional[str], target: Optional[str]) -> bool:
-    if (name is not None and name != lease.name) or (target is not None and target != lease.target):
-        return False
-    return any(_satisfies(lease, request) for request in requests)
-
-
-def _satisfies(lease: Lease, request: GpuRequest) -> bool:
-    if request.is_cpu or not lease.gpus:
-        return request.is_cpu and not lease.gpus
-    return len(lease.gpus) >= request.count and all(matches(request, gpu) for gpu in lease.gpus)
-
-
-def _duration(seconds: float) -> str:
-    hours, rest = divmod(int(seconds), 3600)
-    return f"{hours}:{rest // 60:02d}:{rest % 60:02d}"
-
-
-def _price(lease: Lease) -> str:
-    if not lease.usd_per_hour:
-        return ""
-    return f" ≈ ${lease.usd_per_hour:.2f}/h" + (
-        f" (as of {lease.price_as_of})." if lease.price_as_of else "."
-    )
-
-
-def _cost(lease: Lease) -> str:
-    if not lease.usd_per_hour:
-        return ""
-    return f", ≈ ${lease.usd_per_hour * (time.time() - lease.created) / 3600:.2f}"

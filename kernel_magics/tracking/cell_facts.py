@@ -30,6 +30,7 @@ def facts_of(host: Host, info: Any, metadata: Mapping[str, Any], source: str) ->
         "cell_id": getattr(info, "cell_id", None) or metadata.get("cellId"),
         "kernel_id": host.kernel_id(),
     }
+    facts.update(surroundings.price())
     facts.update(_ours(metadata).get("home") or {})
     if source:
         facts["source"] = source

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
-from typing import Any, Mapping, NamedTuple
+from typing import Any, Dict, Mapping, NamedTuple
 
 from kernel_magics.model import CaptureSettings
 from kernel_magics.tracking import facts as facts_of
@@ -33,12 +34,24 @@ def home() -> Home:
     if os.environ.get("TRACKSIDE_ROLE") != "remote":
         return Home({}, {})
     lease = os.environ.get("TRACKSIDE_LEASE")
-    facts = {"lease": lease} if lease else {}
+    facts: Dict[str, Any] = {"lease": lease, **price()} if lease else {}
     ours = _request_metadata().get("trackside")
     if not isinstance(ours, Mapping):
         return Home(facts, {})
     said = {key: value for key, value in (ours.get("home") or {}).items() if value is not None}
     return Home({**facts, **said}, ours.get("capture") or {})
+
+
+def price() -> Dict[str, Any]:
+    """``{"price": {usd_per_hour, as_of, source}}`` of the machine, as its agent says; empty where none does.
+
+    ``usd_per_hour`` is ``None`` on a leased machine whose price nobody knows.
+    """
+    try:
+        said = json.loads(os.environ.get("TRACKSIDE_PRICE") or "null")
+    except ValueError:
+        return {}
+    return {"price": said} if isinstance(said, dict) else {}
 
 
 def _request_metadata() -> Mapping[str, Any]:
