@@ -14,7 +14,7 @@ from kernel_magics.store import CellRecord, Store
 
 from .encode import array, dumps, light_run, record
 from .errors import UnknownMedia
-from .queries import WindowQuery
+from .queries import ReportQuery, WindowQuery
 
 API = 1
 """Version of this interface; ``hello`` and ``GET info`` carry it."""
@@ -73,6 +73,16 @@ def medium(store: Store, run_id: str, number: int) -> str:
         raise UnknownMedia(f"The media's file cannot be read: {error.strerror} ({blob}).") from error
     content = None if blob else found[number].get("content")
     return dumps({"content": content, "base64": data and base64.b64encode(data).decode("ascii")})
+
+
+def report(store: Store, query: ReportQuery) -> str:
+    """``POST report``; raises ``UnknownRun``, and ``UsageMistake`` for a view that makes no sense."""
+    from kernel_magics.figures import View, comparison_notebook, comparison_page  # brings Bokeh
+
+    view = View(query.x, query.log, query.group_by, query.smoothing, query.notes)
+    make = comparison_page if query.format == "html" else comparison_notebook
+    suffix = "html" if query.format == "html" else "ipynb"
+    return dumps({"name": f"comparison.{suffix}", "content": make(store, query.runs, view)})
 
 
 def metrics(store: Store, run_ids: Collection[str]) -> str:

@@ -162,6 +162,14 @@ class Windows(TracksideHandler):
         await self.answer(partial(answers.windows, query=query))
 
 
+class Report(TracksideHandler):
+    @authenticated
+    @authorized
+    async def post(self) -> None:
+        query = queries.ReportQuery.from_json(queries.json_body(self.request.body))
+        await self.answer(partial(answers.report, query=query))
+
+
 class Leases(TracksideHandler):
     @authenticated
     @authorized

@@ -80,6 +80,45 @@ class WindowQuery:
         return tuple(run for run in self.runs if any((run, name) in changed for name in self.metrics))
 
 
+MAX_NOTES = 100_000
+FORMATS = ("html", "notebook")
+
+
+@dataclass(frozen=True)
+class ReportQuery:
+    """A comparison as a file; the fields but ``format`` are those of ``kernel_magics.figures.View``."""
+
+    runs: tuple[str, ...]
+    format: str = "html"
+    x: str = "step"
+    log: bool = False
+    group_by: str | None = None
+    smoothing: float = 0.0
+    notes: str = ""
+
+    @classmethod
+    def from_json(cls, body: object) -> ReportQuery:
+        """Raises :class:`BadQuery` that names the first field that is wrong."""
+        query = _object(body, "A report")
+        unknown = sorted(set(query) - set(cls.__dataclass_fields__))
+        if unknown:
+            raise BadQuery(f"A report has no field {unknown[0][:80]!r}.")
+        if query.get("format", "html") not in FORMATS:
+            raise BadQuery("`format` is one of html, notebook.")
+        if not isinstance(query.get("log", False), bool):
+            raise BadQuery("`log` is true or false.")
+        group_by = query.get("group_by")
+        return cls(
+            runs=_runs(query.get("runs")),
+            format=query.get("format", "html"),
+            x=_name(query.get("x", "step"), "x"),
+            log=query.get("log", False),
+            group_by=None if group_by is None else _name(group_by, "group_by"),
+            smoothing=_smoothing(query.get("smoothing", 0)),
+            notes=_name(query.get("notes", ""), "notes", 0, MAX_NOTES),
+        )
+
+
 @dataclass(frozen=True)
 class Watch:
     """What a connection wants to be told about; ``id`` is the browser's own number for it."""
@@ -179,9 +218,9 @@ def _groups(value: object, runs: tuple[str, ...]) -> tuple[tuple[str, ...], ...]
     return groups
 
 
-def _name(value: object, field: str, least: int = 1) -> str:
-    if not isinstance(value, str) or not least <= len(value) <= MAX_NAME:
-        raise BadQuery(f"`{field}` is a text of at most {MAX_NAME:,} characters.")
+def _name(value: object, field: str, least: int = 1, most: int = MAX_NAME) -> str:
+    if not isinstance(value, str) or not least <= len(value) <= most:
+        raise BadQuery(f"`{field}` is a text of at most {most:,} characters.")
     if any("\ud800" <= letter <= "\udfff" for letter in value):
         raise BadQuery(f"`{field}` is not valid Unicode.")
     return value

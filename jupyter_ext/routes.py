@@ -24,6 +24,7 @@ ROUTES: list[tuple[str, type[Any]]] = [
     (f"{PREFIX}/metrics", handlers.Metrics),
     (f"{PREFIX}/summaries", handlers.Summaries),
     (f"{PREFIX}/windows", handlers.Windows),
+    (f"{PREFIX}/report", handlers.Report),
     (f"{PREFIX}/leases", handlers.Leases),
     (f"{PREFIX}/leases/([^/]+)", handlers.Lease),
     (f"{PREFIX}/offers", handlers.Offers),

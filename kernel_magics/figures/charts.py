@@ -7,21 +7,27 @@ many points stand behind. What is not finite has marks on the chart's edge.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kernel_magics.model import MetricInfo, MetricSource
+from kernel_magics.errors import UsageMistake
+from kernel_magics.model import MetricInfo, MetricSource, RunInfo
+from kernel_magics.store.model import X_KINDS
 
 from .palette import LineStyle, line_styles
 from .table import run_labels
+from .view import RunGroup, View, groups_of
 
 if TYPE_CHECKING:
     from kernel_magics.store.model import Window
     from kernel_magics.store.store import Store
 
 AXIS_LABELS = {"step": "step", "relative": "time since the run's start", "time": "time"}
+_BEHIND = 0.3
+"""How much is left of a line as recorded behind its smoothed one."""
 FEW = 80
 """A line of fewer points shows each of them."""
 HEIGHT = 280
@@ -32,47 +38,97 @@ _SOURCE_ORDER = (MetricSource.LOGGED, MetricSource.INFERRED, MetricSource.SYSTEM
 def compare_figures(
     store: Store,
     run_ids: Sequence[str],
-    x: str = "step",
+    view: View | str = "step",
     *,
     width: int = 1000,
     legend: bool = True,
 ) -> list[Any]:
-    """One ``bokeh.plotting.figure`` per metric with all runs that have it.
+    """One ``bokeh.plotting.figure`` per metric with all runs that have it, or with the means of their groups.
 
     Figures share their x range and the crosshair. When x is the step, inferred metrics have their own: their
     step is what the output counted (epochs, most often). System metrics then stand over relative time: a
-    sample of the machine belongs to no step. ``figure.name`` is the metric's name.
+    sample of the machine belongs to no step. Over another metric those are left out that no run has together
+    with it. ``figure.name`` is the metric's name.
 
     Args:
-        x: ``step``, ``relative`` or ``time``.
+        view: how they are shown, or only the x axis.
         width: resolution in pixels.
         legend: whether each figure names the runs.
 
     Raises:
         UnknownRun: there is no such run.
-        UsageMistake: no such x.
+        UsageMistake: no such x, or no such group.
     """
     from bokeh.models import DataRange1d, Span
 
-    labels = dict(zip(run_ids, run_labels([store.run(run_id) for run_id in run_ids]), strict=True))
-    styles = line_styles(run_ids)
+    view = View.of(view)
+    key = line_key([store.run(run_id) for run_id in run_ids], view)
     axes: dict[tuple[str, bool], tuple[Any, Any]] = {}
-    figures = []
+    figures, refused = [], None
     for metric in metrics_in_order(store, run_ids):
-        over = "relative" if x == "step" and metric.source == MetricSource.SYSTEM else x
-        windows = store.window(run_ids, metric.name, over, width=width, source=str(metric.source))
+        over = "relative" if view.x == "step" and metric.source == MetricSource.SYSTEM else view.x
+        try:
+            pairs = _windows(store, run_ids, metric, replace(view, x=over), key, width)
+        except UsageMistake as mistake:
+            if view.x in X_KINDS:
+                raise
+            refused = mistake  # no run has both; it is a mistake only when that is so of every metric
+            continue
         axis = over, over == "step" and metric.source == MetricSource.INFERRED
         if axis not in axes:
             line = {"line_color": "#8a919c", "line_width": 1, "line_dash": "dotted"}
             axes[axis] = DataRange1d(range_padding=0.01), Span(dimension="height", **line)
-        figure = _figure(metric, over, *axes[axis])
-        for window in windows:
-            _draw(figure, window, styles[window.run], labels[window.run])
-        _add_hover(figure, over)
+        figure = _figure(metric, replace(view, x=over), *axes[axis])
+        for window, smooth in pairs:
+            _draw(figure, window, *key.of(window.run), smooth)
+        _add_hover(figure, over, grouped=view.group_by is not None)
         if legend:
             _add_legend(figure)
         figures.append(figure)
+    if refused is not None and not figures:
+        raise refused
     return figures
+
+
+@dataclass(frozen=True)
+class LineKey:
+    """What each line is called and how it looks; a group's goes by its first run."""
+
+    groups: tuple[RunGroup, ...] | None
+    lines: Mapping[str, tuple[LineStyle, str]]
+
+    def of(self, run_id: str) -> tuple[LineStyle, str]:
+        """Style and name of the line that goes by this run."""
+        return self.lines[run_id]
+
+
+def line_key(runs: Sequence[RunInfo], view: View) -> LineKey:
+    """The lines of a comparison, in order.
+
+    Raises:
+        UsageMistake: no such group.
+    """
+    styles = line_styles([run.id for run in runs])
+    if view.group_by is None:
+        named = zip(runs, run_labels(runs), strict=True)
+        return LineKey(None, {run.id: (styles[run.id], label) for run, label in named})
+    groups = tuple(groups_of(runs, view.group_by))
+    leads = line_styles([group.run_ids[0] for group in groups])
+    return LineKey(groups, {one.run_ids[0]: (leads[one.run_ids[0]], one.label) for one in groups})
+
+
+def _windows(
+    store: Store, run_ids: Sequence[str], metric: MetricInfo, view: View, key: LineKey, width: int
+) -> list[tuple[Window, Window | None]]:
+    """Each line as recorded and smoothed; ``None`` when nothing is to be."""
+
+    def ask(smoothing: float) -> list[Window]:
+        groups = None if key.groups is None else [group.run_ids for group in key.groups]
+        more: dict[str, Any] = {"source": str(metric.source), "smoothing": smoothing, "groups": groups}
+        return store.window(run_ids, metric.name, view.x, width=width, **more)
+
+    smoothed = {window.run: window for window in ask(view.smoothing)} if view.smoothing else {}
+    return [(window, smoothed.get(window.run)) for window in ask(0.0)]
 
 
 def metrics_in_order(store: Store, run_ids: Sequence[str]) -> list[MetricInfo]:
@@ -84,10 +140,11 @@ def metrics_in_order(store: Store, run_ids: Sequence[str]) -> list[MetricInfo]:
     return sorted(found.values(), key=lambda info: _SOURCE_ORDER.index(info.source))
 
 
-def _figure(metric: MetricInfo, x: str, x_range: Any, crosshair: Any) -> Any:
+def _figure(metric: MetricInfo, view: View, x_range: Any, crosshair: Any) -> Any:
     from bokeh.models import CrosshairTool, DataRange1d, Range1d
     from bokeh.plotting import figure
 
+    x = view.x
     chart = figure(
         name=metric.name,
         title=_title(metric),
@@ -96,6 +153,7 @@ def _figure(metric: MetricInfo, x: str, x_range: Any, crosshair: Any) -> Any:
         x_range=x_range,
         y_range=DataRange1d(range_padding=0.06),
         x_axis_type="datetime" if x == "time" else "auto",
+        y_axis_type="log" if view.log else "auto",
         x_axis_label=AXIS_LABELS.get(x, x),
         tools="xpan,box_zoom,xwheel_zoom,reset,save",
         active_drag="box_zoom",
@@ -152,11 +210,13 @@ return sign + Math.floor(s / 3600) + ':' + two(s / 60 % 60) + ':' + two(s % 60)
 """
 
 
-def _draw(chart: Any, window: Window, style: LineStyle, label: str) -> None:
+def _draw(chart: Any, window: Window, style: LineStyle, label: str, smooth: Window | None) -> None:
     from bokeh.models import ColumnDataSource
 
     scale = 1000.0 if window.x_kind == "time" else 1.0  # Bokeh's times are milliseconds
     data = {name: getattr(window, name) for name in ("min", "max", "last", "count")}
+    if window.group is not None:
+        data |= {"members": window.group.members, "std": window.group.std}
     source = ColumnDataSource({"x": window.x * scale, **data})
     looks = {"color": style.light, "name": label}
     drawn = []
@@ -164,7 +224,11 @@ def _draw(chart: Any, window: Window, style: LineStyle, label: str) -> None:
         bars = {"x0": "x", "x1": "x", "y0": "min", "y1": "max", "line_width": 1.2, "line_alpha": 0.55}
         drawn.append(chart.segment(source=source, **bars, **looks))
     line = {"line_width": 1.8, "line_dash": style.dash, "line_join": "round"}
-    drawn.append(chart.line("x", "last", source=source, **line, **looks))
+    faint = {} if smooth is None else {"line_alpha": _BEHIND}
+    drawn.append(chart.line("x", "last", source=source, **line, **faint, **looks))
+    if smooth is not None:
+        means = ColumnDataSource({"x": smooth.x * scale, "last": smooth.last})
+        drawn.append(chart.line("x", "last", source=means, **line, **looks))
     alone = _alone(window)
     if window.raw and len(window) <= FEW:
         drawn.append(chart.scatter("x", "last", size=5, source=source, **looks))
@@ -196,14 +260,20 @@ def _mark_odd(chart: Any, window: Window, scale: float, looks: dict[str, Any]) -
     return drawn
 
 
-def _add_hover(chart: Any, x: str) -> None:
+def _add_hover(chart: Any, x: str, grouped: bool) -> None:
     from bokeh.models import HoverTool, Line
 
-    lines = [renderer for renderer in chart.renderers if isinstance(renderer.glyph, Line)]
+    # Smoothed lines have no points of their own to tell of.
+    lines = [
+        one for one in chart.renderers if isinstance(one.glyph, Line) and "count" in one.data_source.data
+    ]
     if not lines:
         return
-    place = {"step": "step @x{0,0}", "relative": "@x{0,0.000} s", "time": "@x{%F %T}"}[x]
     digits = "{0.[00000]a}"
+    places = {"step": "step @x{0,0}", "relative": "@x{0,0.000} s", "time": "@x{%F %T}"}
+    place = places.get(x, f"x = @x{digits}")  # a metric's name is anything, also a template
+    if grouped:
+        place += f" · ± @std{digits}, mean of @members runs"
     stands = f"{place} · @count{{0,0}} points: @min{digits} … @max{digits}"
     tooltip = (
         f'<div style="white-space:nowrap;font-size:11px"><b>$name</b> &nbsp;<b>@last{digits}</b>'

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from .charts import HEIGHT, metrics_in_order
 from .page import comparison_page
 from .table import comparison_table
+from .view import View
 
 if TYPE_CHECKING:
     from kernel_magics.store.store import Store
@@ -43,7 +44,7 @@ class Comparison:
         return {"text/plain": self.text, "text/html": self.html}
 
 
-def compare(store: Store, run_ids: Sequence[str], x: str = "step", note: str = "") -> Comparison:
+def compare(store: Store, run_ids: Sequence[str], view: View | str = "step", note: str = "") -> Comparison:
     """Runs side by side: a chart per metric, and a table.
 
     Args:
@@ -51,10 +52,12 @@ def compare(store: Store, run_ids: Sequence[str], x: str = "step", note: str = "
 
     Raises:
         UnknownRun: there is no such run.
-        UsageMistake: no such x.
+        UsageMistake: the view makes no sense.
     """
     table = comparison_table(store, run_ids)
     charts = len(metrics_in_order(store, run_ids))
     height = 150 + (charts + 1) // 2 * (HEIGHT + 30) + 27 * len(table.rows) + 150
     text = f"{note}\n\n{table.text}" if note else table.text
-    return Comparison(text, comparison_page(store, run_ids, x, brief=True, note=note), min(height, _TALLEST))
+    return Comparison(
+        text, comparison_page(store, run_ids, view, brief=True, note=note), min(height, _TALLEST)
+    )

@@ -12,25 +12,29 @@ from kernel_magics.errors import DataFolderError
 from kernel_magics.model import RunInfo
 
 from . import words
-from .charts import compare_figures
+from .charts import LineKey, compare_figures, line_key
 from .outputs import cells_html
 from .page_style import SCRIPT, STYLE
 from .palette import LineStyle, line_styles
 from .table import comparison_table, run_labels
+from .view import RunGroup, View
 
 if TYPE_CHECKING:
     from kernel_magics.store.store import Store
 
 
-def write_html(store: Store, run_ids: Sequence[str], path: str | os.PathLike[str], x: str = "step") -> Path:
+def write_html(
+    store: Store, run_ids: Sequence[str], path: str | os.PathLike[str], view: View | str = "step"
+) -> Path:
     """Writes the comparison of some runs as a page that works offline; answers its path.
 
     Raises:
         UnknownRun: there is no such run.
+        UsageMistake: the view makes no sense.
         DataFolderError: the file cannot be written.
     """
     target = Path(path)
-    page = comparison_page(store, run_ids, x)
+    page = comparison_page(store, run_ids, view)
     try:
         target.write_text(page, encoding="utf-8")
     except OSError as error:
@@ -41,7 +45,7 @@ def write_html(store: Store, run_ids: Sequence[str], path: str | os.PathLike[str
 
 
 def comparison_page(
-    store: Store, run_ids: Sequence[str], x: str = "step", *, brief: bool = False, note: str = ""
+    store: Store, run_ids: Sequence[str], view: View | str = "step", *, brief: bool = False, note: str = ""
 ) -> str:
     """The page as text.
 
@@ -52,9 +56,11 @@ def comparison_page(
     from bokeh.embed import components
     from bokeh.resources import Resources
 
+    view = View.of(view)
     runs = [store.run(run_id) for run_id in run_ids]
     labels, styles = run_labels(runs), line_styles(run_ids)
-    figures = compare_figures(store, run_ids, x, legend=False)
+    key = line_key(runs, view)
+    figures = compare_figures(store, run_ids, view, legend=False)
     script, divs = components(tuple(figures)) if figures else ("", ())
     charts = "".join(
         f'<div class="chart" data-metric="{escape(str(figure.name))}">{div}</div>'
@@ -62,13 +68,14 @@ def comparison_page(
     )
     body = [
         _head(runs, note),
-        _legend(runs, labels, styles),
+        _notes(view),
+        _legend(runs, labels, styles) if key.groups is None else _group_legend(key, key.groups),
         f'<section class="charts">{charts or "<p class=quiet>No metric was logged.</p>"}</section>',
         f'<section class="scroll"><h2>Side by side</h2>{comparison_table(store, run_ids).html}</section>',
         "" if brief else _outputs(store, runs, labels, styles),
     ]
     resources = Resources(mode="inline", components=["bokeh"]).render() if figures else ""
-    title = escape(_title(runs))
+    title = escape(page_title(runs))
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         '<meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark">'
@@ -77,7 +84,7 @@ def comparison_page(
     )
 
 
-def _title(runs: Sequence[RunInfo]) -> str:
+def page_title(runs: Sequence[RunInfo]) -> str:
     projects = list(dict.fromkeys(run.project for run in runs if run.project))
     many = f"{len(runs)} runs" if len(runs) != 1 else "1 run"
     return f"{' + '.join(projects)} · {many}" if projects else many
@@ -86,7 +93,7 @@ def _title(runs: Sequence[RunInfo]) -> str:
 def _head(runs: Sequence[RunInfo], note: str) -> str:
     started = [run.created for run in runs if run.created]
     when = f"Trackside · {words.moment(min(started))}" if started else "Trackside"
-    return f'<header><h1>{escape(_title(runs))}</h1><p class="quiet">{escape(note or when)}</p></header>'
+    return f'<header><h1>{escape(page_title(runs))}</h1><p class="quiet">{escape(note or when)}</p></header>'
 
 
 def _legend(runs: Sequence[RunInfo], labels: Sequence[str], styles: dict[str, LineStyle]) -> str:
@@ -99,6 +106,26 @@ def _legend(runs: Sequence[RunInfo], labels: Sequence[str], styles: dict[str, Li
             f'<span class="state {run.status}">{escape(about)}</span></li>'
         )
     return f'<ul class="legend">{"".join(cards)}</ul>'
+
+
+def _group_legend(key: LineKey, groups: Sequence[RunGroup]) -> str:
+    cards = []
+    for group in groups:
+        style, label = key.of(group.run_ids[0])
+        many = f"{len(group.run_ids)} run{'s' if len(group.run_ids) != 1 else ''}"
+        cards.append(
+            f"<li>{_chip(group.run_ids[0], style)}<b>{escape(label)}</b>"
+            f'<span class="state">mean of {many}, with least and greatest</span></li>'
+        )
+    return f'<ul class="legend">{"".join(cards)}</ul>'
+
+
+def _notes(view: View) -> str:
+    """What somebody wrote, letter by letter, and how the lines were made."""
+    smooth = f"Smoothed with weight {view.smoothing:g}; as recorded, faint behind." if view.smoothing else ""
+    made = f'<p class="quiet">{escape(smooth)}</p>' if smooth else ""
+    said = f'<section class="notes">{escape(view.notes)}</section>' if view.notes.strip() else ""
+    return said + made
 
 
 def _chip(run_id: str, style: LineStyle) -> str:

@@ -23,6 +23,7 @@ border-radius:2px;background:none!important} .legend
 (prefers-color-scheme:dark){.chip{border-top-color:var(--dark)}}
 .state{font-size:12px;color:var(--quiet)}.state.finished{color:var(--ok)}.state.running{color:var(--live)}
 .state.failed,.state.killed{color:var(--bad)}.state.interrupted,.state.unknown{color:var(--warn)}
+.notes{white-space:pre-wrap;overflow-wrap:anywhere;max-width:80ch;margin:14px 0}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(460px,100%),1fr));gap:14px;margin-bottom:14px}
 .chart,section.scroll,article{background:var(--card);border:1px solid var(--line);border-radius:10px}
 .chart{padding:10px 8px 4px;min-width:0} section.scroll{overflow-x:auto;padding:16px 18px;margin-bottom:14px}

@@ -12,7 +12,7 @@ from IPython.core.magic_arguments import argument, magic_arguments, parse_argstr
 from IPython.display import display
 
 from kernel_magics.errors import UsageMistake
-from kernel_magics.figures import choose_runs, compare, runs_listing
+from kernel_magics.figures import View, choose_runs, compare, runs_listing, save_comparison
 from kernel_magics.figures.listing import where_hints
 from kernel_magics.store import open_store
 
@@ -51,7 +51,13 @@ class RunMagics(Magics):
     @argument("run", nargs="*", help="id, beginning or end of an id, or name")
     @argument("--project", help="only runs of this project")
     @argument("--last", type=int, help="so many of the newest (default: 5)")
-    @argument("--x", choices=("step", "relative", "time"), default="step", help="the charts' x axis")
+    @argument("--x", default="step", help="the charts' x axis: step, relative, time, or a metric's name")
+    @argument("--log", action="store_true", help="a logarithmic y axis")
+    @argument(
+        "--group-by", help="mean and range of runs with the same group, tags, project, name or config.KEY"
+    )
+    @argument("--smoothing", type=float, default=0.0, help="weight of the past, from 0 to below 1")
+    @argument("--save", metavar="FILE", help="write it as .html, .png, or .ipynb, instead of showing it")
     @line_magic
     def compare(self, line: str) -> None:
         """Show runs side by side: a chart per metric, settings with their differences, what they came to.
@@ -62,7 +68,11 @@ class RunMagics(Magics):
         with open_store() as store:
             store.refresh()
             choice = choose_runs(store, arguments.run, arguments.project, arguments.last)
-            display(compare(store, choice.run_ids, arguments.x, choice.reason))
+            view = View(arguments.x, arguments.log, arguments.group_by, arguments.smoothing)
+            if arguments.save:
+                print(save_comparison(store, choice.run_ids, arguments.save, view))
+            else:
+                display(compare(store, choice.run_ids, view, choice.reason))
 
 
 def _note(shown: int, found: int, project: str | None) -> str:

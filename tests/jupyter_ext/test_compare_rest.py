@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import numpy as np
+import pytest
 
 import kernel_magics as km
 
@@ -102,3 +105,50 @@ async def test_media_are_listed_without_content_and_read_one_by_one(ask: Ask, wa
     assert (await content(table["number"]))["content"]["data"] == [[0]]
     assert "no media number 99" in (await content(99, 404))["message"]
     await content("..%2f..", 400)
+
+
+async def test_a_comparison_becomes_a_page_and_a_notebook(ask: Ask, wait_for: Ask) -> None:
+    runs = []
+    for seed in range(2):
+        with km.init(name=f"<b>{seed}", config={"lr": 0.1, "seed": seed}) as run:
+            run.log({"loss": 1.0, "epoch": 0.5})
+        runs.append(run.id)
+    await indexed(ask, wait_for, *runs)
+    query = {"runs": runs, "group_by": "config.lr", "x": "epoch", "smoothing": 0.5, "notes": "why <i>"}
+
+    async def report(**more: object) -> Any:
+        return await ask("report", method="POST", body=json.dumps({**query, **more}))
+
+    page = await report()
+    assert page["name"] == "comparison.html"
+    assert "lr = 0.1" in page["content"] and "why &lt;i&gt;" in page["content"]
+    notebook = nbformat.reads((await report(format="notebook"))["content"], as_version=4)
+    nbformat.validate(notebook)
+    assert (
+        notebook.cells[-1].source
+        == f"%compare {' '.join(runs)} --x epoch --group-by config.lr --smoothing 0.5"
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"runs": []}, "runs"),
+        ({"format": "pdf"}, "format"),
+        ({"log": "yes"}, "log"),
+        ({"group_by": ""}, "group_by"),
+        ({"group_by": "weather"}, "grouped by"),
+        ({"group_by": "config.weather"}, "None of these runs"),
+        ({"x": "weather"}, "weather"),
+        ({"notes": "x" * 100_001}, "notes"),
+        ({"colour": "red"}, "colour"),
+    ],
+)
+async def test_a_report_that_makes_no_sense_is_refused(
+    change: dict[str, object], word: str, ask: Ask, wait_for: Ask
+) -> None:
+    with km.init() as run:
+        run.log({"loss": 1.0})
+    await indexed(ask, wait_for, run.id)
+    error = await ask("report", method="POST", body=json.dumps({"runs": [run.id], **change}), status=400)
+    assert word in error["message"]

@@ -78,7 +78,7 @@ def test_compare_takes_names_ids_and_parts_in_the_order_given(shell, run_ids):
         ("%compare nobody", "There is no run 'nobody'.\nTry: %runs --all"),
         ("%compare --project nope", "There are no runs in project 'nope'. Projects: digits."),
         ("%compare --last 0", "--last is a number from 1 to 100"),
-        ("%compare --x epoch", "invalid choice: 'epoch'"),
+        ("%compare --x epoch", "none of these runs has 'epoch'"),
         ("%runs --limit 0", "--limit is at least 1"),
         ("%runs --nonsense", "unrecognized arguments"),
     ],
@@ -105,3 +105,14 @@ def test_both_work_in_a_notebook_without_a_front_end(run_ids, tmp_path):
     assert comparison.data["text/plain"].startswith("The last 2 of 3 runs of project 'digits'.")
     assert "<iframe" in comparison.data["text/html"]
     nbformat.validate(notebook)
+
+
+def test_compare_saves_instead_of_showing(shell, run_ids, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with capture_output() as captured:
+        assert shell.run_cell("%compare --group-by config.lr --smoothing 0.5 --save out.html").success
+    assert captured.stdout.strip() == "out.html" and captured.outputs == []
+    assert "lr = 0.1" in (tmp_path / "out.html").read_text()
+    assert "not as 'out.txt'" in refused(shell, "%compare --save out.txt")
+    assert "grouped by" in refused(shell, "%compare --group-by lr")
+    assert "none of these runs has 'weather'" in refused(shell, "%compare --x weather")

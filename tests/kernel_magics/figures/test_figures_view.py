@@ -1,0 +1,129 @@
+"""Comparisons as somebody wants to see them: grouped, smoothed, over another metric; and saved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+from nbclient import NotebookClient
+
+import kernel_magics as km
+from kernel_magics.errors import DataFolderError, UsageMistake
+from kernel_magics.figures import View, compare_figures, comparison_page, save_comparison
+from kernel_magics.figures.saving import compare_line
+from kernel_magics.figures.view import groups_of
+from kernel_magics.model import RunInfo, RunStatus
+from kernel_magics.store import open_store
+
+HOSTILE = "<img src=x onerror=\"document.title='owned'\">"
+
+
+@pytest.fixture
+def seeds() -> list[str]:
+    """Four runs: two learning rates, two seeds each, `loss` = 10 lr + seed + step."""
+    made = []
+    for lr in (0.1, 0.2):
+        for seed in range(2):
+            config = {"opt": {"lr": lr}, "seed": seed}
+            with km.init(project="p", name=f"{lr}/{seed}", config=config) as run:
+                for step in range(20):
+                    run.log({"loss": 10 * lr + seed + step, "epoch": step / 4}, step=step)
+            made.append(run.id)
+    return made
+
+
+def lines(figure, name):
+    """The data of the lines of this name."""
+    found = [one for one in figure.renderers if type(one.glyph).__name__ == "Line" and one.name == name]
+    return [one.data_source.data for one in found]
+
+
+def test_groups_are_drawn_as_their_means_with_their_range(seeds):
+    with open_store() as store:
+        (loss, _epoch) = compare_figures(store, seeds, View(group_by="config.opt.lr"))
+    (data,) = lines(loss, "opt.lr = 0.1")
+    np.testing.assert_allclose(data["last"], 1.5 + np.arange(20))
+    np.testing.assert_allclose(data["min"], 1.0 + np.arange(20))
+    np.testing.assert_allclose(data["std"], np.sqrt(0.5))
+    assert set(data["members"]) == {2}
+    assert len(lines(loss, "opt.lr = 0.2")) == 1
+
+
+def test_a_figure_stands_over_any_metric(seeds):
+    with open_store() as store:
+        (loss, _epoch) = compare_figures(store, seeds[:1], "epoch")
+        assert loss.xaxis[0].axis_label == "epoch"
+        np.testing.assert_allclose(lines(loss, "0.1/0")[0]["x"], np.arange(20) / 4)
+        with pytest.raises(UsageMistake, match="none of these runs has 'weather'"):
+            compare_figures(store, seeds, "weather")
+
+
+def test_metrics_without_the_one_of_the_axis_are_left_out(seeds):
+    with km.init(project="p", name="bare") as bare:
+        bare.log({"other": 1.0})
+    with open_store() as store:
+        names = [figure.name for figure in compare_figures(store, [*seeds, bare.id], "epoch")]
+    assert names == ["loss", "epoch"]
+
+
+def test_a_smoothed_line_lies_over_what_was_recorded(seeds):
+    with open_store() as store:
+        (loss, _epoch) = compare_figures(store, seeds[:1], View(smoothing=0.9))
+        (window,) = store.window(seeds[:1], "loss", smoothing=0.9)
+    recorded, smooth = lines(loss, "0.1/0")
+    np.testing.assert_allclose(recorded["last"], 1.0 + np.arange(20))
+    np.testing.assert_allclose(smooth["last"], window.last)
+
+
+def info(run_id: str, **more: object) -> RunInfo:
+    return RunInfo(run_id, run_id, "p", RunStatus.FINISHED, **more)
+
+
+def test_groups_are_those_of_the_panel():
+    """The cases of labextension/test/grouping.test.ts."""
+    runs = [info("a", config={"opt": {"lr": 0.1}}), info("b"), info("c", config={"opt": {"lr": 0.1}})]
+    found = [(group.label, group.run_ids) for group in groups_of(runs, "config.opt.lr")]
+    assert found == [("opt.lr = 0.1", ("a", "c")), ("opt.lr = –", ("b",))]
+    odd = [info(name, config={"lr": value}) for name, value in zip("abcd", (1, "1", [1], None), strict=True)]
+    assert len(groups_of(odd, "config.lr")) == 4
+    tagged = [info("a", tags=("x", "y")), info("b", tags=("y", "x"))]
+    assert [group.run_ids for group in groups_of(tagged, "tags")] == [("a", "b")]
+    with pytest.raises(UsageMistake, match="grouped by"):
+        groups_of(runs, "lr")
+
+
+def test_notes_are_text_and_the_legend_names_the_groups(seeds):
+    with open_store() as store:
+        page = comparison_page(store, seeds, View(group_by="config.opt.lr", notes=f"because\n{HOSTILE}"))
+    assert HOSTILE not in page and "because\n&lt;img src=x" in page
+    assert "mean of 2 runs" in page and "opt.lr = 0.2" in page
+
+
+def test_a_saved_notebook_opens_the_comparison_again(seeds, tmp_path):
+    view = View(x="epoch", group_by="config.opt.lr", smoothing=0.5, notes="*why*")
+    with open_store() as store:
+        path = save_comparison(store, seeds, tmp_path / "again.ipynb", view)
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    assert "*why*" in notebook.cells[0].source
+    NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    (output,) = notebook.cells[-1].outputs
+    assert "opt.lr = 0.1" in output["data"]["text/html"]
+
+
+def test_the_magic_of_a_view_is_a_line_that_can_be_typed():
+    view = View("val/loss of all", log=True, group_by="config.a b")
+    assert compare_line(["r1"], view) == "%compare r1 --x 'val/loss of all' --group-by 'config.a b' --log"
+    assert compare_line(["r1", "r2"], View()) == "%compare r1 r2"
+
+
+@pytest.mark.parametrize(("name", "error", "words"), [
+    ("report.docx", UsageMistake, "not as 'report.docx'"),
+    ("missing/report.html", DataFolderError, "no folder"),
+])  # fmt: skip
+def test_a_file_that_cannot_be_is_refused_before_anything_is_made(name, error, words, seeds, tmp_path):
+    with open_store() as store, pytest.raises(error, match=words):
+        save_comparison(store, seeds, tmp_path / name)
+    assert list(Path(tmp_path).glob("**/report*")) == []
