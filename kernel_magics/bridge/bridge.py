@@ -16,6 +16,7 @@ from typing import Any, Callable, Dict, Mapping, Optional, Protocol, Sequence
 from gpu_provisioner.wire import CONTROL, SHELL
 from kernel_magics.bridge.comms import RemoteComms
 from kernel_magics.bridge.execute import CellRunner, FactsOfHome
+from kernel_magics.bridge.homecoming import Absence, show
 from kernel_magics.bridge.interrupts import Interrupts
 from kernel_magics.bridge.ipykernel_names import LocalKernel
 from kernel_magics.bridge.outbox import Outbox
@@ -36,6 +37,8 @@ class Holder(Line, Protocol):
 
     @property
     def detail(self) -> str: ...
+    @property
+    def home_end(self) -> int: ...
     def start(self, timeout: float) -> Any: ...
     def detach(self) -> None: ...
     def release(self, by: str = ...) -> Any: ...
@@ -93,6 +96,13 @@ class Bridge:
     def say(self, text: str) -> None:
         """A notice in the running cell, or in the next one. Callable from any thread."""
         self._cells.notices.say(text)
+
+    def show_missed(self, missed: Absence) -> threading.Event:
+        """Show in the running cell what this notebook missed, and what follows of it. Before :meth:`connect`.
+
+        The event is set when all that was missed is sent.
+        """
+        return show(missed, self._kernel, self._outbox, self._relay)
 
     def connect(self, timeout_s: float) -> Any:
         """Reach the remote kernel; cells still run where they ran. Returns the welcome."""

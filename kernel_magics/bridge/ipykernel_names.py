@@ -67,6 +67,10 @@ class LocalKernel:
         request: Mapping[str, Any] = self._kernel.get_parent("shell")
         return request
 
+    def current_request(self) -> Optional[Mapping[str, Any]]:
+        """The front-end's request that runs now, if one does."""
+        return self._kernel.get_parent("shell") or None
+
     def reply(
         self, stream: Any, msg_type: str, content: Any, parent: Mapping[str, Any], ident: Any, **more: Any
     ) -> None:

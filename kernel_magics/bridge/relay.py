@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
-from typing import Any, Callable, Iterable, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 from gpu_provisioner.wire import EVENT, IOPUB, STDIN
 from kernel_magics.bridge.comms import RemoteComms
@@ -21,6 +21,11 @@ log = logging.getLogger(__name__)
 
 Record = Tuple[int, int, Sequence[bytes]]
 """End offset in the home journal, channel, parts."""
+
+SHOWN = frozenset(
+    {"stream", "display_data", "update_display_data", "execute_result", "error", "clear_output"}
+)
+"""Types of messages that show something in a cell."""
 
 _OF_THE_REMOTE_ALONE = frozenset({"iopub_welcome", "shutdown_reply"})
 
@@ -41,6 +46,17 @@ class Relay:
         self._hint = hint
         self._on_event = on_event
         self._outbox = outbox
+        self._adopted: Dict[str, Tuple[str, bytes]] = {}
+        """Of cells that a former kernel ran: the request that shows them now, its id and its header."""
+
+    def adopt(self, cells: Iterable[str], msg_id: str, header: bytes) -> None:
+        """Show what these cells show as output of another request, until they end. Before the line is up."""
+        self._adopted.update(dict.fromkeys(cells, (msg_id, header)))
+
+    def release(self, cells: Iterable[str]) -> None:
+        """The inverse. Ids of requests come again: sessions that were cloned count anew."""
+        for cell in cells:
+            self._adopted.pop(cell, None)
 
     def on_records(self, records: Iterable[Record]) -> None:
         """The holder's callback."""
@@ -72,9 +88,8 @@ class Relay:
         header, parent = json.loads(parts[0]), json.loads(parts[1])
         msg_type, parent_id = str(header["msg_type"]), parent.get("msg_id")
         if msg_type == "status":
-            if parent_id is not None and b'"idle"' in parts[3] and self._pending.waits(parent_id):
-                self._send(batch)
-                self._outbox.then(lambda: self._pending.idle(parent_id))
+            if parent_id is not None and b'"idle"' in parts[3]:
+                self._ended(parent_id, batch)
             return
         if msg_type in _OF_THE_REMOTE_ALONE:
             return
@@ -85,7 +100,16 @@ class Relay:
             self._comms.closed(json.loads(parts[3])["comm_id"])
         elif msg_type == "error":
             parts = self._with_hint(parts)
+        if msg_type in SHOWN and parent_id in self._adopted:
+            parent_id, header_of_parent = self._adopted[parent_id]
+            parts = [parts[0], header_of_parent, *parts[2:]]
         batch.append(Outgoing(msg_type, parent_id, parts))
+
+    def _ended(self, parent_id: str, batch: List[Outgoing]) -> None:
+        self.release([parent_id])
+        if self._pending.waits(parent_id):
+            self._send(batch)
+            self._outbox.then(lambda: self._pending.idle(parent_id))
 
     def _sort_answer(self, channel: int, parts: Sequence[bytes]) -> None:
         parent_id: Optional[str] = json.loads(parts[1]).get("msg_id")

@@ -33,6 +33,7 @@ from kernel_magics.magics.provision_facts import HomeFacts, kernel_id_of, notebo
 from kernel_magics.magics.provision_folder import facts_after_files
 from kernel_magics.magics.provision_leases import cost_clause, duration, fits, named_lease, price_sentence
 from kernel_magics.magics.provision_login import log_in_to_lease, log_in_to_target
+from kernel_magics.magics.provision_missed import begin_to_show_missed
 from kernel_magics.magics.provision_packages import Comparison, modules_of_notebook
 from kernel_magics.magics.provision_reminder import leases_of_notebook
 from kernel_magics.magics.provision_terms import idle_sentence, must_have_terms, terms_of
@@ -221,6 +222,7 @@ class GpuSession:
         modules = modules_of_notebook(self._local.shell.user_ns, self._notebook)
         comparison = Comparison(lease, modules)
         try:
+            missed = begin_to_show_missed(bridge, lease, self._data_dir, self._notebook, self._kernel_id)
             welcome = bridge.connect(_READY_LIMIT_S)
         except BaseException:
             progress.failed()
@@ -234,7 +236,7 @@ class GpuSession:
         verified = f" GPU verified: {', '.join(gpu.name for gpu in lease.gpus)}." if lease.gpus else ""
         python = f"Python {welcome.machine.get('python')} on {welcome.machine.get('host')}"
         terms = price_sentence(lease) + idle_sentence(lease)
-        progress.ready(f"Cells run on {lease.name!r} now ({python}).{verified}{terms}")
+        progress.ready(f"Cells run on {lease.name!r} now ({python}).{verified}{terms}{missed()}")
 
     def _come_back(self, lease: Lease, progress: Progress) -> None:
         """Use a lease that is there already."""

@@ -143,7 +143,7 @@ async def test_a_lease_handed_over_to_another_machine_is_not_taken_back(
 ) -> None:
     await ask("info")
     folder = home_folder(data_dir, lease.id)
-    await wait_for(lambda: _async(lambda: is_held(folder)))
+    await wait_for(lambda: _async(lambda: is_held(folder) and (folder / "stream").stat().st_size > 0))
     await asyncio.to_thread(
         call_on, lambda: open_carrier(lease), 30, {"type": "hand-over", "by": "another machine"}
     )
