@@ -4,24 +4,6 @@ import test from 'node:test';
 import { stateFrom } from '../src/compare/comparestate';
 import { flatten, tableRows } from '../src/compare/differences';
 import { attachCell, BadArgument, provisionCell } from '../src/text/cells';
-import { filterRuns } from '../src/text/filter';
-import type { Run } from '../src/wire/protocol';
-import { golden } from './golden';
-
-const runs = golden<{ runs: { changed: Run[] } }>('feed').runs.changed;
-const names = (text: string): string[] => filterRuns(runs, text).map(run => run.name);
-
-test('every word of a filter must occur in name, tag, state or config', () => {
-  assert.deepEqual(
-    names(''),
-    runs.map(run => run.name)
-  );
-  assert.deepEqual(names('OTTER'), ['brave-otter']);
-  assert.deepEqual(names('digits sweep'), ['brave-otter']);
-  assert.deepEqual(names('lr=0.1 baseline'), ['lr=0.1 <b>é</b>']);
-  assert.deepEqual(names('killed'), ['lr=0.1 <b>é</b>']);
-  assert.deepEqual(names('otter baseline'), []);
-});
 
 test('nested configuration becomes dotted paths; lists stay values', () => {
   const flat = flatten({ opt: { lr: 0.1, betas: [0.9, 0.99] }, empty: {}, note: null });
@@ -84,6 +66,7 @@ test('a saved comparison is read back, and what is wrong in it takes its default
       smoothing: 0,
       onlyDifferences: false,
       baseline: null,
+      notes: '',
       split: false,
       search: '',
       folded: ['system', 'metrics/train']

@@ -4,7 +4,7 @@ import type { JsonObject, XAxis, XKind } from '../wire/protocol';
 
 /** The parts of a comparison that can be folded. */
 export type SectionName =
-  'metrics' | 'inferred' | 'system' | 'events' | 'table' | 'media' | 'code' | 'outputs';
+  'notes' | 'metrics' | 'inferred' | 'system' | 'events' | 'table' | 'media' | 'code' | 'outputs';
 
 export interface CompareState {
   runs: readonly string[];
@@ -19,6 +19,8 @@ export interface CompareState {
   onlyDifferences: boolean;
   /** The run that the others are compared with; `null` for none (of sources: the first). */
   baseline: string | null;
+  /** What somebody wrote about it. */
+  notes: string;
   /** Whether sources stand side by side. */
   split: boolean;
   /** Which metrics are shown: words, or a regular expression between slashes. */
@@ -27,11 +29,15 @@ export interface CompareState {
   folded: readonly string[];
 }
 
+/** Characters of notes. */
+export const LONGEST_NOTES = 100_000;
+
 /** Beyond this a curve of a thousand points says nothing about any of them. */
 export const MOST_SMOOTHING = 0.99;
 
 export const X_KINDS: readonly XKind[] = ['step', 'relative', 'time'];
 const SECTIONS: readonly unknown[] = [
+  'notes',
   'metrics',
   'inferred',
   'system',
@@ -55,6 +61,7 @@ export function stateFrom(args: JsonObject, defaultX: XKind): CompareState {
     smoothing: smoothingFrom(args['smoothing']),
     onlyDifferences: args['onlyDifferences'] === true,
     baseline: text(args['baseline']),
+    notes: (text(args['notes']) ?? '').slice(0, LONGEST_NOTES),
     split: args['split'] === true,
     search: typeof args['search'] === 'string' ? args['search'] : '',
     folded: strings(args['folded']).filter(name => SECTIONS.includes(name.split('/')[0]))

@@ -19,6 +19,7 @@ import { allEvents, EventList } from './eventlist';
 import { Grouping } from './grouping';
 import { Legend } from './legend';
 import { mediaOf, MediaView } from './mediaview';
+import { Notes } from './notes';
 import { Outputs } from './outputs';
 import { RunTable } from './runtable';
 import { Section } from './section';
@@ -55,6 +56,7 @@ export class CompareView extends Panel {
     this.addWidget(new Legend({ trackside, model, grouping, clock: this.clock }));
     this.addWidget(new CompareNotice({ trackside, model }));
     this.charts.sections.forEach(section => this.addWidget(section));
+    this.section('notes', trans.__('Notes'), new Notes({ model, trans }));
     this.eventSection = this.section(
       'events',
       trans.__('Events'),

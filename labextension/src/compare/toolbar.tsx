@@ -11,6 +11,7 @@ import type { CompareModel } from './comparemodel';
 import { MOST_SMOOTHING, X_KINDS } from './comparestate';
 import type { CompareView } from './compareview';
 import { MetricSearchBox } from './metricsearchbox';
+import { openReportMenu } from './report';
 import { groupingKeys } from './rungroups';
 
 /** Fills a toolbar for a comparison. */
@@ -35,6 +36,7 @@ export function fillToolbar(
   toolbar.addItem('search', search);
   toolbar.addItem('spacer', Toolbar.createSpacerItem());
   // Not JupyterLab's ToolbarButton: its aria-pressed is none of a button's own attributes (axe: aria-allowed-attr).
+  toolbar.addItem('report', ReactWidget.create(<Report model={model} trackside={trackside} />));
   toolbar.addItem('reset', ReactWidget.create(<Reset view={view} trans={trans} />));
 }
 
@@ -77,6 +79,22 @@ function Reset({ view, trans }: { view: CompareView; trans: TranslationBundle })
       onClick={() => view.resetZoom()}
     >
       {trans.__('Reset zoom')}
+    </button>
+  );
+}
+
+function Report({ model, trackside }: { model: CompareModel; trackside: Trackside }): React.JSX.Element {
+  const { trans } = trackside;
+  useUpdatesOf(model.changed);
+  return (
+    <button
+      className="jp-trackside-link jp-trackside-report"
+      aria-haspopup="menu"
+      disabled={model.state.runs.length === 0}
+      title={trans.__('Save charts, results, outputs and notes as one file')}
+      onClick={event => openReportMenu(event.currentTarget, model, trackside)}
+    >
+      {trans.__('Report')}
     </button>
   );
 }

@@ -16,6 +16,7 @@ import type {
   MetricSummary,
   Offers,
   RecordedCell,
+  ReportRequest,
   Run,
   RunEdit,
   RunEvent,
@@ -98,6 +99,11 @@ export class Api {
 
   async media(run: string): Promise<Medium[]> {
     return (await this.request<{ media: Medium[] }>(`runs/${encodeURIComponent(run)}/media`)).media;
+  }
+
+  /** A comparison as the text of a file; may take seconds. */
+  report(request: ReportRequest): Promise<{ name: string; content: string }> {
+    return this.request('report', { method: 'POST', body: JSON.stringify(request) });
   }
 
   medium(run: string, number: number): Promise<MediumContent> {

@@ -255,6 +255,19 @@ export interface MediumContent {
   base64: string | null;
 }
 
+export type ReportFormat = 'html' | 'notebook';
+
+/** A comparison as it is to be saved. */
+export interface ReportRequest {
+  runs: string[];
+  format: ReportFormat;
+  x: XAxis;
+  log: boolean;
+  group_by: string | null;
+  smoothing: number;
+  notes: string;
+}
+
 /** One output as nbformat stores it; given to JupyterLab's renderers, never interpreted here. */
 export type Output = JsonObject & { output_type: string };
 
