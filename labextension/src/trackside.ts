@@ -6,13 +6,15 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { Token } from '@lumino/coreutils';
 
 import { ColourBook } from './model/colours';
+import { RunEditor } from './model/editor';
 import { LeaseBook } from './model/leases';
 import { RunBook } from './model/runs';
 import { Pointing } from './model/pointing';
 import { Selection } from './model/selection';
+import { ViewBook } from './model/views';
 import { Api } from './wire/api';
 import { Feed } from './wire/feed';
-import type { XKind } from './wire/protocol';
+import type { JsonObject, XKind } from './wire/protocol';
 
 /** The ids other extensions may rely on. */
 export const CommandIDs = {
@@ -24,7 +26,9 @@ export const CommandIDs = {
   release: 'trackside:release',
   /** `{lease}`: the lease's name */
   attach: 'trackside:attach',
-  showSidebar: 'trackside:show-sidebar'
+  showSidebar: 'trackside:show-sidebar',
+  /** `{view}`: the id of a saved view; without it, the table as it was. */
+  openTable: 'trackside:open-table'
 } as const;
 
 export const SIDEBAR_ID = 'trackside-sidebar';
@@ -35,7 +39,7 @@ export interface Preferences {
   maxRuns: number;
 }
 
-export const DEFAULT_PREFERENCES: Preferences = { xAxis: 'step', maxRuns: 1000 };
+export const DEFAULT_PREFERENCES: Preferences = { xAxis: 'step', maxRuns: 10000 };
 
 export interface TracksideOptions {
   serverSettings: ServerConnection.ISettings;
@@ -54,7 +58,10 @@ export class Trackside {
     this.feed = new Feed(this.api);
     this.runs = new RunBook(this.api, this.feed, () => this.preferences.maxRuns);
     this.leases = new LeaseBook(this.api, this.feed);
-    this.colours = new ColourBook(options.state, isDark);
+    this.colours = new ColourBook(options.state, isDark, run => this.runs.get(run)?.colour ?? null);
+    this.runs.coloursChanged.connect(() => this.colours.themeChanged());
+    this.editor = new RunEditor(this.api, this.feed, this.runs);
+    this.views = new ViewBook(this.api);
     themes?.themeChanged.connect(() => this.colours.themeChanged());
     this.selection.changed.connect(() => this.colours.distinguish(this.selection.ids));
   }
@@ -67,6 +74,10 @@ export class Trackside {
   readonly colours: ColourBook;
   readonly selection = new Selection();
   readonly pointing = new Pointing();
+  readonly editor: RunEditor;
+  readonly views: ViewBook;
+  /** How the comparison that was arranged last shows its charts, without its runs; part of a saved view. */
+  chartSettings: JsonObject = {};
   preferences: Preferences = DEFAULT_PREFERENCES;
 }
 

@@ -10,7 +10,8 @@ import { golden } from './golden';
 
 const run = (id: string, config: JsonObject, more: Partial<Run> = {}): Run => ({
   id, name: id, project: 'p', status: 'finished', status_detail: '', group: null, tags: [], created: 0,
-  finished: 1, config, summary: {}, facts: {}, error: null, ...more
+  finished: 1, config, summary: {}, facts: {}, error: null, notes: '', colour: null, pinned: false,
+  archived: false, extremes: {}, ...more
 }); // prettier-ignore
 
 test('runs are grouped by a nested key; those without it are a group of their own', () => {

@@ -12,7 +12,9 @@ const MOST = 2000;
 export class ColourBook {
   constructor(
     private readonly state: IStateDB | null,
-    private readonly isDark: () => boolean
+    private readonly isDark: () => boolean,
+    /** The style that somebody chose for a run, `null` for none. */
+    private readonly chosen: (run: string) => number | null = () => null
   ) {}
 
   get changed(): ISignal<this, void> {
@@ -32,14 +34,27 @@ export class ColourBook {
     }
   }
 
+  /** Whether colours are those for a dark background. */
+  get dark(): boolean {
+    return this.isDark();
+  }
+
   styleOf(run: string): LineStyle {
-    return lineStyle(this.slots.get(run) ?? preferredSlot(run), this.isDark());
+    return lineStyle(this.chosen(run) ?? this.slots.get(run) ?? preferredSlot(run), this.isDark());
   }
 
   /** Sees to it that runs shown together look different. Earlier ones keep their colour. */
   distinguish(runs: readonly string[]): void {
     let news = false;
-    assignSlots(runs, this.slots).forEach((slot, run) => {
+    const fixed = runs.flatMap(run => {
+      const slot = this.chosen(run);
+      return slot === null ? [] : [[run, slot] as const];
+    });
+    const known = new Map([...this.slots, ...fixed]);
+    assignSlots([...fixed.map(([run]) => run), ...runs], known).forEach((slot, run) => {
+      if (this.chosen(run) !== null) {
+        return;
+      }
       news ||= this.slots.get(run) !== slot;
       this.slots.delete(run); // to the end: chosen last, forgotten last
       this.slots.set(run, slot);
@@ -50,7 +65,7 @@ export class ColourBook {
     }
   }
 
-  /** Says that the theme has changed, and with it every colour. */
+  /** Says that every colour may be another now: the theme has changed, or somebody has chosen one. */
   themeChanged(): void {
     this._changed.emit();
   }

@@ -4,7 +4,7 @@ import { Signal, type ISignal } from '@lumino/signaling';
 import type { Api } from '../wire/api';
 import type { Feed } from '../wire/feed';
 import { Persistent } from '../wire/persistent';
-import type { FeedMessage, Run } from '../wire/protocol';
+import type { FeedMessage, Run, RunEdit } from '../wire/protocol';
 
 export class RunBook {
   /** @param limit how many runs to list, newest first; asked before each reading. */
@@ -24,6 +24,11 @@ export class RunBook {
   /** Emitted with the ids of runs that are new, different or gone. */
   get changed(): ISignal<this, ReadonlySet<string>> {
     return this._changed;
+  }
+
+  /** Emitted when somebody has chosen another colour for a run. */
+  get coloursChanged(): ISignal<this, void> {
+    return this._coloursChanged;
   }
 
   /** Whether the list was read at least once; before that an empty list means nothing. */
@@ -68,6 +73,9 @@ export class RunBook {
       }
     }
     const ids = new Set([...this.runs.keys(), ...next.keys()]);
+    const colourOf = (runs: ReadonlyMap<string, Run>, id: string): number | null =>
+      runs.get(id)?.colour ?? null;
+    this.recoloured ||= [...ids].some(id => colourOf(this.runs, id) !== colourOf(next, id));
     this.runs = next;
     this._loaded = true;
     this.emit(ids);
@@ -110,13 +118,31 @@ export class RunBook {
     }
   }
 
+  /** Shows a change before the server has told of it; what it tells next counts. */
+  preview(edits: readonly RunEdit[]): void {
+    const known = edits.filter(({ run }) => this.runs.has(run));
+    known.forEach(({ run, change }) => this.put({ ...(this.runs.get(run) as Run), ...change }));
+    this.emit(new Set(known.map(({ run }) => run)));
+  }
+
+  /** Takes a run off the list before the server has told that it is gone. */
+  forget(id: string): void {
+    this.runs.delete(id);
+    this.emit(new Set([id]));
+  }
+
   private put(run: Run): void {
+    this.recoloured ||= (this.runs.get(run.id)?.colour ?? null) !== run.colour;
     this.runs.set(run.id, run);
   }
 
   private emit(ids: ReadonlySet<string>): void {
     this.sorted = null;
     this._changed.emit(ids);
+    if (this.recoloured) {
+      this.recoloured = false;
+      this._coloursChanged.emit();
+    }
   }
 
   private readonly reading: Persistent;
@@ -125,5 +151,7 @@ export class RunBook {
   private sorted: Run[] | null = null;
   private pushedSince: Set<string> | null = null;
   private _loaded = false;
+  private recoloured = false;
+  private readonly _coloursChanged = new Signal<this, void>(this);
   private readonly _changed = new Signal<this, ReadonlySet<string>>(this);
 }

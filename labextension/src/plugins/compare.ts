@@ -12,6 +12,12 @@ import { trackIcon } from '../icons';
 import { CommandIDs, ITrackside, type Trackside } from '../trackside';
 import { describedBy } from './palette';
 
+/** How a comparison shows its runs, whichever they are. */
+function settingsOf(model: CompareModel): JSONObject {
+  const own = ['runs', 'baseline', 'id'];
+  return Object.fromEntries(Object.entries(model.toArgs()).filter(([key]) => !own.includes(key)));
+}
+
 export const comparePlugin: JupyterFrontEndPlugin<void> = {
   id: 'trackside:compare',
   description: 'Runs side by side.',
@@ -39,6 +45,7 @@ export const comparePlugin: JupyterFrontEndPlugin<void> = {
       models.set(content, model);
       fillToolbar(widget.toolbar, content, model, trackside);
       model.changed.connect(() => void tracker.save(widget));
+      model.changed.connect(() => (trackside.chartSettings = settingsOf(model)));
       void tracker.add(widget);
       return widget;
     };

@@ -5,6 +5,7 @@ import type { CommandRegistry } from '@lumino/commands';
 
 import type { MenuAction } from '../menu';
 import { notebookPath } from '../text/notebooks';
+import { editActions } from '../table/runedits';
 import { CommandIDs, type Trackside } from '../trackside';
 import { describeError } from '../wire/errors';
 import type { Run } from '../wire/protocol';
@@ -34,5 +35,5 @@ export function runActions(run: Run, trackside: Trackside, commands: CommandRegi
       }
     });
   }
-  return actions;
+  return [...actions, ...editActions(chosen, trackside)];
 }

@@ -66,7 +66,10 @@ export function RunRow(props: RunRowProps): React.JSX.Element {
     >
       <Tick on={props.selected} />
       <Swatch style={props.style} />
-      <span className="jp-trackside-runName">{run.name || run.id}</span>
+      <span className="jp-trackside-runName">
+        {run.pinned && <PinMark />}
+        {run.name || run.id}
+      </span>
       <StatusIcon status={run.status} />
       <RunDetail run={run} now={props.now} trans={trans} />
       <span
@@ -84,8 +87,17 @@ export function RunRow(props: RunRowProps): React.JSX.Element {
   );
 }
 
+/** Says that a run is pinned. */
+export function PinMark(): React.JSX.Element {
+  return (
+    <svg className="jp-trackside-pin" viewBox="0 0 12 12" aria-hidden="true">
+      <path d="M4 1h4l-.6 4L9 7H6.5L6 11l-.5-4H3l1.6-2z" />
+    </svg>
+  );
+}
+
 /** Looks like a checkbox and is none: the row itself is what is selected, and nothing else in it takes the focus. */
-function Tick({ on }: { on: boolean }): React.JSX.Element {
+export function Tick({ on }: { on: boolean }): React.JSX.Element {
   return (
     <svg className="jp-trackside-tick" data-on={on || undefined} viewBox="0 0 14 14" aria-hidden="true">
       <rect x="0.5" y="0.5" width="13" height="13" rx="2.5" />
@@ -94,16 +106,24 @@ function Tick({ on }: { on: boolean }): React.JSX.Element {
   );
 }
 
-/** The second line: state, duration, last values. */
+function RunValue({ name, text }: { name: string; text: string }): React.JSX.Element {
+  return (
+    <span className="jp-trackside-runValue" data-summary={name}>
+      <span className="jp-trackside-runMetric">{name}</span> <b>{text}</b>
+    </span>
+  );
+}
+
+/** The second line: the first last value, which is always seen; state and duration; other values where there is room. */
 function RunDetail({ run, now, trans }: Pick<RunRowProps, 'run' | 'now' | 'trans'>): React.JSX.Element {
+  const [first, ...others] = lastValues(run, 3);
   return (
     <span className="jp-trackside-runDetail">
+      {first && <RunValue {...first} />}
       <span className="jp-trackside-runState">{statusLabel(run.status, trans)}</span>
       <span className="jp-trackside-runTime">{formatDuration(runSeconds(run, now))}</span>
-      {lastValues(run, 3).map(value => (
-        <span key={value.name} className="jp-trackside-runValue" data-summary={value.name}>
-          {value.name} <b>{value.text}</b>
-        </span>
+      {others.map(value => (
+        <RunValue key={value.name} {...value} />
       ))}
     </span>
   );
@@ -115,7 +135,8 @@ function rowTitle(run: Run, now: number, trans: TranslationBundle): string {
     `${run.project} · ${run.id}`,
     trans.__('Started %1', formatMoment(run.created, now)),
     run.status_detail,
-    run.tags.length > 0 ? run.tags.map(tag => `#${tag}`).join(' ') : ''
+    run.tags.length > 0 ? run.tags.map(tag => `#${tag}`).join(' ') : '',
+    run.notes.length > 300 ? `${run.notes.slice(0, 300)}…` : run.notes
   ];
   return lines.filter(Boolean).join('\n');
 }

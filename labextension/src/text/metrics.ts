@@ -28,10 +28,25 @@ export function leadingMetrics(run: Run, most: number): string[] {
     .map(entry => entry.name);
 }
 
+/**
+ * The last value of a metric. One that has ever been a fraction is shown as one: an accuracy of 1 is `1.0`, an epoch is `1`.
+ * (JSON does not tell the two apart in a browser.)
+ */
+export function formatMetric(run: Run, name: string): string {
+  const value = numberOf(run.summary[name]);
+  if (value === null) {
+    return '';
+  }
+  const text = formatNumber(value);
+  const [low, high] = Object.hasOwn(run.extremes, name) ? (run.extremes[name] ?? []) : [];
+  const fraction = [low, high].some(one => typeof one === 'number' && !Number.isInteger(one));
+  return fraction && /^−?\d$/.test(text) ? `${text}.0` : text;
+}
+
 /** `loss 0.0231`, ready to show. */
 export function lastValues(run: Run, most: number): { name: string; text: string }[] {
   return leadingMetrics(run, most).map(name => ({
     name,
-    text: formatNumber(numberOf(run.summary[name]) ?? NaN)
+    text: formatMetric(run, name)
   }));
 }

@@ -17,8 +17,18 @@ export function orderBy(by: SortKey): SortOrder {
   return { by, descending: by === 'started' };
 }
 
-/** Runs without the metric, or with NaN, stand last either way. Those that are equal stay newest first. */
-export function sortRuns(runs: readonly Run[], { by, descending }: SortOrder): readonly Run[] {
+/**
+ * Pinned runs stand first. Runs without the metric, or with NaN, stand last either way. Those that are equal stay newest
+ * first.
+ */
+export function sortRuns(runs: readonly Run[], order: SortOrder): readonly Run[] {
+  const sorted = inOrder(runs, order);
+  return sorted.some(run => run.pinned)
+    ? [...sorted.filter(run => run.pinned), ...sorted.filter(run => !run.pinned)]
+    : sorted;
+}
+
+function inOrder(runs: readonly Run[], { by, descending }: SortOrder): readonly Run[] {
   const sign = descending ? -1 : 1;
   if (by === 'started') {
     return [...runs].sort((a, b) => sign * (a.created - b.created));

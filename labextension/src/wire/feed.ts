@@ -7,7 +7,7 @@ import { Signal, type ISignal } from '@lumino/signaling';
 import { API_PATH, type Api } from './api';
 import { backoffMs } from './backoff';
 import { ApiError, describeError } from './errors';
-import { API_VERSION, type FeedMessage, type SeriesRequest } from './protocol';
+import { API_VERSION, type FeedMessage, type Info, type SeriesRequest } from './protocol';
 import { Watches, type SeriesMessage, type Watched } from './watches';
 
 /**
@@ -40,6 +40,11 @@ export class Feed {
 
   get stateChanged(): ISignal<this, FeedState> {
     return this._stateChanged;
+  }
+
+  /** What the server last said of itself; `null` before the first answer. */
+  get info(): Info | null {
+    return this._info;
   }
 
   /** Emitted when the server turned out to be one of ours; the socket is opened next. */
@@ -113,6 +118,7 @@ export class Feed {
     this.setState('waiting', this._problem);
     try {
       const info = await this.api.info();
+      this._info = info;
       if (info.api !== API_VERSION) {
         this.refuse(
           `This page speaks version ${API_VERSION} of Trackside's interface, the server version ${info.api}. ` +
@@ -211,6 +217,7 @@ export class Feed {
   private readonly _messages = new Signal<this, FeedMessage>(this);
   private socket: WebSocket | null = null;
   private _state: FeedState = 'idle';
+  private _info: Info | null = null;
   private _problem: string | null = null;
   private holders = 0;
   private attempt = 0;
