@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import fcntl
 import os
+import socket
 import time
 from pathlib import Path
 from typing import Any, Iterator, List
@@ -20,6 +21,11 @@ from gpu_provisioner.model import Lease, LeaseState
 from gpu_provisioner.wire import to_json
 
 LIVE = (LeaseState.PLANNED, LeaseState.STARTING, LeaseState.READY)
+
+
+def owner_of(data_dir: Path) -> str:
+    """What an agent says about who began it: ``host:data folder``."""
+    return f"{socket.gethostname()}:{Path(data_dir).absolute()}"
 
 
 class LeaseBook:

@@ -20,7 +20,7 @@ from gpu_provisioner.holder import Holder
 from gpu_provisioner.home import home_folder
 from gpu_provisioner.lease_lock import LeaseLock, is_held, lock_lease
 from gpu_provisioner.lease_states import refresh, set_ready
-from gpu_provisioner.leases import LeaseBook
+from gpu_provisioner.leases import LeaseBook, owner_of
 from gpu_provisioner.model import GpuRequest, Lease, LeaseState, Offer
 from gpu_provisioner.providers import provider_of, provider_of_lease
 from gpu_provisioner.providers.base import Target
@@ -82,7 +82,7 @@ def provision(  # noqa: PLR0913 - the facts of one lease, all by name
     target = next(target for target in targets if target.name == offer.target)
     try:
         lease = book.save(provider_of(target, book.live).submit(offer, lease))
-        lease = book.save(_agreed(lease, terms.idle_of(offer, target.options), target))
+        lease = book.save(_agreed(lease, terms.idle_of(offer, target.options), target, data_dir))
         if environment.is_given:
             lease = book.save(prepare(lease, environment, on_progress))
         on_progress("agent", f"Starting a kernel on {lease.machine or offer.target}.")
@@ -129,11 +129,12 @@ def _never_started(lease: Lease, data_dir: Path) -> bool:
         return False
 
 
-def _agreed(lease: Lease, idle_s: float, target: Target) -> Lease:
-    """The lease with what its agent has to know of the terms."""
+def _agreed(lease: Lease, idle_s: float, target: Target, data_dir: Path) -> Lease:
+    """The lease with what its agent has to know of the terms, and of who began it."""
     handle = {**lease.handle, "price_source": source_of(target.options)}
     lease = dataclasses.replace(lease, handle=handle)
     agent = {**handle.get("agent", {}), "idle_s": idle_s, "price": price_for_runs(lease)}
+    agent["owner"] = owner_of(data_dir)
     return dataclasses.replace(lease, handle={**handle, "agent": agent})
 
 

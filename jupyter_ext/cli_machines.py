@@ -1,13 +1,14 @@
-"""``trackside leases | release``: the machines that kernels hold."""
+"""``trackside leases | release | reap``: the machines that kernels hold, and those nobody knows of."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from contextlib import suppress
 from pathlib import Path
 
-from gpu_provisioner import provisioner
-from gpu_provisioner.errors import LeaseError
+from gpu_provisioner import provisioner, reaper
+from gpu_provisioner.errors import LeaseError, ProvisionError
 from gpu_provisioner.leases import LeaseBook
 from gpu_provisioner.model import Lease
 from kernel_magics import paths
@@ -18,6 +19,7 @@ from kernel_magics.figures.table import columns_of_text
 from .encode import array, record
 from .errors import UnknownLease
 from .leases import public
+from .offers import targets
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -30,6 +32,10 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     give_back.add_argument("lease", metavar="LEASE", help="an id, or the name of a lease that is not over")
     give_back.set_defaults(act=release_lease)
+    ends = commands.add_parser("reap", help="machines that run for you although no lease here says so")
+    ends.add_argument("leases", metavar="LEASE", nargs="*", help="their ids; default: those begun from here")
+    ends.add_argument("--yes", action="store_true", help="end them; what they recorded comes home first")
+    ends.set_defaults(act=reap_orphans)
 
 
 def data_folder(arguments: argparse.Namespace) -> Path:
@@ -62,6 +68,50 @@ def release_lease(arguments: argparse.Namespace) -> int:
     provisioner.release(lease, data_dir, by="the user, by `trackside release`")
     print(f"{words.flat_text(lease.name)} ({lease.id}) is released.")
     return 0
+
+
+def reap_orphans(arguments: argparse.Namespace) -> int:
+    """``trackside reap [LEASE…] [--yes]``. The status is 1 when a target could not be asked or ended."""
+    data_dir = data_folder(arguments)
+    orphans, problems = reaper.find_orphans(targets(), LeaseBook(data_dir))
+    meant = reaper.chosen(orphans, arguments.leases)
+    failed = bool(problems)
+    if arguments.yes:
+        ended = [_reap(orphan, data_dir) for orphan in meant]
+        failed = failed or not all(ended)
+    elif orphans:
+        head = ("ID", "DEVICE", "MACHINE", "SINCE", "BEGUN FROM")
+        print(columns_of_text([head, *map(_orphan_row, orphans)]))
+        if meant:
+            print(f"\n`trackside reap --yes` ends {_counted(len(meant))} begun from this data folder.")
+        if len(meant) < len(orphans) and not arguments.leases:
+            print("\nThose begun from elsewhere may be in use there; name one to end it.")
+    if not (meant if arguments.yes else orphans):
+        print("No machine runs for you without a lease here, as far as could be asked.")
+    for problem in problems:
+        print(f"Not asked: {problem.target}: {problem.message}", file=sys.stderr)
+    return int(failed)
+
+
+def _reap(orphan: reaper.Orphan, data_dir: Path) -> bool:
+    try:
+        reaper.reap(orphan, data_dir)
+    except ProvisionError as error:
+        print(f"{orphan.lease.id} was not ended: {error}", file=sys.stderr)
+        return False
+    print(f"{orphan.lease.id} on {words.flat_text(orphan.lease.machine)} is ended.")
+    return True
+
+
+def _orphan_row(orphan: reaper.Orphan) -> tuple[str, ...]:
+    lease = orphan.lease
+    owner = "this data folder" if orphan.ours else orphan.owner or "unknown"
+    facts = (lease.id, lease.device, lease.machine or lease.target)
+    return (*map(words.flat_text, facts), words.moment(lease.created), words.flat_text(owner))
+
+
+def _counted(number: int) -> str:
+    return "the one" if number == 1 else f"the {number:,}"
 
 
 def _find(book: LeaseBook, text: str) -> Lease:

@@ -36,7 +36,7 @@ def end_agent(folder: Path, runtime: Path, never_held: bool) -> None:
 
 
 def living_agents(environ: Mapping[str, str]) -> List[Dict[str, Any]]:
-    """Of each agent of this user that lives here: ``{lease, device, gpus, since}``."""
+    """Of each agent of this user that lives here: ``{lease, device, gpus, owner, since}``."""
     found: List[Dict[str, Any]] = []
     agents = cache_root(environ) / "agents"
     folders = sorted(agents.iterdir()) if agents.is_dir() else []
@@ -49,6 +49,7 @@ def living_agents(environ: Mapping[str, str]) -> List[Dict[str, Any]]:
                 "lease": folder.name,
                 "device": str(config.get("device", "cpu")),
                 "gpus": list(config.get("gpus", ())),
+                "owner": str(config.get("owner", "")),
                 "since": (folder / "config.json").stat().st_mtime,
             }
         )

@@ -54,6 +54,7 @@ class AgentConfig:
         extensions: IPython extensions the kernel loads when they can be imported.
         quota_bytes: of the spool; beyond it the kernel waits until somebody fetches.
         idle_s: so long without need and the machine is given back; 0 for never.
+        owner: ``host:data folder`` that began it.
         price: what an hour costs, for the runs: ``{usd_per_hour, as_of, source}``, the first ``None`` where
             no price is known.
     """
@@ -67,6 +68,7 @@ class AgentConfig:
     extensions: Tuple[str, ...] = ()
     quota_bytes: int = 2 << 30
     idle_s: float = 0.0
+    owner: str = ""
     price: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod

@@ -93,8 +93,14 @@ class Provider(Protocol):
     def release(self, lease: Lease) -> None:
         """Give the machine back. May be repeated; a machine nobody knows any more counts as given back."""
 
+    def living(self) -> List[Lease]:
+        """All machines of this user that carry a tag of ours, also those that no lease file here knows.
+
+        ``handle`` is as :meth:`submit` would make it, with ``owner``: what the machine says of who began it.
+        """
+
     def find(self, tag: str) -> List[Lease]:
-        """Machines that carry the tag (a lease's id), also when no lease file knows them."""
+        """Of these the ones with this tag (a lease's id)."""
 
 
 Ask = Callable[[str, str], str]

@@ -7,10 +7,10 @@ import os
 import socket
 import sys
 from pathlib import Path
-from typing import List, Mapping, Optional, Sequence
+from typing import Any, List, Mapping, Optional, Sequence
 
 from gpu_provisioner.agent.devices import describe_gpus
-from gpu_provisioner.agent.ending import end_agent
+from gpu_provisioner.agent.ending import end_agent, living_agents
 from gpu_provisioner.agent.places import agent_facts, agent_folder, runtime_folder
 from gpu_provisioner.errors import ProvisionError
 from gpu_provisioner.model import GpuRequest, Lease, LeaseState, Offer
@@ -73,13 +73,39 @@ class LocalProvider:
         never_held = lease.state in (LeaseState.PLANNED, LeaseState.STARTING)
         end_agent(Path(lease.handle["folder"]), Path(lease.handle["runtime"]), never_held)
 
+    def living(self) -> List[Lease]:
+        """This user's living agents on this machine, below this cache folder."""
+        options = dict(self._target.options)
+        env = {str(name): str(value) for name, value in (options.get("env") or {}).items()}
+        return [self._found(each, env) for each in living_agents({**os.environ, **env})]
+
     def find(self, tag: str) -> List[Lease]:
-        """Leases of this machine have their lease files here too; none is ever found without one."""
-        return [
-            lease
-            for lease in self._live_leases()
-            if lease.id == tag and self.status(lease) == LeaseState.READY
-        ]
+        """The living agent with that lease id, if this user has one here."""
+        return [lease for lease in self.living() if lease.id == tag]
+
+    def _found(self, agent: Mapping[str, Any], env: Mapping[str, str]) -> Lease:
+        folders = {**os.environ, **env}
+        handle = {
+            "python": str(self._target.options.get("python") or sys.executable),
+            "env": dict(env),
+            "options": dict(self._target.options),
+            "folder": str(agent_folder(agent["lease"], folders)),
+            "runtime": str(runtime_folder(agent["lease"], folders)),
+            "agent": {},
+            "owner": agent["owner"],
+        }
+        return Lease(
+            id=agent["lease"],
+            name=agent["lease"],
+            provider="local",
+            target=self._target.name,
+            spec=agent["device"],
+            state=LeaseState.READY,
+            created=float(agent["since"]),
+            device=agent["device"],
+            machine=socket.gethostname(),
+            handle=handle,
+        )
 
     def explain(self, complaint: str, status: Optional[int]) -> Optional[ProvisionError]:  # noqa: ARG002
         """Nothing is known here that the command itself did not say."""

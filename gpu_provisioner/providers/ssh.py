@@ -127,10 +127,14 @@ class SshProvider:
                 error.remedy or f"%gpu_release {lease.name}",
             ) from None
 
+    def living(self) -> List[Lease]:
+        """This user's living agents there."""
+        answer = self._ask("find", _ERRAND_LIMIT_S)
+        return [self._found(each, str(answer["host"])) for each in answer["agents"]]
+
     def find(self, tag: str) -> List[Lease]:
         """The living agent with that lease id, if this user has one there."""
-        answer = self._ask("find", _ERRAND_LIMIT_S)
-        return [self._found(each, str(answer["host"])) for each in answer["agents"] if each["lease"] == tag]
+        return [lease for lease in self.living() if lease.id == tag]
 
     def _found(self, agent: Mapping[str, Any], machine: str) -> Lease:
         options = {**self._target.options, "host": self._ssh.host}
@@ -144,7 +148,13 @@ class SshProvider:
             created=float(agent["since"]),
             device=agent["device"],
             machine=machine,
-            handle={"python": self._python, "env": self._env, "options": options, "agent": {}},
+            handle={
+                "python": self._python,
+                "env": self._env,
+                "options": options,
+                "agent": {},
+                "owner": agent["owner"],
+            },
         )
 
     def _machine(self) -> Machine:
