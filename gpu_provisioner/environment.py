@@ -76,7 +76,8 @@ def prepare(lease: Lease, wanted: Environment, on_progress: Progress) -> Lease:
 
 
 def packages_there(lease: Lease, packages: Mapping[str, str]) -> Mapping[str, Any]:
-    """``{"python": "3.9", "versions": {module: version}}`` of the Python over there.
+    """``{"python": "3.9", "versions": {module: version}, "time": seconds}`` of the Python over there; only
+    the time of its clock when it does not tell the rest.
 
     Args:
         packages: module → the package (distribution) it belongs to.

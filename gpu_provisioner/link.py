@@ -46,7 +46,8 @@ class Link:
         disk: of the journal; when it is full the reading thread waits, and the line stays up.
         on_data: called in the reading thread with bytes that were appended to the journal.
         on_state: called with ``"up"``, ``"down"``, ``"stopped"`` (as somebody wished) or ``"gone"``, and a
-            sentence, in a thread of the Link.
+            sentence, in a thread of the Link; with ``"trouble"`` when the agent cannot write its spool, which
+            ends nothing.
         on_welcome: called with the agent's welcome before ``on_state("up")``.
     """
 
@@ -210,6 +211,8 @@ class Link:
         elif tag == wire.WELCOME:
             self._welcomed(wire.from_json(body))
             return True
+        elif tag == wire.TROUBLE:
+            self._on_state("trouble", str(wire.from_json(body).get("text")))
         elif tag == wire.REFUSAL:
             refusal = wire.from_json(body)
             raise _Over("stopped" if refusal.get("reason") == "stopped" else "gone", "")

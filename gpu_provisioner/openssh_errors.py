@@ -6,6 +6,7 @@ OpenSSH does not translate its messages; every exit status but one is the remote
 from __future__ import annotations
 
 import re
+import shlex
 from typing import Optional, Tuple
 
 from gpu_provisioner.errors import BootstrapError, LoginNeeded, ProvisionError, Unreachable
@@ -21,8 +22,7 @@ _KNOWN: Tuple[Tuple[str, str, str], ...] = (
         r"REMOTE HOST IDENTIFICATION HAS CHANGED",
         "The key of {host} is not the one it had before: it was set up anew, or somebody is in between. "
         "ssh refused, and so do we.",
-        "ask whoever runs it; if the change is right: ssh-keygen -R {host}, then ssh {host} and compare the "
-        "fingerprint",
+        "ask whoever runs it; if the change is right: {forget}, then ssh {host} and compare the fingerprint",
     ),
     (
         r"Host key verification failed|host key is known for .* and you have requested strict checking",
@@ -74,7 +74,10 @@ def explain(host: str, python: str, complaint: str, status: Optional[int]) -> Op
             )
         for pattern, meaning, remedy in _KNOWN:
             if re.search(pattern, complaint, re.MULTILINE):
-                return Unreachable(_quoting(meaning.format(host=host), complaint), remedy.format(host=host))
+                forget = _forget_key(host, complaint)
+                return Unreachable(
+                    _quoting(meaning.format(host=host), complaint), remedy.format(host=host, forget=forget)
+                )
         return Unreachable(_quoting(f"ssh did not get to {host}.", complaint), f"ssh {host}")
     if status == _NOT_FOUND:
         return BootstrapError(
@@ -87,6 +90,14 @@ def explain(host: str, python: str, complaint: str, status: Optional[int]) -> Op
             'name another in trackside.toml: python = "/path/to/python3"',
         )
     return None
+
+
+def _forget_key(host: str, complaint: str) -> str:
+    """The command that removes the old key: the entry ssh stumbled over, whatever its name and file."""
+    entry = re.search(r"^Host key for (\S+) has changed", complaint, re.MULTILINE)
+    file = re.search(r"^Offending .*key in (.+):\d+\s*$", complaint, re.MULTILINE)
+    words = ["ssh-keygen", *(["-f", file.group(1)] if file else []), "-R", entry.group(1) if entry else host]
+    return shlex.join(words)
 
 
 def _quoting(meaning: str, complaint: str) -> str:

@@ -55,12 +55,18 @@ def run():
         import hashlib, io, shutil, tempfile, zipfile
         if hashlib.sha256(data).hexdigest() != head["digest"]:
             return say({"error": "The payload arrived damaged."})
-        os.makedirs(os.path.dirname(folder), 0o700, exist_ok=True)
-        os.chmod(ours, 0o700)
-        new = tempfile.mkdtemp(dir=os.path.dirname(folder))
-        zipfile.ZipFile(io.BytesIO(data)).extractall(new)
-        try: os.rename(new, folder)
-        except OSError: shutil.rmtree(new, ignore_errors=True)
+        new = None
+        try:
+            os.makedirs(os.path.dirname(folder), 0o700, exist_ok=True)
+            os.chmod(ours, 0o700)
+            new = tempfile.mkdtemp(dir=os.path.dirname(folder))
+            zipfile.ZipFile(io.BytesIO(data)).extractall(new)
+            os.rename(new, folder)
+        except OSError as error:
+            if new: shutil.rmtree(new, ignore_errors=True)
+            if not os.path.isdir(folder):
+                return say({"error": "Our code cannot be put into %s there: %s." % (ours, error.strerror),
+                            "remedy": head["room"]})
     sys.path.insert(0, folder)
     from gpu_provisioner.agent.launch import main
     main(head, say)
@@ -68,6 +74,10 @@ try: run()
 except OSError as error: say({"error": "The machine refused: %s." % error})
 """
 
+MAKE_ROOM = (
+    'make that folder writable, with room in it; or move it: env = {XDG_CACHE_HOME = "/path/there"} of '
+    "that target in trackside.toml"
+)
 _NAME_ONE = 'name another in trackside.toml: python = "/path/to/python3"'
 _NOISE_LIMIT = 1 << 20
 _LAST_WORDS_S = 1.0
@@ -153,7 +163,8 @@ class _Talk:
         self, carrier: Carrier, header: Mapping[str, Any], payload: Payload, deadline: float, explain: Explain
     ) -> None:
         magic = f"\x01trackside {secrets.token_hex(8)} "
-        self._header = {**header, "magic": magic, "digest": payload.digest, "size": payload.size}
+        facts = {"magic": magic, "digest": payload.digest, "size": payload.size, "room": MAKE_ROOM}
+        self._header = {**header, **facts}
         self._carrier, self._payload, self._deadline, self._explain = carrier, payload, deadline, explain
         self.lines = StubLines(carrier, magic.encode(), deadline)
 

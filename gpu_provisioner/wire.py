@@ -25,8 +25,9 @@ CHANNELS_UP = (SHELL, CONTROL, STDIN)
 HELLO, MESSAGE, ACK, PING = b"H", b"M", b"A", b"P"
 """Tags of frames that go up, to the agent. PING also answers a ping that came down (unused today)."""
 
-WELCOME, DATA, RECEIPT, PONG, REFUSAL = b"W", b"D", b"U", b"P", b"X"
-"""Tags of frames that come down, from the agent."""
+WELCOME, DATA, RECEIPT, PONG, REFUSAL, TROUBLE = b"W", b"D", b"U", b"P", b"X", b"T"
+"""Tags of frames that come down, from the agent. TROUBLE (JSON: text) is what the spool itself cannot say:
+that it cannot be written."""
 
 MAX_FRAME = 1 << 32
 FILE_PATH = re.compile(

@@ -52,6 +52,10 @@ class Clients:
     def prepare(self) -> None:
         """Before the loop polls: ask to write where there is something to write."""
         for handle, connection in self._connections.items():
+            if connection.is_holder and connection.told != self._keeper.trouble:
+                connection.told = self._keeper.trouble
+                if connection.told:
+                    connection.put(wire.TROUBLE, wire.to_json({"text": connection.told}))
             wants = connection.wants_to_write(self._keeper.spool.end)
             self._poller.modify(handle, zmq.POLLIN | (zmq.POLLOUT if wants else 0))
 

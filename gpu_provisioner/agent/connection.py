@@ -30,6 +30,8 @@ class Connection:
         self.client = ""
         self.offset = -1
         self.acked = 0
+        self.told = ""
+        """The agent's trouble that it has been told of."""
         self.closing = False
         self.closed = False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import sys
 import time
 from pathlib import Path
@@ -38,6 +39,8 @@ class Keeper:
         self.acked = 0
         """Offset up to which everything is home."""
         self.full = False
+        self.trouble = ""
+        """What keeps the spool from being written, as a sentence; it cannot be told in the spool."""
         self.epoch: int = int(state.get("epoch", 1))
         """Of the last kernel; a later agent reads it."""
         self.grew_at = time.monotonic()
@@ -56,6 +59,10 @@ class Keeper:
         except OSError as error:
             print(f"the spool cannot be written: {error}", file=sys.stderr, flush=True)
             self._unspooled.append(records)
+            self.trouble = (
+                f"{socket.gethostname()} cannot keep what the kernel says in {self._folder} "
+                f"({error.strerror}): it waits at its next output until there is room, and nothing is lost."
+            )
             self._set_full(True)
             return
         if not self.full and self.spool.held_bytes > self._quota_bytes:
@@ -118,5 +125,8 @@ class Keeper:
             if self._unspooled:
                 self._unspooled.extend(pending[index + 1 :])
                 return
+        if self.trouble:
+            self.trouble = ""
+            self.notice(f"There is room again on {socket.gethostname()}; the kernel goes on.")
         if self.spool.held_bytes <= self._quota_bytes:
             self._set_full(False)

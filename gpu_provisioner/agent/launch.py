@@ -22,6 +22,7 @@ from gpu_provisioner.agent.places import (
     UnsafeFolder,
     agent_facts,
     agent_folder,
+    cache_root,
     private_file,
     private_folder,
     runtime_folder,
@@ -71,8 +72,13 @@ def main(header: Dict[str, Any], say: Say) -> None:
         if sock is None:
             say({"error": f"The agent started but does not answer; its log is {folder}/agent.log."})
             return
-    except (UnsafeFolder, OSError) as error:
+    except UnsafeFolder as error:
         say({"error": f"No agent can run there: {error}."})
+        return
+    except OSError as error:
+        where = cache_root(os.environ)
+        message = f"No agent can run there: {error.strerror} ({error.filename or where})."
+        say({"error": message, "remedy": header.get("room")})
         return
     say({"attached": True})
     join(sock)

@@ -23,6 +23,7 @@ from typing import Any, Dict, List, Optional
 
 from gpu_provisioner.agent.claims import Claims, GpuTaken
 from gpu_provisioner.agent.leftover import end_leftover, how_it_ended
+from gpu_provisioner.agent.log import LastingLog
 from gpu_provisioner.agent.mirror import prepare, work_folder
 from gpu_provisioner.agent.places import private_folder, read_json, runtime_folder
 from gpu_provisioner.agent.process import AgentConfig, KernelProcess
@@ -37,6 +38,7 @@ def main(arguments: List[str]) -> None:
     One JSON line goes to the descriptor: ``{"socket": path}``, or ``{"error": sentence, "remedy": …}``.
     """
     folder, ready, salvage = Path(arguments[0]), int(arguments[1]), arguments[2] == "salvage"
+    sys.stdout = sys.stderr = LastingLog()
     if os.fork():
         os._exit(0)
     if not _take_over(folder, patience_s=_TAKE_OVER_S if salvage else 0.0):

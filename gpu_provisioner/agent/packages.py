@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any, Dict, Mapping
 
@@ -27,10 +28,10 @@ print("\\n" + json.dumps({"python": "%d.%d" % sys.version_info[:2], "versions": 
 
 
 def packages(header: Mapping[str, Any]) -> Dict[str, Any]:
-    """``{"python": "3.9", "versions": {module: version}}``; nothing is imported.
+    """``{"python": "3.9", "versions": {module: version}, "time": seconds}``; nothing is imported.
 
-    Empty when that Python does not tell (in time). A version is ``None`` for a module that is not there,
-    ``""`` for one whose package does not tell.
+    Without the first two when that Python does not tell (in time). A version is ``None`` for a module that is
+    not there, ``""`` for one whose package does not tell.
 
     Args:
         header: ``packages``: the package (distribution) that each module belongs to, as the near end has it.
@@ -48,6 +49,6 @@ def packages(header: Mapping[str, Any]) -> Dict[str, Any]:
             cwd=str(Path(os.sep)),
         )
     except subprocess.TimeoutExpired:
-        return {}
+        return {"time": time.time()}
     answer: Dict[str, Any] = json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 else {}
-    return answer
+    return {**answer, "time": time.time()}

@@ -1,4 +1,6 @@
-"""How the Python over there differs from the notebook's: one line, about what the notebook uses."""
+"""How the machine over there differs from this one: one line about the packages the notebook uses, and one
+about a clock that is wrong.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,7 @@ import ast
 import json
 import sys
 import threading
+import time
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +21,9 @@ from gpu_provisioner.model import Lease
 
 _OURS = frozenset({"kernel_magics", "gpu_provisioner", "jupyter_ext", "IPython", "ipykernel", "__main__"})
 _SHOWN = 6
+_CLOCK_LIMIT_S = 30.0
+"""An answer may take some seconds on its way."""
+_UNITS = (("days", 86400.0), ("hours", 3600.0), ("minutes", 60.0), ("seconds", 1.0))
 
 
 class Comparison:
@@ -30,12 +36,12 @@ class Comparison:
 
     def __init__(self, lease: Lease, modules: Set[str]) -> None:
         self._lease, self._modules = lease, modules
-        self._said = ""
+        self._said: List[str] = []
         self._thread = threading.Thread(target=self._ask, daemon=True, name="trackside-packages")
         self._thread.start()
 
-    def text(self, limit_s: float) -> str:
-        """The line; ``""`` when nothing differs or the machine does not tell in time."""
+    def lines(self, limit_s: float) -> List[str]:
+        """What differs; nothing when nothing does, or the machine does not tell in time."""
         self._thread.join(limit_s)
         return self._said
 
@@ -46,9 +52,11 @@ class Comparison:
         try:
             there = packages_there(self._lease, packages)
         except ProvisionError as error:
-            self._said = f"Packages could not be compared: {error.message.splitlines()[0]}"
+            self._said = [f"Packages: they could not be compared ({error.message.splitlines()[0]})"]
             return
-        self._said = differences(packages, there)
+        packages_said = differences(packages, there)
+        self._said = [f"Packages: {packages_said}."] if packages_said else []
+        self._said += clock_difference(float(there["time"]) - time.time())
 
 
 def modules_of_notebook(namespace: Mapping[str, Any], notebook: Optional[str]) -> Set[str]:
@@ -76,8 +84,8 @@ def differences(packages: Mapping[str, str], there: Mapping[str, Any]) -> str:
 
     What follows a ``+`` (``2.13.0+cu128``) is the build and no difference.
     """
-    if not there:
-        return "Packages could not be compared: the Python there did not tell."
+    if "versions" not in there:
+        return "the Python there did not tell which it has"
     python = ".".join(map(str, sys.version_info[:2]))
     told: List[str] = [] if there["python"] == python else [f"Python {python} here, {there['python']} there"]
     missing: List[str] = []
@@ -91,6 +99,19 @@ def differences(packages: Mapping[str, str], there: Mapping[str, Any]) -> str:
     told += [f"{', '.join(missing)} missing there"] if missing else []
     more = f"; and {len(told) - _SHOWN} more" if len(told) > _SHOWN else ""
     return "; ".join(told[:_SHOWN]) + more
+
+
+def clock_difference(seconds: float) -> List[str]:
+    """A sentence about a clock that is ``seconds`` ahead of this one; none when that is little."""
+    off = abs(seconds)
+    if off < _CLOCK_LIMIT_S:
+        return []
+    unit, length = next((unit, length) for unit, length in _UNITS if off >= length)
+    way = "ahead of" if seconds > 0 else "behind"
+    return [
+        f"The clock there is {off / length:.1f} {unit} {way} this one; runs carry the times of the machine "
+        "they ran on."
+    ]
 
 
 def _imported(notebook: Optional[str]) -> Iterator[str]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import getpass
 import json
+import shlex
 import shutil
 import socket
+import subprocess
 import threading
 from pathlib import Path
 
@@ -53,8 +55,11 @@ def test_a_changed_host_key_is_refused_and_not_accepted(far: Far) -> None:
     known = (far.keys / "known_hosts").read_bytes()
     error = refusal(far)
     assert "is not the one it had before" in error.message
-    assert "ssh-keygen -R far" in str(error.remedy)
     assert (far.keys / "known_hosts").read_bytes() == known
+    # What is to be typed does it: then the host is one that was never visited.
+    command = str(error.remedy).partition("the change is right: ")[2].partition(", then")[0]
+    subprocess.run(shlex.split(command), check=True, capture_output=True)
+    assert "has never been visited from here" in refusal(far).message
 
 
 def test_an_unknown_host_key_is_not_accepted_unseen(far: Far) -> None:
@@ -120,6 +125,17 @@ def test_a_python_without_ipykernel_is_told_how_to_get_it_and_the_lease_is_given
     assert [lease.state for lease in LeaseBook(place.data).all()] == [LeaseState.RELEASED]
     assert list(ssh_lab.far.agents.iterdir()) == []
     wait_for(lambda: not ssh_lab.far.processes_there(), "nothing is left running there")
+
+
+def test_a_banner_before_the_login_is_not_taken_for_what_ssh_says(far: Far, place: Place) -> None:
+    (far.root / "banner").write_text("Permission denied (password). Could not resolve hostname. Keep out!\n")
+    far.stop()
+    far.logins += f"\nBanner {far.root / 'banner'}"
+    far.start()
+    lab = SshLab(place, far)
+    assert "through" in lab.kernel().execute("print('through')").text
+    lab.close()
+    assert "has no python3.99" in refusal(far, python="python3.99").message
 
 
 NOISE = """
