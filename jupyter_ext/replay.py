@@ -55,6 +55,11 @@ class Replay:
             self._runs.tell(report)
         self._something.set()
 
+    @property
+    def leases(self) -> frozenset[str]:
+        """Ids of the leases whose cells the page may show."""
+        return self._streams.leases
+
     def want(self, key: str, after: int | None) -> None:
         """The page has made room for a cell's outputs; it has them up to ``after`` (``None``: nothing)."""
         if key in self._told:
@@ -156,15 +161,25 @@ class Replays:
         for replay in self._replays:
             replay.wake(report)
 
+    async def stop(self) -> None:
+        """Tells nobody anything any more; can be called again."""
+        self._replays.clear()
+        if self._looking is not None:
+            await self._looking
+
     async def _look(self) -> None:
         """Wakes all pages when something has come home, or a page has come or gone."""
         seen: Any = None
-        while self._replays:
+        shown: frozenset[str] = frozenset()
+        while self._replays or shown:
+            wanted = frozenset[str]().union(*(replay.leases for replay in self._replays))
             try:
                 now = await asyncio.to_thread(self._streams.sizes), self._sessions()
+                await asyncio.to_thread(self._streams.note_pages, shown, wanted)
+                shown = wanted
             except Exception:  # noqa: BLE001  whatever a disk may say: the pages go on listening
                 self._log.exception("Trackside: it could not be seen whether outputs have come home")
-                now = None
+                now, shown = None, shown if self._replays else frozenset()
             if now != seen:
                 seen = now
                 for replay in self._replays:

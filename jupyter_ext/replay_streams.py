@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from gpu_provisioner import wire
+from gpu_provisioner.absence import note_pages
 from gpu_provisioner.home import home_folder, read_records
 from gpu_provisioner.home_cells import HomeCell, HomeCells, Parents, message_type
 from gpu_provisioner.leases import LIVE, LeaseBook
@@ -48,6 +49,13 @@ class HomeStreams:
                     found.append((lease.id, size))
         return frozenset(found)
 
+    def note_pages(self, before: frozenset[str], now: frozenset[str]) -> None:
+        """Puts down in the folders of these leases that pages show their cells, or do so no more."""
+        for lease_id in before ^ now:
+            folder = home_folder(self.data_dir, lease_id)
+            if folder.is_dir():
+                note_pages(folder, lease_id in now)
+
     def _all(self) -> list[Lease]:
         """The leases; their files are read again when one was replaced."""
         try:
@@ -85,6 +93,11 @@ class StreamSource:
     def has(self, key: str) -> bool:
         """Whether the cell is one of these."""
         return key in self._cells
+
+    @property
+    def leases(self) -> frozenset[str]:
+        """Ids of the leases that have cells of the page."""
+        return frozenset(stream.folder.name for stream, _ in list(self._cells.values()))
 
     def follow(self, key: str, after: int | None) -> Iterator[Part]:
         """What the cell has shown so far, after a position; :meth:`news` brings the rest."""

@@ -72,6 +72,7 @@ class Services:
         await self.deaths.finish()
         await self.leases.stop()
         await self.stand_ins.stop()
+        await self.replays.stop()
         await self.ingest.stop()
         self.readers.close()
 

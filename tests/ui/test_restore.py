@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import nbformat
+import psutil
 import pytest
 from playwright.sync_api import Browser, expect
 
@@ -40,7 +40,12 @@ class Desk:
         self.lab, self.driver, self.page = lab, driver, driver.page
         self.folder, self.name = folder, name
         # Jupyter's own complaint when a page goes while it is loading something
-        self.driver.expected += ["ERR_ABORTED", "WebSocket", "Could not restore the debugger state", "Comm not found"]
+        self.driver.expected += [
+            "ERR_ABORTED",
+            "WebSocket",
+            "Could not restore the debugger state",
+            "Comm not found",
+        ]
 
     def write(self, *sources: str) -> None:
         """The notebook's file, with a cell for each source."""
@@ -82,7 +87,8 @@ class Desk:
     def run(self, index: int, wait: bool = False) -> None:
         """Shift+Enter in a cell."""
         self.page.evaluate(
-            f"i => {{ {CURRENT} w.content.activeCellIndex = i; w.content.mode = 'command'; w.content.activate() }}",
+            f"""i => {{ {CURRENT} w.content.activeCellIndex = i; w.content.mode = 'command';
+                        w.content.activate() }}""",
             index,
         )
         self.page.keyboard.press("Shift+Enter")
@@ -255,7 +261,8 @@ def test_cells_that_waited_behind_the_one_that_ran_are_restored_when_their_turn_
 def test_a_cell_that_was_moved_and_edited_meanwhile_is_found_by_its_id(desk: Desk) -> None:
     begin(desk, "print('begun', flush=True)\nWAIT\nprint('moved')", "2", "3")
     desk.page.evaluate(
-        f"""() => {{ {CURRENT} w.content.activeCellIndex = 1; w.content.widgets[1].model.sharedModel.setSource('edited');
+        f"""() => {{ {CURRENT} w.content.activeCellIndex = 1;
+             w.content.widgets[1].model.sharedModel.setSource('edited');
              return jupyterapp.commands.execute('notebook:move-cell-down') }}"""
     )
     desk.save()
@@ -333,3 +340,53 @@ def test_a_tracked_cell_whose_kernel_was_killed_does_not_run_on_in_the_page(desk
         timeout=30_000,
     )
     assert "begun" in desk.text(1)
+
+
+def kill_the_notebooks_kernel(desk: Desk) -> None:
+    """``kill -9`` of the local kernel, found by its connection file."""
+    kernel = desk.page.evaluate(f"() => {{ {CURRENT} return w.sessionContext.session.kernel.id }}")
+    [process] = [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if any(f"kernel-{kernel}.json" in word for word in process.info["cmdline"] or ())
+        and "ipykernel_launcher" in " ".join(process.info["cmdline"])
+    ]
+    process.kill()
+
+
+def test_a_remote_cell_goes_on_in_the_page_when_the_notebooks_own_kernel_is_killed(desk: Desk) -> None:
+    source = f"""
+import os, time
+from IPython.display import display
+open({str(desk.folder / "ran")!r}, 'a').write('x')
+for i in range(100): print('line', i, flush=True)
+print('begun', flush=True)
+WAIT
+for i in range(100, 2000):
+    if i % 2: print('line', i, flush=True)
+    else: display({{'text/plain': f'shown {{i}}'}}, raw=True)
+print('end')"""
+    begin(desk, source, "%load_ext kernel_magics\n%gpu_attach", "print(i)")
+    kill_the_notebooks_kernel(desk)
+    desk.page.get_by_role("dialog").get_by_role("button", name="Ok").click(timeout=30_000)
+    desk.page.wait_for_function(
+        f"""() => {{ {CURRENT} const k = w.sessionContext.session?.kernel;
+             return k.status === 'idle' && w.content.widgets[1].model.executionState === 'running' }}""",
+        timeout=60_000,
+    )
+    desk.go()
+    desk.run(2, wait=True)
+    desk.ended(1)
+    desk.shows(1, "end\\n")
+    outputs = desk.cell(1)["outputs"]
+    seen: list[int] = []
+    for one in outputs:
+        if one["output_type"] == "stream":
+            seen += [int(line.split()[1]) for line in "".join(one["text"]).splitlines() if "line" in line]
+        else:
+            seen.append(int(one["data"]["text/plain"].split()[1]))
+    assert seen == list(range(2000))
+    assert (desk.folder / "ran").read_text() == "x"
+    assert "begun" not in desk.text(2), "the page shows it in its own place"
+    desk.run(3, wait=True)
+    assert desk.text(3) == "1999\n"

@@ -1,4 +1,4 @@
-"""A kernel of a notebook is killed while a cell runs elsewhere: the next shows the cell whole and in order."""
+"""A notebook kernel is killed while a cell runs elsewhere: the next one shows the cell whole and in order."""
 
 from __future__ import annotations
 
