@@ -13,7 +13,7 @@ from kernel_magics.errors import DataFolderError
 
 from .growth import Growth
 from .ingest import Ingester
-from .schema import IngestLock, discard, index_path, open_reader, open_writer
+from .schema import IngestLock, close_writer, discard, index_path, open_reader, open_writer
 
 WAIT_S = 2.0
 """How long catching up waits for another process that ingests."""
@@ -143,7 +143,7 @@ class Index:
             try:
                 yield sql
             finally:
-                sql.close()
+                close_writer(sql, self.path)
         finally:
             lock.release()
 

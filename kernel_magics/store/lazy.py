@@ -19,10 +19,13 @@ BLOCK = 256
 def mappings(texts: Sequence[str | None]) -> Sequence[Mapping[str, Any]]:
     """The objects that a column of JSON texts spells; ``None`` spells the empty one."""
     whole = [text or "{}" for text in texts]
-    if sum(map(len, whole)) <= AT_ONCE:
-        return _decoded(whole)
-    column = _Column(whole)
-    return [JsonMapping(column, row) for row in range(len(whole))]
+    return _decoded(whole) if sum(map(len, whole)) <= AT_ONCE else mappings_later(whole)
+
+
+def mappings_later(texts: Sequence[str | None]) -> Sequence[Mapping[str, Any]]:
+    """The same for a column that few look at: nothing is decoded without being asked for."""
+    column = _Column([text or "{}" for text in texts])
+    return [JsonMapping(column, row) for row in range(len(texts))]
 
 
 def _decoded(texts: Sequence[str]) -> list[dict[str, Any]]:

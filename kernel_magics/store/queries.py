@@ -14,7 +14,7 @@ from typing import Any
 from kernel_magics.errors import UnknownRun, typed_here
 from kernel_magics.model import MetricInfo, MetricSource, RunInfo, RunStatus
 
-from .lazy import mappings
+from .lazy import mappings, mappings_later
 from .model import Changes, MetricSummary
 from .states import State
 from .streams import STREAM_COLUMNS, Stream
@@ -92,9 +92,10 @@ def facts(sql: sqlite3.Connection, row: int) -> dict[str, Any]:
 
 def _run_infos(rows: Sequence[tuple[Any, ...]], state_of: StateOf) -> list[RunInfo]:
     """Runs of rows of the columns :data:`_RUN`. A listing has thousands: everything here is counted."""
-    objects = [mappings([row[column] for row in rows]) for column in (9, 10, 11, 12)]
+    objects = [mappings([row[column] for row in rows]) for column in (9, 10, 11)]
+    extremes_of = mappings_later([row[12] for row in rows])
     found = []
-    for row, config, summary, light, extremes in zip(rows, *objects, strict=True):
+    for row, config, summary, light, extremes in zip(rows, *objects, extremes_of, strict=True):
         run_id, name, project, status, detail, group, tags, created, finished = row[:9]
         if status is None:
             state = _open_state(state_of, run_id, row[11], *row[14:16])

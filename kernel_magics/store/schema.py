@@ -53,6 +53,8 @@ TABLES = (
     "CREATE TABLE gone(run_id TEXT PRIMARY KEY, changed INTEGER NOT NULL) WITHOUT ROWID",
 )
 
+LONG_LOG = 1024 * 1024
+"""Bytes of SQLite's log that are worth the time it takes to make it short."""
 INDEX_BITS = 26
 """Of a chunk's number within its stream; the stream stands above them."""
 NODE_BITS = INDEX_BITS + 6
@@ -133,6 +135,21 @@ def open_writer(path: Path, data_dir: Path) -> sqlite3.Connection:
             pass  # damaged, or no database at all: replaced below
     _make(path, data_dir)
     return _connect_writer(path)
+
+
+def close_writer(connection: sqlite3.Connection, path: Path) -> None:
+    """Closes the writing connection; a long log is taken into the index first, unless somebody reads it.
+
+    While readers have the index open SQLite leaves the log as it is, and every process that opens the index
+    later reads it through from its beginning.
+    """
+    try:
+        if Path(f"{path}-wal").stat().st_size > LONG_LOG:
+            connection.execute("PRAGMA busy_timeout=0")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    except (OSError, sqlite3.DatabaseError):
+        pass  # nothing is lost: the log keeps what it has, and damage is found by whoever reads
+    connection.close()
 
 
 def _make(path: Path, data_dir: Path) -> None:

@@ -182,3 +182,14 @@ def test_whoever_is_killed_while_making_an_index_leaves_one_that_everybody_can_r
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 20
     assert [path.name for path in index_files(data_dir).parent.glob("*.new*")] == []
+
+
+def test_the_log_of_much_that_was_read_does_not_stay_for_later_processes_to_read(journal, reopen, data_dir):
+    store = reopen()
+    assert store.runs() != []  # holds the index open, as a notebook does
+    journal.log_many("loss", range(200_000), range(200_000), np.random.default_rng(1).normal(size=200_000))
+    store.refresh()
+    path = index_files(data_dir)
+    assert path.stat().st_size > 1_000_000
+    assert path.with_name(f"{path.name}-wal").stat().st_size <= 1_000_000
+    assert len(store.series(RUN, "loss")) == 200_000
