@@ -165,9 +165,10 @@ def _growth(quick: bool) -> list[dict[str, Any]]:
     ours(0)
     time.sleep(0.5)  # facts are collected in a thread meanwhile
     first = _against_bare(ours, sample)
-    memory = _resident_mib()
+    memory, cpu, own = _resident_mib(), time.process_time(), time.thread_time()
     for index in range(total - 2 * sample):
         tracked.log({"loss": 0.5}, step=index)
+    cpu, own = time.process_time() - cpu, time.thread_time() - own
     grown = _resident_mib() - memory
     last = _against_bare(ours, sample)
     tracked.finish()
@@ -189,6 +190,13 @@ def _growth(quick: bool) -> list[dict[str, Any]]:
             bare_last=last[1],
         ),
         measurement(f"memory gained over {total:.0e} points", grown, "MiB", 2.0),
+        measurement(
+            "CPU of the whole process, a log",
+            cpu / (total - 2 * sample) * 1e6,
+            "µs",
+            3.0,
+            other_threads_percent=100 * (cpu - own) / cpu,
+        ),
     ]
 
 

@@ -1,4 +1,4 @@
-"""``make bench``: runs every benchmark of this folder and writes ``docs/benchmarks.md`` and its chart.
+"""``make bench``: runs every benchmark of this folder and writes ``docs/benchmarks.md`` and its charts.
 
 Each script runs in a process of its own and gives measurements ``{name, value, unit, budget, within,
 yardstick, …}``. A yardstick is the least that could do the same, measured in the same run, turn by turn.
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import html
 import importlib.metadata
 import json
 import math
@@ -23,9 +22,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+import charts
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 PAGE, CHART = ROOT / "docs" / "benchmarks.md", ROOT / "docs" / "benchmarks.svg"
+FLAT = ROOT / "docs" / "benchmarks-window.svg"
 SUBJECTS = {
     "log": "Recording",
     "store": "Reading",
@@ -57,8 +59,10 @@ def main() -> int:
         print("Nothing was written: docs/benchmarks.md comes from a whole run, `make bench`.")
         return 0
     PAGE.write_text(page(results, load, minutes, arguments.quick))
-    CHART.write_text(chart([r for group in results.values() for r in group]))
-    print(f"Written: {PAGE.relative_to(ROOT)}, {CHART.relative_to(ROOT)}")
+    every = [r for group in results.values() for r in group]
+    CHART.write_text(charts.budgets(every))
+    FLAT.write_text(charts.flatness(every))
+    print(f"Written: {', '.join(str(path.relative_to(ROOT)) for path in (PAGE, CHART, FLAT))}")
     return 0
 
 
@@ -99,6 +103,10 @@ def page(results: dict[str, list[Result]], load: float, minutes: float, quick: b
         rows = [row(result) for result in group]
         head = "| what | measured | budget | yardstick and more |\n|---|---|---|---|"
         parts.append(f"## {SUBJECTS[subject]}\n\n{head}\n" + "\n".join(rows))
+        if subject == "store":
+            parts.append(
+                "![The cost of a window does not grow with the points of its run](benchmarks-window.svg)"
+            )
     return "\n\n".join(parts) + "\n"
 
 
@@ -118,7 +126,7 @@ def bound(result: Result) -> str:
 
 
 def beside(result: Result) -> str:
-    known = ("name", "value", "unit", "budget", "least", "within")
+    known = ("name", "value", "unit", "budget", "least", "within", "series", "points")
     more = {key: value for key, value in result.items() if key not in known}
     inner = more.get("yardstick")
     if isinstance(inner, dict):
@@ -134,45 +142,6 @@ def figure(value: Any) -> str:
         return f"{value:g}"
     digits = max(0, 2 - math.floor(math.log10(abs(value))))
     return f"{value:,.{digits}f}"
-
-
-def chart(results: list[Result]) -> str:
-    """One bar per budgeted measurement: how much of its budget it takes, on a logarithmic axis."""
-    bars = [(r, share(r)) for r in results if r.get("budget")]
-    left, width, step = 430, 420, 20
-    low, high = -3.0, 1.0
-
-    def at(value: float) -> float:
-        return left + width * (min(max(math.log10(value), low), high) - low) / (high - low)
-
-    height = step * len(bars) + 50
-    out = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {left + width + 80} {height}"'
-        ' font-family="sans-serif" font-size="11">',
-        f'<rect width="100%" height="{height}" fill="#fff"/>',
-    ]
-    for power in range(-3, 2):
-        x, label = at(10.0**power), f"{10.0**power * 100:g} %"
-        out.append(f'<line x1="{x:.0f}" x2="{x:.0f}" y1="20" y2="{height - 20}" stroke="#ddd"/>')
-        out.append(f'<text x="{x:.0f}" y="14" text-anchor="middle" fill="#666">{label}</text>')
-    for index, (result, part) in enumerate(bars):
-        y, colour = 26 + index * step, "#0072b2" if result["within"] else "#d55e00"
-        out.append(
-            f'<text x="{left - 8}" y="{y + 11}" text-anchor="end">{html.escape(str(result["name"]))}</text>'
-            f'<rect x="{left}" y="{y}" width="{at(part) - left:.0f}" height="13" fill="{colour}"/>'
-            f'<text x="{at(part) + 5:.0f}" y="{y + 11}" fill="#333">{part:.0%}</text>'
-        )
-    x = at(1.0)
-    out.append(f'<line x1="{x:.0f}" x2="{x:.0f}" y1="18" y2="{height - 18}" stroke="#000"/>')
-    out.append(f'<text x="{x:.0f}" y="{height - 6}" text-anchor="middle">the budget</text></svg>')
-    return "\n".join(out) + "\n"
-
-
-def share(result: Result) -> float:
-    """How much of the budget is used: 1 means all of it."""
-    value, budget = float(result["value"]), float(result["budget"])
-    ratio = budget / value if result["least"] else value / budget
-    return max(ratio, 1e-4)
 
 
 def cpu() -> str:
