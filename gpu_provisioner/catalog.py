@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple, Union
 
 from gpu_provisioner.errors import NoOffer, ProvisionError
@@ -14,6 +14,8 @@ from gpu_provisioner.providers import provider_of
 from gpu_provisioner.providers.base import LiveLeases, Provider, Target
 
 ANSWER_LIMIT_S = 20.0
+MOMENT_S = 3.0
+"""After so long others' offers are used, and whoever has not answered is shown as slow."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +35,15 @@ class Survey:
     problems: Tuple[Problem, ...] = ()
     inventories: Tuple[Tuple[str, str], ...] = field(default=())
     """(target, what is there at all) of the targets that offered nothing."""
+    waiting: Tuple[str, ...] = ()
+    """Targets that have not answered yet."""
 
 
-_Answer = Tuple[str, Union[Problem, Sequence[Offer], str]]
-"""A target's name, and its problem, its offers, or (without any) what it has at all."""
+_Said = Union[Problem, Sequence[Offer], str]
+"""A target's problem, its offers, or (without any) what it has at all."""
+
+_Answer = Tuple[str, Sequence[_Said]]
+"""A target's name, and what it said to each request."""
 
 
 class Catalog:
@@ -46,60 +53,58 @@ class Catalog:
         targets: asked all at once, each in a thread of its own.
         live_leases: what the user holds already.
         answer_limit_s: a target that is slower is left out and named among the problems.
+        moment_s: see :data:`MOMENT_S`.
     """
 
     def __init__(
-        self, targets: Sequence[Target], live_leases: LiveLeases, answer_limit_s: float = ANSWER_LIMIT_S
+        self,
+        targets: Sequence[Target],
+        live_leases: LiveLeases,
+        answer_limit_s: float = ANSWER_LIMIT_S,
+        moment_s: float = MOMENT_S,
     ) -> None:
         self._targets = list(targets)
         self._live_leases = live_leases
-        self._answer_limit_s = answer_limit_s
+        self._answer_limit_s, self._moment_s = answer_limit_s, moment_s
         self._providers: Dict[str, Provider] = {}
         self._hung: Set[str] = set()
         """Targets that did not answer in time; they are not waited for again."""
 
     def survey(self, request: GpuRequest) -> Survey:
         """Ask every target; the cheapest offer first, then the smallest GPU, then the targets' own order."""
-        answers: queue.Queue[_Answer] = queue.Queue()
-        asked = [target for target in self._targets if target.name not in self._hung]
-        for target in asked:
-            # Daemon threads: one that hangs in a dead network must not keep the interpreter from ending.
-            threading.Thread(target=self._ask, args=(target, request, answers), daemon=True).start()
-        waiting = {target.name for target in asked}
-        offers: List[Offer] = []
-        problems: List[Problem] = []
-        inventories: List[Tuple[str, str]] = []
-        deadline = time.monotonic() + self._answer_limit_s
-        while waiting:
-            try:
-                name, said = answers.get(timeout=max(0.0, deadline - time.monotonic()))
-            except queue.Empty:
-                break
-            waiting.discard(name)
-            if isinstance(said, Problem):
-                problems.append(said)
-            elif isinstance(said, str):
-                inventories.append((name, said))
-            else:
-                offers.extend(said)
-        late = f"did not answer within {self._answer_limit_s:.0f} s"
-        self._hung |= waiting
-        problems.extend(Problem(name, late) for name in sorted(self._hung))
-        order = {target.name: index for index, target in enumerate(self._targets)}
-        offers.sort(key=lambda offer: (*_price_rank(offer), _memory(offer), order[offer.target]))
-        return Survey(tuple(offers), tuple(problems), tuple(sorted(inventories)))
+        return self.surveys([request])[0]
+
+    def surveys(
+        self, requests: Sequence[GpuRequest], on_news: Callable[[List[Survey]], None] = lambda _: None
+    ) -> List[Survey]:
+        """Ask every target for each of the requests.
+
+        Args:
+            on_news: called in this thread with what is known so far: when a moment has passed and some have
+                not answered, and then at each answer.
+        """
+        asking = self._begin(requests)
+        asking.wait(self._moment_s, lambda: not asking.waiting)
+        seen = len(asking.waiting) + 1
+        while asking.waiting and len(asking.waiting) < seen:
+            seen = len(asking.waiting)
+            on_news(asking.surveys())
+            asking.wait(self._answer_limit_s, lambda: len(asking.waiting) < seen)  # noqa: B023 - called at once
+        return self._ended(asking)
 
     def choose(
         self, requests: Sequence[GpuRequest], on_progress: Callable[[str, str], None] = lambda *_: None
     ) -> Offer:
         """The best offer for the first request that has any, in the order the user gave.
 
+        A target that is slow is waited for only while no other has an offer for that request.
+
         Raises:
             NoOffer: with what was looked for, what is there, and what to type.
         """
         surveys: List[Survey] = []
         for index, request in enumerate(requests):
-            survey = self.survey(request)
+            survey = self._first_offers(request, on_progress)
             surveys.append(survey)
             for problem in survey.problems:
                 on_progress("offers", f"{problem.target}: {problem.message}")
@@ -112,25 +117,102 @@ class Catalog:
             return offer
         raise _no_offer(requests, surveys)
 
+    def _first_offers(self, request: GpuRequest, on_progress: Callable[[str, str], None]) -> Survey:
+        asking = self._begin([request])
+        asking.wait(self._moment_s, lambda: not asking.waiting)
+        if asking.waiting and not asking.surveys()[0].offers:
+            on_progress("offers", f"No answer yet: {', '.join(sorted(asking.waiting))}; waiting for it.")
+            asking.wait(self._answer_limit_s, lambda: not asking.waiting or bool(asking.surveys()[0].offers))
+        if not asking.surveys()[0].offers:
+            return self._ended(asking)[0]
+        for name in sorted(asking.waiting):
+            on_progress("offers", f"{name}: no answer yet; not waited for, as there is an offer.")
+        return self._ended(asking, hung=False)[0]
+
+    def _begin(self, requests: Sequence[GpuRequest]) -> _Asking:
+        asked = [target for target in self._targets if target.name not in self._hung]
+        asking = _Asking(requests, [target.name for target in self._targets], {each.name for each in asked})
+        for target in asked:
+            # Daemon threads: one that hangs in a dead network must not keep the interpreter from ending.
+            threading.Thread(target=self._ask, args=(target, requests, asking), daemon=True).start()
+        return asking
+
+    def _ended(self, asking: _Asking, hung: bool = True) -> List[Survey]:
+        """What was said; who has not answered by now is named and, if it ``hung``, not asked again."""
+        if hung:
+            self._hung |= asking.waiting
+            asking.waiting.clear()
+        late = f"did not answer within {self._answer_limit_s:.0f} s"
+        problems = tuple(Problem(name, late) for name in sorted(self._hung))
+        return [replace(survey, problems=survey.problems + problems) for survey in asking.surveys()]
+
     def _provider(self, target: Target) -> Provider:
         """One for all requests: what it has learnt of the machine need not be asked twice."""
         if target.name not in self._providers:
             self._providers[target.name] = provider_of(target, self._live_leases)
         return self._providers[target.name]
 
-    def _ask(
-        self,
-        target: Target,
-        request: GpuRequest,
-        answers: queue.Queue[_Answer],
-    ) -> None:
+    def _ask(self, target: Target, requests: Sequence[GpuRequest], asking: _Asking) -> None:
+        said: List[_Said] = []
         try:
             provider = self._provider(target)
-            answers.put((target.name, provider.offers(request) or provider.inventory()))
+            for request in requests:
+                said.append(provider.offers(request) or provider.inventory())
         except ProvisionError as error:
-            answers.put((target.name, Problem(target.name, error.message, error.remedy)))
+            problem = Problem(target.name, error.message, error.remedy)
+            said += [problem] * (len(requests) - len(said))
         except Exception as error:  # noqa: BLE001 - a provider from elsewhere; its failure is shown, others go on
-            answers.put((target.name, Problem(target.name, f"{type(error).__name__}: {error}")))
+            problem = Problem(target.name, f"{type(error).__name__}: {error}")
+            said += [problem] * (len(requests) - len(said))
+        asking.answers.put((target.name, said))
+
+
+class _Asking:
+    """One question to all targets, and the answers as they come.
+
+    Args:
+        order: names of all targets; the last word on which of two equal offers comes first.
+        waiting: those that were asked.
+    """
+
+    def __init__(self, requests: Sequence[GpuRequest], order: Sequence[str], waiting: Set[str]) -> None:
+        self.answers: queue.Queue[_Answer] = queue.Queue()
+        self.waiting = waiting
+        self._requests = requests
+        self._order = {name: index for index, name in enumerate(order)}
+        self._said: Dict[str, Sequence[_Said]] = {}
+        self._began = time.monotonic()
+
+    def wait(self, until_s: float, enough: Callable[[], bool]) -> None:
+        """Take answers in until ``enough()``, or until so many seconds have passed since it was asked."""
+        deadline = self._began + until_s
+        while not enough():
+            try:
+                name, said = self.answers.get(timeout=max(0.0, deadline - time.monotonic()))
+            except queue.Empty:
+                return
+            self.waiting.discard(name)
+            self._said[name] = said
+
+    def surveys(self) -> List[Survey]:
+        """What is known so far, for each request."""
+        return [self._survey(index) for index in range(len(self._requests))]
+
+    def _survey(self, index: int) -> Survey:
+        offers: List[Offer] = []
+        problems: List[Problem] = []
+        inventories: List[Tuple[str, str]] = []
+        for name, answers in self._said.items():
+            said = answers[index]
+            if isinstance(said, Problem):
+                problems.append(said)
+            elif isinstance(said, str):
+                inventories.append((name, said))
+            else:
+                offers.extend(said)
+        offers.sort(key=lambda offer: (*_price_rank(offer), _memory(offer), self._order[offer.target]))
+        waiting = tuple(sorted(self.waiting))
+        return Survey(tuple(offers), tuple(problems), tuple(sorted(inventories)), waiting)
 
 
 def _price_rank(offer: Offer) -> Tuple[int, float]:

@@ -72,7 +72,7 @@ def survey(data_dir: Path) -> Survey:
         ConfigurationError: ``trackside.toml`` is wrong.
     """
     catalog = Catalog(targets(), LeaseBook(data_dir).live)
-    said = [catalog.survey(gpus.parse(text)) for text in SPECIFICATIONS]
+    said = catalog.surveys([gpus.parse(text) for text in SPECIFICATIONS])
     problems = {problem.target: problem for one in reversed(said) for problem in one.problems}
     return Survey(tuple(offer for one in said for offer in one.offers), tuple(problems.values()))
 

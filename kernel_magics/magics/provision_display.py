@@ -111,7 +111,27 @@ def show_status(
     publish(_table(head, ("name", "device", "machine", "state", "", "price", "notebook"), rows))
 
 
-def show_offers(publish: Publish, surveys: Sequence[Tuple[str, Any]]) -> None:
+class OffersTable:
+    """One display that shows what is known, and changes as slow targets answer.
+
+    Args:
+        publish: IPython's ``display_pub.publish``.
+        asked: what was asked for, as typed.
+    """
+
+    def __init__(self, publish: Publish, asked: Sequence[str]) -> None:
+        self._publish, self._asked = publish, asked
+        self._display_id = uuid.uuid4().hex
+        self._shown = False
+
+    def show(self, surveys: Sequence[Any]) -> None:
+        """The answers to each request so far (:class:`gpu_provisioner.catalog.Survey`)."""
+        table = _offers(list(zip(self._asked, surveys, strict=True)))
+        self._publish(table, transient={"display_id": self._display_id}, update=self._shown)
+        self._shown = True
+
+
+def _offers(surveys: Sequence[Tuple[str, Any]]) -> Dict[str, str]:
     """What the targets offer for each request, and what those that offer nothing have."""
     rows: List[Tuple[str, ...]] = []
     for text, survey in surveys:
@@ -120,7 +140,8 @@ def show_offers(publish: Publish, surveys: Sequence[Tuple[str, Any]]) -> None:
             rows.append((text, offer.target, offer.device, offer.detail, price))
         rows += [(text, target, "–", inventory, "") for target, inventory in survey.inventories]
         rows += [(text, problem.target, "?", problem.message, "") for problem in survey.problems]
-    publish(_table("Nothing is rented by looking.", ("asked", "target", "device", "", "price"), rows))
+        rows += [(text, target, "…", "no answer yet", "") for target in survey.waiting]
+    return _table("Nothing is rented by looking.", ("asked", "target", "device", "", "price"), rows)
 
 
 def price_text(usd_per_hour: Optional[float], as_of: Optional[str]) -> str:

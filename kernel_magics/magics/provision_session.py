@@ -27,7 +27,7 @@ from kernel_magics import config
 from kernel_magics.bridge.bridge import Bridge
 from kernel_magics.bridge.ipykernel_names import LocalKernel
 from kernel_magics.errors import UsageMistake
-from kernel_magics.magics.provision_display import Progress, show_offers, show_status
+from kernel_magics.magics.provision_display import OffersTable, Progress, show_status
 from kernel_magics.magics.provision_environment import environment_of, must_have, with_python
 from kernel_magics.magics.provision_facts import HomeFacts, kernel_id_of, notebook_path, static_facts
 from kernel_magics.magics.provision_folder import facts_after_files
@@ -177,8 +177,8 @@ class GpuSession:
         targets = self._targets(target)
         if target is not None:
             log_in_to_target(targets[0])
-        catalog = Catalog(targets, self._book.live)
-        show_offers(self._publish, [(request.text, catalog.survey(request)) for request in requests])
+        table = OffersTable(self._publish, [request.text for request in requests])
+        table.show(Catalog(targets, self._book.live).surveys(requests, table.show))
 
     def let_go(self) -> None:
         """Cells run here again; the remote kernel goes on."""

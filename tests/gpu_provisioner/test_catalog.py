@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gpu_provisioner.catalog import Catalog
+from gpu_provisioner.catalog import Catalog, Survey
 from gpu_provisioner.config import load_configuration
 from gpu_provisioner.errors import NoOffer, ProviderError
 from gpu_provisioner.gpus import parse
@@ -63,8 +63,15 @@ def target(name: str, **options: object) -> Target:
     return Target(name, "shop", options)
 
 
-def catalog(*targets: Target, limit_s: float = 10.0) -> Catalog:
-    return Catalog(targets, lambda: (), limit_s)
+def catalog(*targets: Target, limit_s: float = 10.0, moment_s: float = 0.2) -> Catalog:
+    return Catalog(targets, lambda: (), limit_s, moment_s)
+
+
+def open_gate() -> None:
+    """Slow targets answer from now on."""
+    import trackside_shop  # type: ignore[import-not-found]
+
+    trackside_shop.gate.set()
 
 
 def test_providers_are_found_by_their_entry_points(shop: None, tmp_path: Path) -> None:
@@ -100,6 +107,48 @@ def test_a_slow_and_a_broken_target_are_named_and_hide_no_other(shop: None) -> N
         "closed": "the queue is closed",
         "broken": "RuntimeError: bug",
     }
+
+
+def test_a_slow_target_is_named_after_a_moment_while_the_offer_of_another_is_used(shop: None) -> None:
+    told: list[str] = []
+    offer = catalog(target("slow", mood="slow", usd=0.1), target("fine", usd=2.0)).choose(
+        [parse("a100")], lambda stage, text: told.append(text)
+    )
+    assert offer.target == "fine"
+    assert told[0] == "slow: no answer yet; not waited for, as there is an offer."
+
+
+def test_a_slow_target_is_waited_for_while_nobody_else_has_an_offer(shop: None) -> None:
+    told: list[str] = []
+
+    def tell(stage: str, text: str) -> None:
+        told.append(text)
+        if text.startswith("No answer yet"):
+            open_gate()
+
+    offer = catalog(target("slow", mood="slow"), target("none", mood="empty")).choose([parse("a100")], tell)
+    assert offer.target == "slow"
+    assert told[0] == "No answer yet: slow; waiting for it."
+
+
+def test_what_is_known_is_shown_after_a_moment_and_again_at_each_answer(shop: None) -> None:
+    news: list[tuple[list[str], tuple[str, ...]]] = []
+
+    def show(surveys: list[Survey]) -> None:
+        news.append(([offer.target for offer in surveys[0].offers], surveys[1].waiting))
+        open_gate()
+
+    targets = [target("slow", mood="slow", usd=1.0), target("fine", usd=2.0)]
+    surveys = catalog(*targets).surveys([parse("a100"), parse("h100")], show)
+    assert news == [(["fine"], ("slow",))]
+    assert [offer.target for offer in surveys[0].offers] == ["slow", "fine"]
+    assert surveys[1].offers == () and surveys[1].waiting == ()
+    assert [name for name, _ in surveys[1].inventories] == ["fine", "slow"]
+
+
+def test_a_target_that_fails_is_asked_once_for_several_requests(shop: None) -> None:
+    surveys = catalog(target("closed", mood="closed")).surveys([parse("a100"), parse("cpu")])
+    assert [survey.problems[0].message for survey in surveys] == ["the queue is closed"] * 2
 
 
 def test_nothing_is_chosen_that_was_not_asked_for(shop: None) -> None:
