@@ -66,6 +66,37 @@ class Lab:
     token: str
     folder: Path
     env: dict[str, str] = field(repr=False)
+    command: list[str] = field(repr=False)
+    server: Optional[subprocess.Popen[bytes]] = field(default=None, repr=False)
+
+    def start(self) -> None:
+        """Starts the server, and waits until it answers."""
+        log = self.folder / "server.log"
+        with log.open("ab") as out:
+            self.server = subprocess.Popen(
+                self.command, env=self.env, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
+            )
+        wait_until(lambda: self._answers(log), "JupyterLab", 60)
+
+    def stop(self) -> None:
+        """Stops the server as ``jupyter lab stop`` does; its kernels end with it."""
+        assert self.server is not None
+        self.server.terminate()
+        try:
+            self.server.wait(20)
+        except subprocess.TimeoutExpired:
+            self.server.kill()
+            self.server.wait()
+
+    def _answers(self, log: Path) -> bool:
+        assert self.server is not None and self.server.poll() is None, log.read_text()[-3000:]
+        request = urllib.request.Request(
+            f"{self.url}/api/status", headers={"Authorization": f"token {self.token}"}
+        )
+        with contextlib.suppress(OSError, urllib.error.URLError):
+            urllib.request.urlopen(request, timeout=2).read()
+            return True
+        return False
 
     @property
     def data_dir(self) -> Path:
@@ -168,46 +199,24 @@ def running_lab(
         (folder / "extensions" / "trackside").unlink()
         (folder / "config" / "jupyter_server_config.json").unlink()
     port, token, env = _free_port(), secrets.token_hex(16), _environment(folder)
-    log = folder / "server.log"
-    with log.open("wb") as out:
-        server = subprocess.Popen(
-            [
-                *_lab_command(installed_in),
-                "--ServerApp.ip=127.0.0.1",
-                f"--ServerApp.port={port}",
-                "--ServerApp.port_retries=0",
-                f"--IdentityProvider.token={token}",
-                f"--ServerApp.root_dir={folder / 'notebooks'}",
-                f"--LabApp.extra_labextensions_path={folder / 'extensions'}",
-                "--LabApp.expose_app_in_browser=True",
-            ],
-            env=env,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
-            lab = Lab(f"http://127.0.0.1:{port}", token, folder, env)
-            wait_until(lambda: _answers(lab, server, log), "JupyterLab", 60)
-            yield lab
-        finally:
-            # A failed test may leave a machine behind; it must not outlive the test.
-            subprocess.run([sys.executable, "-c", RELEASE_ALL, str(folder / "data")], env=env, check=False)
-            server.terminate()
-            try:
-                server.wait(20)
-            except subprocess.TimeoutExpired:
-                server.kill()
-                server.wait()
-
-
-def _answers(lab: Lab, server: subprocess.Popen[bytes], log: Path) -> bool:
-    assert server.poll() is None, log.read_text()[-3000:]
-    request = urllib.request.Request(f"{lab.url}/api/status", headers={"Authorization": f"token {lab.token}"})
-    with contextlib.suppress(OSError, urllib.error.URLError):
-        urllib.request.urlopen(request, timeout=2).read()
-        return True
-    return False
+    command = [
+        *_lab_command(installed_in),
+        "--ServerApp.ip=127.0.0.1",
+        f"--ServerApp.port={port}",
+        "--ServerApp.port_retries=0",
+        f"--IdentityProvider.token={token}",
+        f"--ServerApp.root_dir={folder / 'notebooks'}",
+        f"--LabApp.extra_labextensions_path={folder / 'extensions'}",
+        "--LabApp.expose_app_in_browser=True",
+    ]
+    lab = Lab(f"http://127.0.0.1:{port}", token, folder, env, command)
+    try:
+        lab.start()
+        yield lab
+    finally:
+        # A failed test may leave a machine behind; it must not outlive the test.
+        subprocess.run([sys.executable, "-c", RELEASE_ALL, str(folder / "data")], env=env, check=False)
+        lab.stop()
 
 
 class LabPage:
