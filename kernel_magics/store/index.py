@@ -54,7 +54,7 @@ class Index:
 
         Args:
             run_ids: only these runs' journals.
-            limit_s: stop after about so many seconds.
+            limit_s: stop after about so many seconds, but not before every journal has been begun.
         """
         deadline = None if limit_s is None else time.monotonic() + limit_s
         wait_until = time.monotonic() + WAIT_S
@@ -65,7 +65,7 @@ class Index:
                         ingester = Ingester(sql, self.data_dir)
                         if run_ids is None:
                             ingester.remove_vanished()
-                        return ingester.ingest(run_ids, deadline)
+                        return ingester.ingest(run_ids, deadline, heads=True)
             left = self.behind(run_ids)
             now = time.monotonic()
             if (

@@ -41,11 +41,14 @@ class Ingester:
         self._states: dict[str, RunState] = {}
         self.growth = Growth(sql, data_dir)
 
-    def ingest(self, run_ids: Collection[str] | None = None, deadline: float | None = None) -> int:
+    def ingest(
+        self, run_ids: Collection[str] | None = None, deadline: float | None = None, *, heads: bool = False
+    ) -> int:
         """Reads on in the journals that have grown (of these runs).
 
         Args:
             deadline: by :func:`time.monotonic`; what is not done then is left for the next call.
+            heads: the beginning of every journal is read whatever the deadline, so that no run is missing.
 
         Returns:
             The bytes that are left.
@@ -54,7 +57,8 @@ class Ingester:
         much = sum(journal.behind for journal in journals) > BATCH
         for once in (True, False) if much else (False,):
             work = [journal for journal in journals if self.growth.is_open(journal)]
-            while work and (deadline is None or time.monotonic() < deadline):
+            until = None if heads and (once or not much) else deadline
+            while work and (until is None or time.monotonic() < until):
                 self._transaction(work, once)
         if len(self._states) > KEPT_STATES:
             self._states.clear()

@@ -12,7 +12,7 @@ from .index import Index
 from .store import Store
 
 OPENING_S = 1.0
-"""How long opening a store ingests before it answers with what there is."""
+"""How long opening a store ingests before it answers with what there is, which is something of every run."""
 
 
 def open_store(path: str | os.PathLike[str] | None = None, *, ingest: bool = True) -> Store:
