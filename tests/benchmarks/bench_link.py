@@ -18,10 +18,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from measurement import beside_plain, command_line, seconds
+from measurement import beside_plain, command_line, measurement, seconds
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
+
+from waking import can_wake, waking  # noqa: E402 - it finds the tests by the path above
 
 from tests.gpu_provisioner.front import Front, Lab, Place  # noqa: E402 - found by the path above
 
@@ -32,7 +34,7 @@ _WARM_UP = 5
 def run(quick: bool) -> list[dict[str, Any]]:
     """All measurements, each ``{name, value, unit, budget, within, yardstick}`` (a plain kernel)."""
     with _lab() as lab:
-        return [*_start(lab, 2 if quick else 5), *_running(lab, quick)]
+        return [*_start(lab, 2 if quick else 5), *_running(lab, quick), *_waking(lab, 8.0 if quick else 60.0)]
 
 
 @contextlib.contextmanager
@@ -125,6 +127,14 @@ def _running(lab: Lab, quick: bool) -> list[dict[str, Any]]:
         ),
         beside_plain("small displays", displays[0], "messages/s", 2000.0, displays[1]),
     ]
+
+
+def _waking(lab: Lab, asleep_s: float) -> list[dict[str, Any]]:
+    if not can_wake():
+        return []
+    took, login = waking(lab.place, asleep_s)
+    name = f"a cell answers after {asleep_s:.0f} s of sleep, sshd having given up"
+    return [measurement(name, took, "s", 3.0, yardstick={"one ssh login": round(login, 3)})]
 
 
 def _round_trips(front: Front, client: Any, times: int) -> tuple[list[float], list[float]]:
