@@ -122,11 +122,18 @@ class JournalWatch:
     def _look(self) -> Set[Path]:
         """Journals whose size or time differs from what they were; begins to listen to new folders."""
         found: Set[Path] = set()
-        for folder in _folders_in(self._runs):
+        folders = _folders_in(self._runs)
+        for gone in {path.parent for path in self._sizes} - folders:
+            self._forget(gone)
+        for folder in folders:
             if self._inotify is not None and folder not in self._folders.values():
                 self._listen(folder)
             found |= self._look_into(folder)
         return found
+
+    def _forget(self, folder: Path) -> None:
+        for path in [path for path in self._sizes if path.parent == folder]:
+            del self._sizes[path]
 
     def _look_into(self, folder: Path) -> Set[Path]:
         found: Set[Path] = set()
@@ -166,6 +173,7 @@ class JournalWatch:
                 self._folders.pop(watch, None)
             elif folder == self._runs:
                 self._listen(folder / name)
+                self._forget(folder / name)  # it may have been taken away and brought back as it was
                 found |= self._look_into(folder / name)  # what was written before we listened
             elif name.endswith(".journal"):
                 found.add(folder / name)

@@ -42,11 +42,12 @@ def run_row(sql: sqlite3.Connection, run_id: str) -> int:
     """
     found = sql.execute("SELECT id FROM run WHERE run_id=?", (run_id,)).fetchone()
     if found is None:
-        raise _unknown(run_id)
+        raise unknown(run_id)
     return int(found[0])
 
 
-def _unknown(run_id: str) -> UnknownRun:
+def unknown(run_id: str) -> UnknownRun:
+    """What is said of a run that there is not."""
     return UnknownRun(
         f"There is no run {run_id} in this data folder.", remedy=typed_here("%runs --all", "trackside ls")
     )
@@ -186,7 +187,7 @@ def metric_streams(
             by_source.setdefault(stream.source, []).append(stream)
     for run_id in run_ids:
         if run_id not in began:
-            raise _unknown(run_id)
+            raise unknown(run_id)
     order = _SOURCES if source is None else (str(source),)
     return {
         run_id: (began[run_id], next((found[run_id][one] for one in order if one in found[run_id]), []))

@@ -155,10 +155,14 @@ class Store:
         if where is not None:
             matches = filters.matcher(filters.parse(where))
             return [run for run in self.runs(project, ids=ids) if matches(run)][:limit]
+        gone = trash.missing(self.data_dir)
         if ids is None:
-            return self._ask(lambda sql: queries.runs(sql, self._states, project, limit))
-        found = self._ask(lambda sql: queries.runs_by_id(sql, self._states, ids))
-        return [run for run in found if project is None or run.project == project][:limit]
+            most = None if limit is None else limit + len(gone)
+            found = self._ask(lambda sql: queries.runs(sql, self._states, project, most))
+        else:
+            found = self._ask(lambda sql: queries.runs_by_id(sql, self._states, ids))
+            found = [run for run in found if project is None or run.project == project]
+        return [run for run in found if run.id not in gone][:limit] if gone else found[:limit]
 
     def run(self, run_id: str) -> RunInfo:
         """One run with all its facts.
@@ -169,6 +173,8 @@ class Store:
 
         def look(sql: sqlite3.Connection) -> RunInfo:
             row = queries.run_row(sql, run_id)
+            if trash.is_missing(self.data_dir, run_id):
+                raise queries.unknown(run_id)
             (info,) = queries.runs_by_id(sql, self._states, [run_id])
             return replace(info, facts=queries.facts(sql, row))
 

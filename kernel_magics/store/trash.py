@@ -29,6 +29,16 @@ def trashed(data_dir: Path) -> list[str]:
     return sorted(name for name in names if is_run_id(name))
 
 
+def missing(data_dir: Path) -> set[str]:
+    """Ids of runs that are in the trash and nowhere else; an index may not have heard of it yet."""
+    return {run_id for run_id in trashed(data_dir) if is_missing(data_dir, run_id)}
+
+
+def is_missing(data_dir: Path, run_id: str) -> bool:
+    """Whether a run is in the trash and nowhere else."""
+    return (trash_dir(data_dir) / run_id).is_dir() and not (paths.runs_dir(data_dir) / run_id).is_dir()
+
+
 def is_written(folder: Path) -> bool:
     """Whether a living process on this machine writes one of the journals in a run's folder."""
     return any(is_held(lock) for lock in folder.glob("*.lock"))

@@ -27,8 +27,15 @@ for number in range(12):
 """
 
 
+@pytest.fixture(scope="module")
+def seeded(lab: Lab) -> Lab:
+    """For tests that put back what they change."""
+    lab.python(SEED)
+    return lab
+
+
 @pytest.fixture
-def seeded(fresh_lab: Lab) -> Lab:
+def own(fresh_lab: Lab) -> Lab:
     fresh_lab.python(SEED)
     return fresh_lab
 
@@ -87,7 +94,7 @@ def test_a_filter_is_typed_completed_and_a_mistake_leaves_the_last_result(
     expect(table.rows).to_have_count(12)
     table.filter.press_sequentially("config.l")
     expect(table.rows).to_have_count(12)  # the beginning of a field's name hides nothing
-    expect(table.node.get_by_role("option", name="config.lr")).to_be_visible()
+    expect(table.node.get_by_role("option", name="config.lr", exact=True)).to_be_visible()
     table.filter.press("ArrowDown")
     table.filter.press("Enter")
     expect(table.filter).to_have_value("config.lr ")
@@ -178,8 +185,8 @@ def test_runs_are_chosen_by_mouse_and_keyboard_and_compared(seeded: Lab, lab_pag
     expect(lab_page.page.locator(".jp-trackside-compare:visible .jp-trackside-chip")).to_have_count(2)
 
 
-def test_edits_are_shown_at_once_and_are_on_the_record(seeded: Lab, lab_page: LabPage) -> None:
-    table = opened(seeded, lab_page)
+def test_edits_are_shown_at_once_and_are_on_the_record(own: Lab, lab_page: LabPage) -> None:
+    table = opened(own, lab_page)
     table.row("run 4").click()
     table.page.keyboard.press("F2")
     table.say("best of all")
@@ -204,9 +211,9 @@ def test_edits_are_shown_at_once_and_are_on_the_record(seeded: Lab, lab_page: La
     table.node.get_by_label("Archived").check()
     expect(table.rows).to_have_count(12)
 
-    lab_page.open(seeded, reset=False)  # once more from the server
+    lab_page.open(own, reset=False)  # once more from the server
     expect(table.rows.first).to_be_visible()
-    runs = stored(seeded)
+    runs = stored(own)
     assert runs["run 7"]["archived"]
     assert runs["best of all"]["tags"] == ["sweep", "keep"]
     assert (runs["run 5"]["pinned"], runs["run 6"]["notes"]) == (True, "too slow\nsee above")
@@ -223,8 +230,8 @@ def test_a_deleted_run_comes_back_by_undo(seeded: Lab, lab_page: LabPage) -> Non
     expect(table.row("run 4")).to_be_visible()
 
 
-def test_a_view_is_saved_and_says_when_a_run_of_it_is_deleted(seeded: Lab, lab_page: LabPage) -> None:
-    table = opened(seeded, lab_page)
+def test_a_view_is_saved_and_says_when_a_run_of_it_is_deleted(own: Lab, lab_page: LabPage) -> None:
+    table = opened(own, lab_page)
     table.filter.fill("config.lr >= 0.1")
     table.node.get_by_label("Group runs by").select_option("config.opt.name")
     table.row("run 4").click()
@@ -243,6 +250,7 @@ def test_a_view_is_saved_and_says_when_a_run_of_it_is_deleted(seeded: Lab, lab_p
     expect(table.filter).to_have_value("config.lr >= 0.1")
     expect(table.node.locator("[data-group]")).to_have_count(2)
     expect(table.node.locator('[aria-selected="true"][data-run-id]')).to_have_count(1)
+    lab_page.expected.append("404 (Not Found)")  # it was asked for, and is not there
     expect(table.page.get_by_text("A run that “high rates” had chosen is deleted.")).to_be_visible()
 
 

@@ -3,7 +3,7 @@ import type { Run } from '../wire/protocol';
 import { fieldNames } from './complete';
 import { fieldsOf, matcher, unknownFields } from './matching';
 import { parseFilter } from './parser';
-import { fieldText, FilterMistake, type Expression } from './tree';
+import { fieldText, FilterMistake, joint, type Expression } from './tree';
 
 export interface RunFilter {
   readonly text: string;
@@ -19,7 +19,7 @@ export const NO_FILTER: RunFilter = { text: '', expression: { type: 'all' }, mis
  * The filter after its text has become another.
  *
  * What is being typed is often the beginning of something: a field that no run has (yet), a word that occurs nowhere
- * and begins the name of a field. Until it is whole, what was in force stays.
+ * and begins the name of a field. Until it is whole, it counts for nothing.
  */
 export function retyped(before: RunFilter, text: string, runs: readonly Run[]): RunFilter {
   if (text === before.text) {
@@ -28,7 +28,8 @@ export function retyped(before: RunFilter, text: string, runs: readonly Run[]): 
   try {
     const expression = parseFilter(text);
     const mistake = beginning(expression, text, runs);
-    return mistake ? { ...before, text, mistake } : { text, expression, mistake };
+    const inForce = mistake ? (withoutLast(expression) ?? before.expression) : expression;
+    return { text, expression: inForce, mistake };
   } catch (error) {
     if (error instanceof FilterMistake) {
       return { ...before, text, mistake: error };
@@ -57,6 +58,14 @@ function beginning(expression: Expression, text: string, runs: readonly Run[]): 
   }
   const found = runs.some(matcher(last, 0));
   return found ? null : new FilterMistake(`nothing is called \`${word}\`.`, place, place + word.length);
+}
+
+/** What is left without the test that was written last; `null` where that would say something else. */
+function withoutLast(expression: Expression): Expression | null {
+  if (expression.type === 'and') {
+    return joint('and', expression.parts.slice(0, -1));
+  }
+  return expression.type === 'has' || expression.type === 'search' ? { type: 'all' } : null;
 }
 
 /** The test that was written last. */

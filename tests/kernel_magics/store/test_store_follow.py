@@ -13,7 +13,8 @@ import time
 
 import pytest
 
-from kernel_magics.store import open_store
+from kernel_magics.errors import UnknownRun
+from kernel_magics.store import open_store, trash
 from kernel_magics.store.schema import index_path
 
 RUN = "20261122-141503-aaaaaa"
@@ -244,3 +245,19 @@ def test_a_follower_that_begins_with_an_index_nobody_can_read_builds_it_anew(
     follower.until(lambda report: report["behind_bytes"] == 0 and RUN in report["runs"])
     assert reopen(ingest=False).series(RUN, "loss").value.tolist() == [1.0]
     assert follower.end() == 0
+
+
+def test_a_run_that_was_deleted_and_restored_unchanged_is_there_again(data_dir, journal, follow):
+    journal.log({"loss": 1.0}, 0)
+    following = follow()
+    following.until(lambda report: not report["behind_bytes"])
+    with open_store(data_dir, ingest=False) as store:
+        for _ in range(2):
+            trash.delete(data_dir, RUN)
+            assert store.runs() == []  # at once, whatever the index still says
+            with pytest.raises(UnknownRun):
+                store.run(RUN)
+            following.until(lambda report: RUN in report["removed"])
+            trash.restore(data_dir, RUN)
+            following.until(lambda report: RUN in report["runs"])
+            assert store.run(RUN).summary["loss"] == 1.0
