@@ -90,8 +90,10 @@ def read_batch(path: Path, offset: int, limit: int) -> Batch:
             fmt.check_header(header, path.name)
             offset = fmt.HEADER_SIZE
         while True:
-            data = _read(descriptor, offset, limit)
-            at_end = offset + len(data) >= os.fstat(descriptor).st_size
+            size = os.fstat(descriptor).st_size
+            # No more than there is: a thousand small journals would each have a buffer of the whole limit.
+            data = _read(descriptor, offset, min(limit, max(0, size - offset)))
+            at_end = offset + len(data) >= size
             batch = parse(data, offset, at_end)
             if batch.end > offset or at_end:
                 return batch
