@@ -55,6 +55,7 @@ class CaptureSettings:
         environment: environment variables, secrets masked.
         inferred_metrics: numbers found in outputs.
         frameworks: what a framework's own logger is given (``SummaryWriter.add_scalar``).
+        note: not what is recorded, but whether a tracked cell that went well says so in one line.
     """
 
     source: bool = True
@@ -64,6 +65,7 @@ class CaptureSettings:
     environment: bool = False
     inferred_metrics: bool = True
     frameworks: bool = True
+    note: bool = True
 
     @classmethod
     def from_mapping(cls, given: Mapping[str, Any]) -> CaptureSettings:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections import OrderedDict
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -17,7 +18,7 @@ from typing import Any, Dict, Iterator, Optional
 from kernel_magics.errors import TracksideError
 from kernel_magics.tracking import active, cell_join
 from kernel_magics.tracking.capture import LIMIT_BYTES, OutputWidgets
-from kernel_magics.tracking.cell_facts import capture_of, facts_of
+from kernel_magics.tracking.cell_facts import capture_of, facts_of, note_of
 from kernel_magics.tracking.cell_host import Host, Message, host_of, silent_info
 from kernel_magics.tracking.cell_line import TrackOptions, comment_out, find_track_line, parse_options
 from kernel_magics.tracking.cell_record import TrackedCell
@@ -61,6 +62,8 @@ class CellTracker:
         self._bound: Optional[Run] = None
         self._troubles: Dict[str, int] = {}
         self._limits_told = False
+        self._noting = 0
+        """The thread that shows a line of ours now."""
         self._installed = self._leaving = False
         self._events = {
             "pre_execute": self._before_silent,
@@ -225,7 +228,7 @@ class CellTracker:
 
     def _seen(self, message: Message) -> None:
         """Every message that leaves the kernel passes here, on whatever thread sends it."""
-        if not self._cells:
+        if not self._cells or self._noting == threading.get_ident():
             return
         if message.type in ("comm_msg", "comm_close"):
             self._widgets.watch(message)
@@ -282,9 +285,20 @@ class CellTracker:
         cell.end(error, display_failed=self._host.display_failed(), execution_count=execution_count)
         if nested or not self._host.waits_for_idle:
             cell.close()
+        if error is None and not nested and cell.settings.note and not self._host.display_failed():
+            self._note(cell.run)
         if nested:  # what comes now under this request is of the cell around it
             self._cells = OrderedDict((key, other) for key, other in self._cells.items() if other is not cell)
         self._leave_when_done()
+
+    def _note(self, run: Run) -> None:
+        """One line that says it went well and where to look; it is not one of the cell's outputs."""
+        text, markup = note_of(run)
+        self._noting = threading.get_ident()
+        try:
+            self._host.note(text, markup)
+        finally:
+            self._noting = 0
 
     def _trouble(self, error: BaseException) -> None:
         """Tracking itself failed: say it once per kind, beside the cell and on the record."""

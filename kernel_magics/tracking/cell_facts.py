@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import html
 import os
+import re
 from dataclasses import replace
-from typing import Any, Dict, Mapping
+from typing import Any, Dict, Mapping, Tuple
 
 from kernel_magics.model import CaptureSettings
 from kernel_magics.tracking import surroundings
 from kernel_magics.tracking.cell_host import Host
 from kernel_magics.tracking.cell_line import TrackOptions
+from kernel_magics.tracking.recorder import Run
 
 
 def capture_of(metadata: Mapping[str, Any], options: TrackOptions) -> CaptureSettings:
@@ -35,6 +38,18 @@ def facts_of(host: Host, info: Any, metadata: Mapping[str, Any], source: str) ->
     if source:
         facts["source"] = source
     return {key: value for key, value in facts.items() if value is not None}
+
+
+def note_of(run: Run) -> Tuple[str, str]:
+    """The line below a tracked cell that went well, as text and as HTML."""
+    wanted = run.name if re.fullmatch(r"[\w.=+-]+", run.name) else run.id
+    text = f"Recorded as run {run.name!r}. To see it: %compare {wanted}, or the Trackside panel."
+    name, command = html.escape(run.name), html.escape(f"%compare {wanted}")
+    markup = (
+        f"<div class='trackside-note' data-run-id='{html.escape(run.id)}' style='opacity:0.7'>"
+        f"Recorded as run <b>{name}</b>. To see it: <code>{command}</code>, or the Trackside panel.</div>"
+    )
+    return text, markup
 
 
 def _ours(metadata: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -72,6 +72,9 @@ class Host(Protocol):
     def cell_ends(self) -> None:
         """The tracked cell's code has ended."""
 
+    def note(self, text: str, html: str) -> None:
+        """Show a line of ours below what the cell showed, marked as ours (``metadata["trackside"]``)."""
+
     def display_failed(self) -> bool:
         """Whether showing the result failed, which makes the reply an error although the code ran."""
 
@@ -123,6 +126,10 @@ class KernelHost:
             if name.startswith("kernel-") and name.endswith(".json")
             else None
         )
+
+    def note(self, text: str, html: str) -> None:
+        data = {"text/plain": text, "text/html": html}
+        self._shell.display_pub.publish(data, metadata={"trackside": "note"})
 
     def display_failed(self) -> bool:
         return bool(getattr(self._shell, "_last_traceback_during_displayhook", False))

@@ -26,6 +26,7 @@ SWITCHES: Dict[str, str] = {
     "--no-environment": "environment",
     "--no-inferred": "inferred_metrics",
     "--no-frameworks": "frameworks",
+    "--no-note": "note",
 }
 """What a cell can keep off the record, and the key of ``[capture]`` it switches off."""
 

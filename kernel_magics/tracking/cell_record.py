@@ -32,7 +32,7 @@ class TrackedCell:
     """
 
     def __init__(self, run: Run, key: str, settings: CaptureSettings, limit: int, trouble: Trouble) -> None:
-        self.run, self.key, self._trouble = run, key, trouble
+        self.run, self.key, self.settings, self._trouble = run, key, settings, trouble
         self._inference = Inference(run) if settings.inferred_metrics else None
         self._inside = WidgetOutputs()
         self._outputs = OutputRecorder(

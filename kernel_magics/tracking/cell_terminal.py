@@ -50,6 +50,9 @@ class TerminalHost:
     def kernel_id(self) -> Optional[str]:
         return None
 
+    def note(self, text: str, html: str) -> None:
+        """Nothing: what a program prints in a terminal is read by other programs as well."""
+
     def display_failed(self) -> bool:
         return False
 

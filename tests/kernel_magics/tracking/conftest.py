@@ -54,6 +54,11 @@ def joined(messages: list[Message]) -> list[Message]:
     return result
 
 
+def is_note(message: Message) -> bool:
+    """Whether it is the line below a tracked cell that went well."""
+    return message[0] == "display_data" and message[1]["metadata"].get("trackside") == "note"
+
+
 @dataclass
 class RecordedRun:
     """One run's journals, decoded."""
@@ -247,7 +252,18 @@ class Notebook:
         ]
 
     def shown(self, request: str) -> list[Message]:
-        return [message for message in self.of(request) if message[0] not in _NO_OUTPUT]
+        """Its outputs, without the line of ours below them."""
+        return [
+            (kind, content)
+            for kind, content in self.of(request)
+            if kind not in _NO_OUTPUT and not is_note((kind, content))
+        ]
+
+    def notes(self, request: str) -> list[str]:
+        """The lines of ours."""
+        return [
+            content["data"]["text/plain"] for kind, content in self.of(request) if is_note((kind, content))
+        ]
 
 
 def environment_of(home: Path, **more: str) -> dict[str, str]:
