@@ -21,13 +21,13 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def parsed(magic: Callable[..., Any], line: str, usage: str) -> Any:
-    """A magic's arguments, as its ``@argument`` decorators declare them.
+    """A magic's arguments, as its ``@argument`` decorators declare them, without the quotes around them.
 
     Raises:
         UsageMistake: with what is wrong, what may have been meant, and how it is written.
     """
     try:
-        return parse_argstring(magic, line)
+        options = parse_argstring(magic, line)
     except UsageError as error:
         told = str(error).rstrip(".")
         found = _UNKNOWN.search(told)
@@ -35,6 +35,19 @@ def parsed(magic: Callable[..., Any], line: str, usage: str) -> Any:
         raise UsageMistake(f"{told}{guess} Nothing was done.", usage) from None
     except ValueError as error:  # an open quote
         raise UsageMistake(f"The line cannot be read: {error}. Nothing was done.", usage) from None
+    for name, value in vars(options).items():
+        # IPython splits at blanks outside of quotes, and leaves the quotes (arg_split, posix=False).
+        setattr(
+            options,
+            name,
+            [_unquoted(each) for each in value] if isinstance(value, list) else _unquoted(value),
+        )
+    return options
+
+
+def _unquoted(value: Any) -> Any:
+    is_quoted = isinstance(value, str) and len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+    return value[1:-1] if is_quoted else value
 
 
 def _options(magic: Callable[..., Any]) -> List[str]:
