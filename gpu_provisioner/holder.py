@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from gpu_provisioner import wire
-from gpu_provisioner.arrivals import Arrivals
 from gpu_provisioner.bootstrap import open_carrier
 from gpu_provisioner.carrier import Carrier
 from gpu_provisioner.errors import BootstrapError, LeaseError, LoginNeeded, ProvisionError
 from gpu_provisioner.home import HomeJournal, home_folder
 from gpu_provisioner.home_disk import HomeDisk
+from gpu_provisioner.home_files import HomeFiles
 from gpu_provisioner.lease_lock import lock_lease
 from gpu_provisioner.leases import LeaseBook
 from gpu_provisioner.link import Link
@@ -24,7 +24,6 @@ from gpu_provisioner.model import Lease, LeaseState
 from gpu_provisioner.providers import provider_of_lease
 from gpu_provisioner.wire import Record
 
-_CHECKPOINT_BYTES = 16 << 20
 _RELEASE_LIMIT_S = 30.0
 _DELIVERY_LIMIT_S = 2.0
 
@@ -100,11 +99,10 @@ class Holder:
         try:
             self._journal = HomeJournal(home_folder(self.data_dir, lease.id))
             self._disk = HomeDisk(self.data_dir, self._say)
-            self._arrivals = Arrivals(self.data_dir, self._journal.folder / "blobs")
+            self._files = HomeFiles(self.data_dir, self._journal, self._disk, lambda: self._link.is_up)
             boundary, part = self._journal.unfinished()
             self._reader = wire.RecordReader(boundary)
             self._reader.feed(part)
-            self._behind: Optional[int] = None
             self._link = Link(
                 self._open,
                 self._journal,
@@ -113,7 +111,7 @@ class Holder:
                 self._on_link,
                 self._on_welcome,
             )
-            self._apply_again(self._journal.applied, boundary)
+            self._files.catch_up(boundary)
         except OSError as error:
             self._lock.close()
             raise _no_home(self.data_dir, error) from None
@@ -176,7 +174,7 @@ class Holder:
         with self._changed:
             if self._lock.closed:
                 return
-            self._checkpoint()
+            self._files.checkpoint(self._reader.position)
             self._journal.close()
             self._lock.close()
         if self.state not in ("gone", "released"):
@@ -257,7 +255,7 @@ class Holder:
         events: List[Dict[str, Any]] = []
         for record in records:
             if record[1] == wire.FILE:
-                self._apply(record)
+                self._files.apply(record)
                 continue
             passed.append(record)
             if record[1] == wire.EVENT:
@@ -268,8 +266,7 @@ class Holder:
             self._guarded(self._on_records, passed)
         for event in events:
             self._follow_lease(event)
-        if self._behind is None and self._reader.position - self._journal.applied > _CHECKPOINT_BYTES:
-            self._checkpoint()
+        self._files.passed(self._reader.position)
 
     def _follow_epoch(self, event: Mapping[str, Any]) -> None:
         """What is posted from now on is for the kernel that comes after the one that has died."""
@@ -350,44 +347,6 @@ class Holder:
             # Another's callback must not end the line; it is shown as what fails in any thread.
             kind, error, where = sys.exc_info()
             threading.excepthook(threading.ExceptHookArgs((kind, error, where, threading.current_thread())))
-
-    # ------------------------------------------------------------------ files
-
-    def _apply(self, record: Record) -> None:
-        """Bring one piece of a file home; after a failure, everything from there on again."""
-        end, _, parts = record
-        if self._behind is not None:
-            self._apply_again(self._behind, end)
-            return
-        try:
-            self._disk.write(lambda: self._arrivals.apply(parts), lambda: self._link.is_up)
-        except wire.WireError as error:
-            log.error("refused: %s", error)
-        except OSError as error:
-            log.warning("a file did not come home yet: %s", error)
-            self._behind = end - len(wire.encode_record(wire.FILE, parts))
-
-    def _apply_again(self, start: int, stop: int) -> None:
-        """Apply the file records of the home journal from ``start`` to ``stop``; :attr:`_behind` tells how
-        far.
-        """
-        self._behind = None
-        for batch in self._journal.records(start):
-            for end, channel, parts in batch:
-                if end > stop or self._behind is not None:
-                    return
-                if channel == wire.FILE:
-                    self._apply((end, channel, parts))
-
-    def _checkpoint(self) -> None:
-        """Put down how far the files are home. Without room for it the next holder applies more of them
-        again, which changes nothing."""
-        try:
-            self._journal.sync()
-            self._arrivals.sync()
-            self._journal.mark_applied(self._behind if self._behind is not None else self._reader.position)
-        except OSError as error:
-            log.warning("how far the files are home could not be put down: %s", error)
 
 
 def _no_home(data_dir: Path, error: OSError) -> LeaseError:
