@@ -17,7 +17,7 @@ from kernel_magics.errors import UsageMistake
 from kernel_magics.model import MetricInfo, MetricSource, RunInfo
 from kernel_magics.store.model import X_KINDS
 
-from .palette import LineStyle, line_styles
+from .palette import LineStyle, line_styles, styles_of_runs
 from .table import run_labels
 from .view import RunGroup, View, groups_of
 
@@ -108,7 +108,7 @@ def line_key(runs: Sequence[RunInfo], view: View) -> LineKey:
     Raises:
         UsageMistake: no such group.
     """
-    styles = line_styles([run.id for run in runs])
+    styles = styles_of_runs(runs)
     if view.group_by is None:
         named = zip(runs, run_labels(runs), strict=True)
         return LineKey(None, {run.id: (styles[run.id], label) for run, label in named})

@@ -112,7 +112,7 @@ def _html(heads: Sequence[str], lines: Sequence[Sequence[str]], runs: Sequence[R
 
 def _html_row(run: RunInfo, line: Sequence[str]) -> str:
     name, run_id, project, status, *rest = (escape(cell) for cell in line)
-    colour = LIGHT[preferred_slot(run.id)]
+    colour = LIGHT[(preferred_slot(run.id) if run.colour is None else run.colour) % len(LIGHT)]
     detail = escape(run.status_detail)
     cells = "".join(f"<td>{cell}</td>" for cell in rest)
     return (

@@ -15,7 +15,7 @@ from . import words
 from .charts import LineKey, compare_figures, line_key
 from .outputs import cells_html
 from .page_style import SCRIPT, STYLE
-from .palette import LineStyle, line_styles
+from .palette import LineStyle, styles_of_runs
 from .table import comparison_table, run_labels
 from .view import RunGroup, View
 
@@ -58,7 +58,7 @@ def comparison_page(
 
     view = View.of(view)
     runs = [store.run(run_id) for run_id in run_ids]
-    labels, styles = run_labels(runs), line_styles(run_ids)
+    labels, styles = run_labels(runs), styles_of_runs(runs)
     key = line_key(runs, view)
     figures = compare_figures(store, run_ids, view, legend=False)
     script, divs = components(tuple(figures)) if figures else ("", ())

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from kernel_magics.model import MetricSource, RunInfo
 
 from . import words
-from .palette import LineStyle, line_styles
+from .palette import LineStyle, styles_of_runs
 
 if TYPE_CHECKING:
     from kernel_magics.store.model import MetricSummary
@@ -55,7 +55,7 @@ def comparison_table(store: Store, run_ids: Sequence[str]) -> ComparisonTable:
     runs = [store.run(run_id) for run_id in run_ids]
     rows = [*_state_rows(runs), *_config_rows(runs), *_metric_rows(store, runs), *_summary_rows(store, runs)]
     labels = run_labels(runs)
-    styles = [line_styles(run_ids)[run.id] for run in runs]
+    styles = [styles_of_runs(runs)[run.id] for run in runs]
     return ComparisonTable(tuple(labels), tuple(rows), _text(labels, rows), _html(labels, rows, runs, styles))
 
 

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
+import { ColourBook } from '../src/model/colours';
 import { assignSlots, DARK, LIGHT, lineStyle, preferredSlot, STYLES } from '../src/model/palette';
+import { golden } from './golden';
 
 type Rgb = [number, number, number];
 
@@ -92,4 +94,35 @@ test('a run keeps its colour when others join', () => {
 test('more runs than styles still all get one', () => {
   const runs = Array.from({ length: STYLES + 10 }, (_, i) => `run-${i}`);
   assert.equal(assignSlots(runs, new Map()).size, runs.length);
+});
+
+interface GoldenPalette {
+  light: string[];
+  dark: string[];
+  preferred: Record<string, number>;
+  comparisons: { runs: string[]; chosen: Record<string, number>; styles: [string, string, string][] }[];
+}
+
+const fixed = golden<GoldenPalette>('palette');
+
+test('the colours are those of the figures that Python draws', () => {
+  assert.deepEqual([LIGHT, DARK], [fixed.light, fixed.dark]);
+  const slots = Object.keys(fixed.preferred).map(run => [run, preferredSlot(run)]);
+  assert.deepEqual(Object.fromEntries(slots), fixed.preferred);
+});
+
+test('runs of a comparison are drawn as Python draws them', () => {
+  for (const { runs, chosen, styles } of fixed.comparisons) {
+    const drawn = [false, true].map(dark => {
+      const book = new ColourBook(
+        null,
+        () => dark,
+        run => chosen[run] ?? null
+      );
+      book.distinguish(runs);
+      return runs.map(run => book.styleOf(run));
+    });
+    const seen = runs.map((_, i) => [drawn[0]?.[i]?.colour, drawn[1]?.[i]?.colour, drawn[0]?.[i]?.dash]);
+    assert.deepEqual(seen, styles);
+  }
 });
