@@ -103,7 +103,7 @@ def test() -> int:
     folders = {f"tests/{path.relative_to(ROOT).parts[1]}" for path in ROOT.glob("tests/*/**/test_*.py")}
     if folders - in_a_group:
         raise StepFailed(f"In no group of tests: {', '.join(sorted(folders - in_a_group))}")
-    pytest = [python(), "-m", "pytest", *wanted]
+    pytest = [python(), "-m", "pytest", "--durations=8", *wanted]
     groups: list[tuple[str, list[str], Path]] = [
         (title, [*pytest, "-o", f"cache_dir=.pytest_cache/{title}", *arguments], ROOT)
         for title, arguments in TEST_GROUPS.items()
