@@ -73,8 +73,10 @@ def breaks(cable: Cable, front: Front) -> dict[str, Callable[[float], None]]:
     """Ways in which a line breaks, each for some seconds."""
 
     def killed(_: float) -> None:
+        before = front.states.count("down")
         carrier = wait_for(front.carrier, "a carrier", 60)
         carrier.send_signal(signal.SIGKILL)
+        front.wait(lambda: front.states.count("down") > before, "the kill is noticed")
 
     def down(seconds: float) -> None:
         cable.link("down")
