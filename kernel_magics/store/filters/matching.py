@@ -104,7 +104,7 @@ def _comparison(field: Field, op: str, value: Literal, now: float) -> Callable[[
         if isinstance(pattern, str):
             return lambda _found: False  # parsing has refused it
         return lambda found: any(
-            isinstance(one, str) and pattern.search(one.lower()) is not None for one in _elements(found)
+            isinstance(one, str) and pattern.occurs_in(one.lower()) for one in _elements(found)
         )
     low, high = _limits(field, value, now)
     if op in ("<", ">="):

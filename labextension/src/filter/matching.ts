@@ -113,7 +113,8 @@ function comparison(field: Field, op: string, value: Literal, now: number): Test
     if (typeof pattern === 'string') {
       return () => false; // parsing has refused it
     }
-    return found => elements(found).some(one => typeof one === 'string' && pattern.test(one.toLowerCase()));
+    return found =>
+      elements(found).some(one => typeof one === 'string' && pattern.occursIn(one.toLowerCase()));
   }
   const [low, high] = limits(field, value, now);
   const whole = low !== high; // a day, whose end does not belong to it
