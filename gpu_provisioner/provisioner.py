@@ -89,6 +89,8 @@ def provision(  # noqa: PLR0913 - the facts of one lease, all by name
         return _bring_up(book, lease, on_progress)
     except BaseException as error:
         _give_back(book, lease, error)
+        lock.close()
+        _tidy(home_folder(data_dir, lease.id))
         raise
     finally:
         lock.close()
@@ -186,6 +188,7 @@ def _reserve(
                 return offer, book.save(lease), lock
             except BaseException:
                 lock.close()
+                _tidy(home_folder(book.data_dir, identity))
                 raise
     raise NoOffer("Others were quicker each time; nothing was rented.", "try again")
 
@@ -199,6 +202,14 @@ def _hold(data_dir: Path, lease: Lease) -> LeaseLock:
             f"The lease cannot be written down ({folder}: {error.strerror}), so nothing was rented.",
             "make that folder writable, or set TRACKSIDE_DIR to another one",
         ) from None
+
+
+def _tidy(folder: Path) -> None:
+    """Remove the home folder of a lease that nobody has ever held: the lock in it, and nothing else."""
+    with contextlib.suppress(OSError):
+        if {path.name for path in folder.iterdir()} <= {"holder.lock"}:
+            (folder / "holder.lock").unlink(missing_ok=True)
+            folder.rmdir()
 
 
 def _bring_up(book: LeaseBook, lease: Lease, on_progress: Progress) -> Lease:

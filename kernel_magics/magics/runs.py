@@ -8,12 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 from IPython.core.magic import Magics, line_magic, magics_class
-from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
+from IPython.core.magic_arguments import argument, magic_arguments
 from IPython.display import display
 
 from kernel_magics.errors import UsageMistake
 from kernel_magics.figures import View, choose_runs, compare, runs_listing, save_comparison
 from kernel_magics.figures.listing import where_hints
+from kernel_magics.magics.suggestion import parsed
 from kernel_magics.store import open_store
 
 LIMIT = 20
@@ -34,7 +35,7 @@ class RunMagics(Magics):
         """List the runs on the record, newest first."""
         # A filter has quotes and signs of its own: what follows --where is left as it was typed.
         line, given, where = line.partition("--where")
-        arguments = parse_argstring(self.runs, line)
+        arguments = parsed(self.runs, line, "%runs [PROJECT] [--limit N]")
         if arguments.limit < 1:
             raise UsageMistake("--limit is at least 1. Nothing was listed.", remedy="%runs --limit 20")
         with open_store() as store:
@@ -64,7 +65,7 @@ class RunMagics(Magics):
 
         Without a RUN: the last runs of the newest run's group, or of its project.
         """
-        arguments = parse_argstring(self.compare, line)
+        arguments = parsed(self.compare, line, "%compare [RUN]… [--last N]")
         with open_store() as store:
             store.refresh()
             choice = choose_runs(store, arguments.run, arguments.project, arguments.last)

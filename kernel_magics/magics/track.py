@@ -22,8 +22,8 @@ def track(line: str, cell: str) -> None:
 
     Recorded without asking: the cell's source and what changed since it last ran, its outputs, metrics it
     prints, settings it writes down (``lr = 0.1``), how it ended. The run is bound to ``run``, and ``km.log``
-    (``import kernel_magics as km``) goes to it. An exception stays an exception, and makes the run *failed*. A cell that
-    went well says which run it was, in a line that is not recorded.
+    (``import kernel_magics as km``) goes to it. An exception stays an exception, and makes the run *failed*.
+    A cell that went well says which run it was, in a line that is not recorded.
 
     Example::
 

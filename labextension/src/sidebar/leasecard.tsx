@@ -72,7 +72,9 @@ export function LeaseCard(props: LeaseCardProps): React.JSX.Element {
           </button>
         )}
       </div>
-      {lease.state === 'lost' && lease.detail && <div className="jp-trackside-leaseWhy">{lease.detail}</div>}
+      {lease.state !== 'released' && lease.detail && (
+        <div className="jp-trackside-leaseWhy">{lease.detail}</div>
+      )}
     </li>
   );
 }

@@ -55,6 +55,22 @@ def test_a_mistake_in_the_terms_is_a_sentence(
     assert "No machine is yours" in notebook.run("%gpu_release").error
 
 
+@pytest.mark.parametrize(
+    ("code", "words_"),
+    [
+        ("%compare --bogus", ["unrecognized arguments: --bogus", "%compare [RUN]"]),
+        ("%compare --lats 3", ["did you mean '--last'?"]),
+        ("%runs --limt 3", ["did you mean '--limit'?"]),
+        ("%runs 'open", ["No closing quotation"]),
+    ],
+)
+def test_every_magic_says_what_may_have_been_meant(notebook: Notebook, code: str, words_: list[str]) -> None:
+    cell = notebook.run(code)
+    assert cell.reply["content"]["ename"] == "UsageMistake" and 'File "' not in cell.all_text
+    for word in words_:
+        assert word in cell.error
+
+
 def test_the_idle_policy_is_said_and_does_not_change_unseen(notebook: Notebook) -> None:
     said = notebook.must("%gpu_provision cpu --idle 2h", timeout=120).all_text
     assert "Released when nothing has run for 120 min" in said

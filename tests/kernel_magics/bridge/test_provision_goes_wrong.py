@@ -40,6 +40,8 @@ def test_ctrl_c_gives_everything_back_without_a_frame_of_ours(
     assert "Traceback" not in cell.error and ".py" not in cell.error
     assert states(home) == ["released"]
     wait_until(lambda: not agents(home), 20, "the agent's folder is removed")
+    if words == "Starting a kernel":  # nobody has held it yet
+        assert list(Path(home["TRACKSIDE_DIR"], "kernels").iterdir()) == []
 
 
 def test_an_agent_killed_meanwhile_leaves_advice_that_works_and_no_stray_word(
