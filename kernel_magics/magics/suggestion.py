@@ -37,11 +37,8 @@ def parsed(magic: Callable[..., Any], line: str, usage: str) -> Any:
         raise UsageMistake(f"The line cannot be read: {error}. Nothing was done.", usage) from None
     for name, value in vars(options).items():
         # IPython splits at blanks outside of quotes, and leaves the quotes (arg_split, posix=False).
-        setattr(
-            options,
-            name,
-            [_unquoted(each) for each in value] if isinstance(value, list) else _unquoted(value),
-        )
+        bare = [_unquoted(each) for each in value] if isinstance(value, list) else _unquoted(value)
+        setattr(options, name, bare)
     return options
 
 

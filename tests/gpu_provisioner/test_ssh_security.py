@@ -68,10 +68,12 @@ def test_no_tcp_port_is_opened_on_either_side(ssh_lab: SshLab, place: Place) -> 
 
 
 def test_the_search_for_ports_sees_one_that_is_open(place: Place) -> None:
-    code = "import socket, sys; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True); sys.stdin.read()"
-    with subprocess.Popen(
-        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as process:
+    code = (
+        "import socket, sys; s = socket.create_server(('127.0.0.1', 0))\n"
+        "print(s.getsockname()[1], flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         port = int(process.stdout.readline())
         assert port in listening(of_both_sides(place))
@@ -84,7 +86,7 @@ def too_open(*roots: Path) -> list[str]:
     for root in roots:
         for path in (root, *root.rglob("*")):
             mode = path.lstat().st_mode
-            # ZeroMQ makes its sockets with the kernel's umask, which is the user's; to connect, one must write.
+            # ZeroMQ makes its sockets with the kernel's umask, the user's own; to connect, one must write.
             forbidden = 0o022 if stat.S_ISSOCK(mode) else 0o077
             if not stat.S_ISLNK(mode) and mode & forbidden:
                 found.append(f"{path} {stat.filemode(mode)}")
@@ -118,7 +120,7 @@ import socket, sys, os
 def tries(what, action):
     try: action()
     except PermissionError: return
-    except FileNotFoundError: return
+    except (FileNotFoundError, NotADirectoryError): return
     except OSError as error: print(what, type(error).__name__, error)
     else: print(what)
 for path in sys.stdin.read().split("\\0"):
@@ -150,11 +152,18 @@ def test_another_user_can_neither_attach_nor_read_nor_change_anything(
     paths = [str(path) for root in roots for path in (root, *root.rglob("*"))]
     assert any(path.endswith("/attach") for path in paths) and any("/ssh-" in path for path in paths)
     pids = [str(process.pid) for process in ssh_lab.far.processes_there()]
+    # The one thing that is open to all, to see that the search finds such a thing.
+    readable = ssh_lab.far.root / "readable"
+    readable.write_text("")
+    readable.chmod(0o644)
+    paths.append(str(readable))
     command = ["runuser", "-u", stranger, "--", "/usr/bin/python3", "-c", STRANGER, *pids]
     done = subprocess.run(
         command, input="\0".join(paths), capture_output=True, text=True, cwd="/", check=True
     )
-    assert done.stdout == ""
+    assert [line for line in done.stdout.splitlines() if "ConnectionRefused" not in line] == [
+        f"read {readable}"
+    ]
     assert "still" in guarded.execute("print('still here')").text
 
 
