@@ -19,7 +19,10 @@ from gpu_provisioner.lease_lock import lock_lease
 from gpu_provisioner.leases import LeaseBook
 from gpu_provisioner.model import Lease, LeaseState
 from jupyter_ext.replay_cell import CellFilter, folded, joined
+from jupyter_ext.replay_wishes import Follow, Want, wish
 from tests.jupyter_ext.conftest import check
+
+GOLDEN = Path(__file__).parents[1] / "contracts" / "golden" / "replay.json"
 
 SCHEMAS = {"cell": "ReplayCell", "output": "ReplayOutput", "error": "FeedError"}
 Connect = Callable[..., Awaitable[Any]]
@@ -223,6 +226,15 @@ async def test_without_a_token_nothing_is_told(jp_ws_fetch: Connect) -> None:
     with pytest.raises(HTTPClientError) as refused:
         await jp_ws_fetch("trackside", "api", "replay", headers={"Authorization": "token wrong"})
     assert refused.value.code == 403
+
+
+def test_the_golden_messages_are_what_is_specified_and_understood() -> None:
+    golden = json.loads(GOLDEN.read_text(encoding="utf-8"))
+    for name, message in golden.items():
+        check(message, f"#/components/schemas/Replay{name.title()}")
+    follow = golden["follow"]
+    assert wish(follow) == Follow(follow["kernel"], follow["path"], follow["saved"])
+    assert wish(golden["want"]) == Want(golden["want"]["key"], None)
 
 
 def test_folding_shows_what_all_messages_show() -> None:
