@@ -16,6 +16,7 @@ from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Set,
 
 from kernel_magics.model import CaptureSettings
 from kernel_magics.tracking import git, nvml
+from kernel_magics.tracking.imports import whole_imports
 from kernel_magics.tracking.masking import looks_secret, mask_text
 from kernel_magics.tracking.processes import host_name
 
@@ -126,7 +127,9 @@ def _process() -> Mapping[str, Any]:
 
 
 def _machine() -> Mapping[str, Any]:
-    import platform
+    with whole_imports():
+        import platform
+        import subprocess  # noqa: F401 - some versions of platform bring it when they are asked
 
     found: Dict[str, Any] = {
         "host": host_name(),

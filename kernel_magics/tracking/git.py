@@ -12,6 +12,8 @@ import time
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional
 
+from kernel_magics.tracking.imports import whole_imports
+
 DIFF_LIMIT = 1_000_000
 """Bytes of the diff that are kept."""
 _BUDGET_S = 10.0
@@ -71,7 +73,8 @@ def _notebook_diff(before: Optional[str], path: Path, name: str) -> str:
         after = path.read_text(encoding="utf-8") if path.stat().st_size < 100 * DIFF_LIMIT else None
     except (OSError, UnicodeDecodeError):
         after = None
-    from difflib import unified_diff
+    with whole_imports():
+        from difflib import unified_diff
 
     old, new = notebook_source(before), notebook_source(after)
     if old is None and new is None:
@@ -111,7 +114,8 @@ class _Git:
 
     def run(self, *arguments: str) -> Optional[str]:
         """What git prints; ``None`` when it fails, is not there, or takes too long."""
-        import subprocess  # asked in a thread only: the import need not delay init()
+        with whole_imports():
+            import subprocess  # asked in a thread only: the import need not delay init()
 
         environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
         command = ["git", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false", *arguments]

@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
+from kernel_magics.tracking.imports import whole_imports
+
 GIB = 1024**3
 
 
@@ -33,7 +35,8 @@ class Devices:
     def open(cls, environ: Optional[Mapping[str, str]] = None) -> Devices:
         """Initialise NVML and find the GPUs; never raises."""
         try:
-            import pynvml
+            with whole_imports():
+                import pynvml
         except ImportError:
             return cls(None, [])
         try:

@@ -11,6 +11,7 @@ import time
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
 from kernel_magics.tracking import nvml
+from kernel_magics.tracking.imports import whole_imports
 
 GIB = 1024**3
 UNITS = {
@@ -107,7 +108,8 @@ def _read_linux() -> Optional[_Reading]:
 
 def _read_psutil() -> Optional[_Reading]:
     try:
-        import psutil
+        with whole_imports():
+            import psutil
     except ImportError:
         return None
     times: Any = psutil.cpu_times()
