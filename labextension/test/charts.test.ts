@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import { drawingOf, nearest, padded, polygons, union, xExtent, yExtent } from '../src/charts/geometry';
+import { bars, drawingOf, nearest, padded, polygons, union, xExtent, yExtent } from '../src/charts/geometry';
 import { byValue, formatX, read, tickLabels, type Reading } from '../src/charts/readout';
 import type { SeriesWindow } from '../src/wire/decode';
 
@@ -40,7 +40,8 @@ test('raw points are drawn as they are, without a band', () => {
 
 test('a bucket is drawn with its exact least and greatest value, so a spike stays', () => {
   const { band, marks } = drawingOf(reduced, 'linear');
-  assert.deepEqual(band, { x: [1023, 2047], low: [0.5, 0.25], high: [1.5, 900] });
+  assert.deepEqual(band, { x: [1023, 2047], low: [0.5, 0.25], high: [1.5, 900], joined: false });
+  assert.deepEqual(bars(band).y, [0.5, 1.5, NaN, 0.25, 900, NaN]);
   assert.deepEqual(marks, { x: [2047], kind: ['nan'] });
 });
 
@@ -128,4 +129,12 @@ test('ticks are labelled in the words of the axis', () => {
   assert.deepEqual(tickLabels([0, 60, 120], 'relative'), ['0:00', '1:00', '2:00']);
   assert.deepEqual(tickLabels([0, 0.5], 'relative'), ['0 s', '0.5 s']);
   assert.deepEqual(tickLabels([-60, 0], 'relative'), ['−1:00', '0:00']);
+});
+
+test('a line over a gap ends at the first point behind it, not at the bucket’s last', () => {
+  const gap = { ...reduced, x: Float64Array.from([10, 1000]), first: Float64Array.from([1, -7]) };
+  const drawing = drawingOf(gap, 'linear', 100);
+  assert.deepEqual(drawing.x, [10, 1000, 1000]);
+  assert.deepEqual(drawing.y, [1, -7, 2]);
+  assert.deepEqual(drawingOf(gap, 'linear', 600).y, [1, 2], 'side by side: within two pixels');
 });

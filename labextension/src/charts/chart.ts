@@ -33,6 +33,16 @@ export interface DrawnLine {
   smooth: number[];
 }
 
+/** The part of a chart in which lines are: in pixels from its top left corner, and in units of its axes. */
+export interface Frame {
+  left: number;
+  top: number;
+  width: number;
+  height: number;
+  x: Extent;
+  y: Extent;
+}
+
 export interface ChartOptions {
   xKind: XAxis;
   yScale: YScale;
@@ -57,6 +67,8 @@ export interface Chart {
   repaint(): Promise<void>;
   /** Pixels from the chart's left edge to `x`, `null` when that is not in the frame. */
   leftOf(x: number): number | null;
+  /** Where the lines are drawn, `null` while nothing is. */
+  frame(): Frame | null;
   /** The picture of it as it is now, in device pixels; `null` while there is none. */
   picture(): HTMLCanvasElement | null;
   /** Where events are marked now. */

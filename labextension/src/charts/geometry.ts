@@ -2,7 +2,9 @@
  * What of a window is drawn, and where. Pure functions; nothing here knows how it is drawn.
  *
  * A window's bucket stands for `count` original points. The line goes through each bucket's last value (W&B's "full
- * fidelity" does the same); the band between its exact least and greatest value keeps every spike visible.
+ * fidelity" does the same); a bar between its exact least and greatest value keeps every spike visible, and in its
+ * place: a bucket is at most a pixel wide, so bars side by side are a band, and where there was nothing there is none.
+ * Only the means of groups have a band that is joined, for their runs may log less often than once a pixel.
  */
 import type { SeriesWindow } from '../wire/decode';
 
@@ -23,8 +25,8 @@ export interface Drawing {
   x: number[];
   /** NaN where there is nothing to draw: the line breaks there. */
   y: number[];
-  /** Empty when every bucket is one original point. */
-  band: { x: number[]; low: number[]; high: number[] };
+  /** Empty when every bucket is one original point. `joined`: an area, not a bar a bucket. */
+  band: { x: number[]; low: number[]; high: number[]; joined: boolean };
   /** Points with no neighbour to draw a line to. */
   lone: { x: number[]; y: number[] };
   /** Where values were not finite. */
@@ -48,13 +50,13 @@ export function banded(window: SeriesWindow, band: Band): SeriesWindow {
   };
 }
 
-export function drawingOf(window: SeriesWindow, scale: YScale): Drawing {
+/** @param pixel how wide a pixel is, in units of x; buckets further apart than two have a gap between them. */
+export function drawingOf(window: SeriesWindow, scale: YScale, pixel = Infinity): Drawing {
   const x = Array.from(window.x);
   const y = Array.from(window.last, (value, i) => drawable(lineValue(window, i, value), scale));
   const drawing: Drawing = {
-    x,
-    y,
-    band: { x: [], low: [], high: [] },
+    ...withFirsts(window, { x, y }, scale, pixel),
+    band: { x: [], low: [], high: [], joined: false },
     lone: { x: [], y: [] },
     marks: { x: [], kind: [] }
   };
@@ -77,6 +79,30 @@ export function drawingOf(window: SeriesWindow, scale: YScale): Drawing {
   return drawing;
 }
 
+/**
+ * The line, with the first value of each bucket that stands behind a gap.
+ *
+ * Side by side buckets are a pixel apart, and a line through their last values is within a pixel of the true one. A
+ * line over a gap is long: it has to end where the first point is, not where the bucket's last one is.
+ */
+function withFirsts(
+  window: SeriesWindow,
+  line: { x: number[]; y: number[] },
+  scale: YScale,
+  pixel: number
+): { x: number[]; y: number[] } {
+  const behindGap = (i: number): boolean =>
+    i > 0 && (window.count[i] ?? 1) > 1 && (line.x[i] as number) - (line.x[i - 1] as number) > 2 * pixel;
+  if (window.raw || window.group || !line.x.some((_, i) => behindGap(i))) {
+    return line;
+  }
+  const first = (i: number): number => drawable(window.first[i] ?? NaN, scale);
+  return {
+    x: line.x.flatMap((at, i) => (behindGap(i) ? [at, at] : [at])),
+    y: line.y.flatMap((value, i) => (behindGap(i) ? [first(i), value] : [value]))
+  };
+}
+
 /** A bucket whose last value is not finite still has finite ones: the line goes through its greatest. */
 function lineValue(window: SeriesWindow, i: number, last: number): number {
   return Number.isFinite(last) || window.raw ? last : (window.max[i] as number);
@@ -91,11 +117,23 @@ function bandOf(window: SeriesWindow, scale: YScale): Drawing['band'] {
     const drawn = drawable(value, scale);
     return Number.isNaN(drawn) ? (high[i] as number) : drawn;
   });
-  return { x: Array.from(window.x), low, high };
+  return { x: Array.from(window.x), low, high, joined: window.group !== null };
+}
+
+/** A band as upright bars, one a bucket: one line with gaps. */
+export function bars({ x, low, high }: Drawing['band']): { x: number[]; y: number[] } {
+  return {
+    x: x.flatMap(at => [at, at, NaN]),
+    y: low.flatMap((value, i) => [value, high[i] ?? NaN, NaN])
+  };
 }
 
 /** A band as closed polygons, one a stretch without gaps: there along the low edge, back along the high one. */
-export function polygons({ x, low, high }: Drawing['band']): { x: number[]; y: number[] }[] {
+export function polygons({
+  x,
+  low,
+  high
+}: Pick<Drawing['band'], 'x' | 'low' | 'high'>): { x: number[]; y: number[] }[] {
   const areas: { x: number[]; y: number[] }[] = [];
   let from = 0;
   for (let i = 0; i <= x.length; i++) {

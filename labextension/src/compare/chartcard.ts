@@ -3,7 +3,7 @@ import { showErrorMessage } from '@jupyterlab/apputils';
 import type { IDisposable } from '@lumino/disposable';
 import { Widget } from '@lumino/widgets';
 
-import type { DrawnLine } from '../charts/chart';
+import type { DrawnLine, Frame } from '../charts/chart';
 import type { SharedAxis } from '../charts/sharedaxis';
 import { menuButton, type MenuAction } from '../menu';
 import { csvOf } from '../text/csv';
@@ -42,6 +42,9 @@ export interface ChartProbe {
   view: () => { start: number; end: number };
   /** Where events are marked. */
   marked: () => number[];
+  frame: () => Frame | null;
+  /** As it looks now, in device pixels. */
+  picture: () => HTMLCanvasElement | null;
   /** Pixels from the plot's left edge to x. */
   leftOf: (x: number) => number | null;
 }
@@ -290,6 +293,8 @@ export class ChartCard extends Widget {
       drawn: () => this.plot.drawn.map(line => ({ ...line, name: this.nameOf(line.run) })),
       view: () => this.options.axis.view,
       marked: () => this.plot.marked,
+      frame: () => this.plot.frame,
+      picture: () => this.plot.picture,
       leftOf: x => this.plot.leftOf(x)
     };
   }

@@ -1,5 +1,5 @@
 /** The drawing of one metric: lines, crosshair, tooltip; there while it is on screen. */
-import type { Chart, DrawnLine, Line } from '../charts/chart';
+import type { Chart, DrawnLine, Frame, Line } from '../charts/chart';
 import { banded, drawingOf, padded, xExtent, yExtent } from '../charts/geometry';
 import { byValue, formatX, read } from '../charts/readout';
 import type { SharedAxis } from '../charts/sharedaxis';
@@ -9,8 +9,8 @@ import type { SeriesWindow } from '../wire/decode';
 import type { CompareModel } from './comparemodel';
 import type { Grouping } from './grouping';
 
-/** Pixels of a chart that are axis, not data. */
-const AXIS_WIDTH = 60;
+/** Pixels of a chart that are surely axis, not data: were it more, a bucket could be wider than a pixel. */
+const LEAST_AXIS_WIDTH = 24;
 
 /** A run is read when it has a point within this share of the view. */
 const REACH = 0.03;
@@ -73,7 +73,7 @@ export class ChartPlot {
 
   /** How many device pixels of data fit side by side; the server reduces to about twice that. */
   get dataWidth(): number {
-    const css = Math.max(100, (this.plot.clientWidth || 400) - AXIS_WIDTH);
+    const css = Math.max(100, (this.plot.clientWidth || 400) - LEAST_AXIS_WIDTH);
     return Math.round(css * Math.min(2, Math.max(1, window.devicePixelRatio)));
   }
 
@@ -101,6 +101,10 @@ export class ChartPlot {
 
   leftOf(x: number): number | null {
     return this.chart?.leftOf(x) ?? null;
+  }
+
+  get frame(): Frame | null {
+    return this.chart?.frame() ?? null;
   }
 
   get marked(): number[] {
@@ -168,12 +172,14 @@ export class ChartPlot {
     const { y: scale, band, baseline } = this.options.model.state;
     const emphasised = baseline === null ? null : this.options.grouping.leadOf(baseline);
     const smoothed = this.options.smoothed();
+    const { view } = this.options.axis;
+    const pixel = (view.end - view.start) / this.dataWidth;
     const lines: Line[] = this.options.windows().map(window => {
       const smooth = smoothed.get(window.run);
       return {
         run: window.run,
         style: colours.styleOf(window.run),
-        drawing: drawingOf(banded(window, band), scale),
+        drawing: drawingOf(banded(window, band), scale, pixel),
         smooth: smooth ? drawingOf(smooth, scale) : null,
         emphasis: window.run === emphasised
       };

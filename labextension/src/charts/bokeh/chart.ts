@@ -1,5 +1,5 @@
 /** Charts drawn by BokehJS, which only this folder knows. */
-import type { Chart, ChartOptions, DrawnLine, EventMark, Line } from '../chart';
+import type { Chart, ChartOptions, DrawnLine, EventMark, Frame, Line } from '../chart';
 import type { Extent } from '../geometry';
 import { makeFigure, type Figure } from './figure';
 import Bokeh from './library';
@@ -74,6 +74,14 @@ class BokehChart implements Chart {
     return view?.frame && x >= this.x.start && x <= this.x.end ? view.frame.x_scale.compute(x) : null;
   }
 
+  frame(): Frame | null {
+    const box = this.view?.frame?.bbox;
+    const [x, y] = [this.x, this.y].map(({ start, end }) => ({ start, end }));
+    return box && x && y
+      ? { left: box.left, top: box.top, width: box.width, height: box.height, x, y }
+      : null;
+  }
+
   picture(): HTMLCanvasElement | null {
     return this.view?.export('png').canvas ?? null;
   }
@@ -90,14 +98,14 @@ class BokehChart implements Chart {
       return column<string>(source, 'run').flatMap((other, i) => (other === run ? [values[i] as T] : []));
     };
     return column<string>(lines, 'run').map(run => {
-      const [low, high] = of<number[]>(edges, 'ys', run);
+      const [low, high] = bandOf(of<number[]>(edges, 'ys', run));
       const [[x], [y]] = [of<number[]>(lines, 'xs', run), of<number[]>(lines, 'ys', run)];
       return {
         run,
         x: x ?? [],
         y: y ?? [],
-        low: low ?? [],
-        high: high ?? [],
+        low,
+        high,
         marks: of<number>(marks, 'x', run),
         smooth: of<number[]>(smooth, 'ys', run)[0] ?? []
       };
@@ -140,9 +148,22 @@ class BokehChart implements Chart {
   private disposed = false;
 }
 
+/** Least and greatest values: of a group's two edges, or of a run's bars (least, greatest, gap). */
+function bandOf(edges: readonly number[][]): [number[], number[]] {
+  const [first, second] = edges;
+  if (first && second) {
+    return [first, second];
+  }
+  const part = (offset: number): number[] => (first ?? []).filter((_, i) => i % 3 === offset);
+  return [part(0), part(1)];
+}
+
 /** What is used of BokehJS's view of a figure. */
 interface PlotView {
-  frame?: { x_scale: { compute(x: number): number } };
+  frame?: {
+    x_scale: { compute(x: number): number };
+    bbox: { left: number; top: number; width: number; height: number };
+  };
   export(type: 'png'): { canvas: HTMLCanvasElement };
 }
 

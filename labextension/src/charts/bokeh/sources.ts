@@ -1,6 +1,6 @@
 /** What a chart's glyphs draw, and how lines become their data. */
 import type { EventMark, Line } from '../chart';
-import { polygons } from '../geometry';
+import { bars, polygons } from '../geometry';
 import type { Figure } from './figure';
 import Bokeh from './library';
 
@@ -12,9 +12,9 @@ export type Source = InstanceType<typeof Bokeh.ColumnDataSource>;
  */
 export interface Sources {
   lines: Source;
-  /** Filled polygons between least and greatest values. */
+  /** Filled polygons of groups: between least and greatest values, or around the mean. */
   bands: Source;
-  /** The bands' edges, which keep a spike of one pixel visible. */
+  /** Of a run a bar a bucket, from least to greatest: one entry. Of a group the edges of its band: two. */
   edges: Source;
   /** Smoothed lines, over those as recorded. */
   smooth: Source;
@@ -31,7 +31,7 @@ const MARKS = {
   neginf: { marker: 'inverted_triangle', height: 0.04 }
 } as const;
 
-const EDGE_ALPHA = 0.55;
+const EDGE_ALPHA = 0.5;
 const BAND_ALPHA = 0.2;
 /** Widths of lines in pixels. */
 const LINE_WIDTH = 1.75;
@@ -138,18 +138,20 @@ function fillSmooth({ smooth: source }: Sources, lines: readonly Line[], strengt
 
 function fillBands({ bands, edges }: Sources, lines: readonly Line[], strength: Strength): void {
   const reduced = lines.filter(line => line.drawing.band.x.length > 0);
-  const sides = reduced.flatMap(line => [
-    { ...line, y: line.drawing.band.low },
-    { ...line, y: line.drawing.band.high }
-  ]);
+  const sides = reduced.flatMap(line => {
+    const { band } = line.drawing;
+    const edgesOf = [band.low, band.high].map(y => ({ ...line, x: band.x, y }));
+    return band.joined ? edgesOf : [{ ...line, ...bars(band) }];
+  });
   edges.data = {
     run: sides.map(side => side.run),
-    xs: sides.map(side => side.drawing.band.x),
+    xs: sides.map(side => side.x),
     ys: sides.map(side => side.y),
     colour: sides.map(side => side.style.colour),
     alpha: sides.map(side => EDGE_ALPHA * strength(side.run))
   };
-  const areas = reduced.flatMap(line => polygons(line.drawing.band).map(area => ({ ...line, area })));
+  const joined = reduced.filter(line => line.drawing.band.joined);
+  const areas = joined.flatMap(line => polygons(line.drawing.band).map(area => ({ ...line, area })));
   bands.data = {
     xs: areas.map(({ area }) => area.x),
     ys: areas.map(({ area }) => area.y),
