@@ -92,8 +92,8 @@ def has_cloudpickle() -> bool:
 def describe(value: Any) -> str:
     """What it is, for people: ``ndarray float32 (1000, 20)``, ``dict of 3``, ``Net``."""
     kind = type(value).__name__
-    shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
     try:
+        shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
         if isinstance(shape, tuple) and dtype is not None:
             return f"{kind} {str(dtype).replace('torch.', '')} {tuple(shape)}"
         if isinstance(shape, tuple):

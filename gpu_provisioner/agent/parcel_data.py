@@ -25,9 +25,9 @@ def memory_at(address: int, size: int) -> memoryview:
 class DataPacker:
     """Turns a value into a tree of JSON, and writes what is large to the file on the way.
 
-    A scalar is itself; everything else is an object with one key that names it. What can be changed and is
-    met twice is written once (``{"again": number}``), also when it holds itself. (Two arrays or tensors that
-    look at the same memory arrive as two.)
+    A scalar is itself; everything else is an object with one key that names it. What is met twice is written
+    once (``{"again": number}``), also when it holds itself. (Two arrays or tensors that look at the same
+    memory arrive as two.)
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -69,7 +69,7 @@ class DataPacker:
             ((range,), lambda value, _: {"range": [hex(value.start), hex(value.stop), hex(value.step)]}),
             ((bytes,), lambda value, _: {"bytes": self._write(value)}),
             ((bytearray,), self._bytearray),
-            ((tuple, frozenset), lambda value, depth: {kind.__name__: self._nodes(value, depth)}),
+            ((tuple, frozenset), self._unchanging),
             ((list, set), self._collection),
             ((dict,), self._dict),
         ]
@@ -80,6 +80,11 @@ class DataPacker:
 
     def _nodes(self, values: Any, depth: int) -> List[Any]:
         return [self.node(each, depth) for each in values]
+
+    def _unchanging(self, value: Any, depth: int) -> Any:
+        found = {type(value).__name__: self._nodes(value, depth)}
+        self._remember(value)  # else pairs of pairs of pairs double what is written, again and again
+        return found
 
     def _collection(self, value: Any, depth: int) -> Any:
         self._remember(value)
@@ -176,10 +181,10 @@ class DataUnpacker:
         return range(*(int(part, 16) for part in parts))
 
     def _read_tuple(self, nodes: Any) -> Any:
-        return tuple(self._values(nodes))
+        return self._keep(tuple(self._values(nodes)))
 
     def _read_frozenset(self, nodes: Any) -> Any:
-        return frozenset(self._values(nodes))
+        return self._keep(frozenset(self._values(nodes)))
 
     def _read_list(self, nodes: Any) -> Any:
         made: List[Any] = self._keep([])

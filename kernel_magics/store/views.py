@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -100,9 +101,11 @@ def _replace(path: Path, text: str) -> None:
 
 def _read(path: Path) -> View | None:
     try:
+        if not is_run_id(path.stem) or not path.is_file():  # reading a pipe would wait for ever
+            return None
         found = json.loads(path.read_text(encoding="utf-8"))
         state = found["state"]
         times = float(found["created"]), float(found["changed"])
-        return View(path.stem, str(found["name"]), dict(state), *times) if is_run_id(path.stem) else None
-    except (OSError, ValueError, TypeError, KeyError):
+        return View(path.stem, str(found["name"]), dict(state), *times) if all(map(isfinite, times)) else None
+    except (OSError, ValueError, TypeError, KeyError, RecursionError, OverflowError):
         return None

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from gpu_provisioner.agent.parcel import CLOUDPICKLE, DATA, MODES, PICKLE, pack, unpack
+from gpu_provisioner.agent.parcel import CLOUDPICKLE, DATA, MODES, PICKLE, describe, pack, unpack
 from gpu_provisioner.agent.parcel_data import CannotTravel
 
 
@@ -100,6 +100,24 @@ def test_what_is_met_twice_is_one_thing_afterwards_also_when_it_holds_itself(tmp
     loop.append(loop)
     _, back = there_and_back(loop, DATA, tmp_path)
     assert back[2] is back and back[1]["same"] is back[0]
+
+
+def test_tuples_of_the_same_tuples_are_not_written_again_and_again(tmp_path: Path) -> None:
+    pairs: Any = (1, frozenset({2}))
+    for _ in range(60):  # written out, these are 2**60 numbers
+        pairs = (pairs, pairs)
+    kind, back = there_and_back([pairs, ["last"]], DATA, tmp_path)
+    assert kind == DATA and back[0][0] is back[0][1] and back[1] == ["last"]
+    assert (tmp_path / "parcel").stat().st_size < 10_000
+
+
+def test_what_cannot_even_tell_its_shape_is_named_by_its_type() -> None:
+    class Shy:
+        @property
+        def shape(self) -> None:
+            raise RuntimeError("not built yet")
+
+    assert describe(Shy()) == "Shy"
 
 
 def test_a_model_and_its_optimizer_stay_together(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 import kernel_magics as km
@@ -133,6 +135,22 @@ def test_views_are_saved_replaced_listed_and_deleted(tmp_path):
     views.delete(tmp_path, "20261122-141503-aaaaaa")
     assert [view.name for view in views.views(tmp_path)] == ["Alpha"]
     assert {path.stat().st_mode & 0o777 for path in (tmp_path / "views").glob("*bbbb.json")} == {0o600}
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    ["[" * 100_000, '{"name": "x", "state": {}, "created": 1e999, "changed": 1}', None]
+    + [
+        '{"name": "x", "state": {}, "changed": 1, "created": ' + end
+        for end in ("1" + "0" * 400 + "}", "NaN}")
+    ],
+    ids=["nested deeply", "from beyond time", "a pipe", "a number too large", "at no time"],
+)
+def test_a_damaged_view_does_not_hide_the_others(tmp_path, damaged):
+    views.save(tmp_path, "20261122-141503-aaaaaa", "mine", {})
+    place = tmp_path / "views" / "20261122-141503-bbbbbb.json"
+    os.mkfifo(place) if damaged is None else place.write_text(damaged)
+    assert [view.name for view in views.views(tmp_path)] == ["mine"]
 
 
 @pytest.mark.parametrize(
