@@ -17,6 +17,7 @@ import pytest
 import kernel_magics as km
 from kernel_magics import paths
 from kernel_magics.journal.format import Kind
+from kernel_magics.store import open_store
 from kernel_magics.tracking import launch
 
 Records = Callable[[str], list[Any]]
@@ -137,6 +138,37 @@ def test_ranks_that_torchrun_starts_again_go_on_in_the_same_run(script: Path, re
     found = records(run_id)
     assert len(found) == 4
     assert sum(len(record.points("loss")) for record in found) == 12
+
+
+RAISES = """
+import os, sys
+from pathlib import Path
+import kernel_magics as km
+from kernel_magics.store import open_store
+with km.init(project="ddp") as run:
+    run.log({"loss": 1.0})
+    if os.environ["TORCHELASTIC_RESTART_COUNT"] == "0":
+        raise ValueError("not yet")
+    if os.environ["RANK"] == "0":
+        with open_store() as store:
+            store.refresh()
+            Path(sys.argv[1]).write_text(str(store.run(run.id).status))
+"""
+
+
+@needs_torch
+def test_a_run_that_failed_and_that_torchrun_began_again_runs_and_is_then_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    script = tmp_path / "raises.py"
+    script.write_text(RAISES)
+    torchrun(script, "--standalone", "--max-restarts", "1", arguments=(str(tmp_path / "seen"),))
+    assert (tmp_path / "seen").read_text() == "running"
+    with open_store() as store:
+        store.refresh()
+        (run,) = store.runs()
+        assert (str(run.status), run.error, len(store.series(run.id, "loss"))) == ("finished", None, 4)
 
 
 @needs_torch
