@@ -27,7 +27,7 @@ needs_torch = pytest.mark.skipif(
 )
 
 RANK = """
-import os, sys
+import os, select, sys
 import kernel_magics as km
 for number in range(int(sys.argv[1])):
     with km.init(project="ddp", config={f"of-{os.environ['RANK']}": number}) as run:
@@ -35,6 +35,9 @@ for number in range(int(sys.argv[1])):
             run.log({"loss": 10.0 * int(os.environ["RANK"]) + step})
         if len(sys.argv) > 2 and os.environ["TORCHELASTIC_RESTART_COUNT"] == "0":
             run.log({"again": 1.0})
+            open(os.path.join(sys.argv[2], os.environ["RANK"]), "w").close()
+            while len(os.listdir(sys.argv[2])) < 2:     # torchrun ends the others as soon as one has ended
+                select.select([], [], [], 0.01)
             os._exit(7)
 """
 
@@ -132,8 +135,11 @@ def test_the_nth_run_of_a_script_is_the_nth_of_every_rank(script: Path, records:
 
 
 @needs_torch
-def test_ranks_that_torchrun_starts_again_go_on_in_the_same_run(script: Path, records: Records) -> None:
-    torchrun(script, "--standalone", "--max-restarts", "1", arguments=("1", "fail"))
+def test_ranks_that_torchrun_starts_again_go_on_in_the_same_run(
+    script: Path, records: Records, tmp_path: Path
+) -> None:
+    (tmp_path / "failed").mkdir()
+    torchrun(script, "--standalone", "--max-restarts", "1", arguments=("1", str(tmp_path / "failed")))
     (run_id,) = run_ids()
     found = records(run_id)
     assert len(found) == 4
@@ -141,18 +147,21 @@ def test_ranks_that_torchrun_starts_again_go_on_in_the_same_run(script: Path, re
 
 
 RAISES = """
-import os, sys
+import os, select, sys
 from pathlib import Path
 import kernel_magics as km
 from kernel_magics.store import open_store
 with km.init(project="ddp") as run:
     run.log({"loss": 1.0})
     if os.environ["TORCHELASTIC_RESTART_COUNT"] == "0":
+        Path(sys.argv[1], os.environ["RANK"]).touch()
+        while len(os.listdir(sys.argv[1])) < 2:     # torchrun ends the others as soon as one has ended
+            select.select([], [], [], 0.01)
         raise ValueError("not yet")
     if os.environ["RANK"] == "0":
         with open_store() as store:
             store.refresh()
-            Path(sys.argv[1]).write_text(str(store.run(run.id).status))
+            Path(sys.argv[1], "seen").write_text(str(store.run(run.id).status))
 """
 
 
@@ -163,8 +172,9 @@ def test_a_run_that_failed_and_that_torchrun_began_again_runs_and_is_then_finish
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     script = tmp_path / "raises.py"
     script.write_text(RAISES)
-    torchrun(script, "--standalone", "--max-restarts", "1", arguments=(str(tmp_path / "seen"),))
-    assert (tmp_path / "seen").read_text() == "running"
+    (tmp_path / "failed").mkdir()
+    torchrun(script, "--standalone", "--max-restarts", "1", arguments=(str(tmp_path / "failed"),))
+    assert (tmp_path / "failed" / "seen").read_text() == "running"
     with open_store() as store:
         store.refresh()
         (run,) = store.runs()
