@@ -342,6 +342,22 @@ def test_a_tracked_cell_whose_kernel_was_killed_does_not_run_on_in_the_page(desk
     assert "begun" in desk.text(1)
 
 
+def test_restarting_and_clearing_brings_nothing_back(desk: Desk) -> None:
+    begin(desk, "print('begun', flush=True)\nWAIT", "'before'")
+    desk.reload()
+    desk.shows(1, "begun")
+    desk.page.evaluate("() => void jupyterapp.commands.execute('notebook:restart-clear-output')")
+    desk.page.get_by_role("dialog").get_by_role("button", name="Confirm Kernel Restart").click()
+    desk.page.wait_for_function(
+        f"""() => {{ {CURRENT} const k = w.sessionContext.session?.kernel, m = w.content.widgets[1].model;
+             return k?.status === 'idle' && m.executionState !== 'running' && m.outputs.length === 0 }}""",
+        timeout=60_000,
+    )
+    desk.run(2, wait=True)  # by then whatever could come has come
+    desk.shows(2, "before")
+    assert desk.cell(1)["outputs"] == [] and desk.cell(1)["state"] != "running"
+
+
 def kill_the_notebooks_kernel(desk: Desk) -> None:
     """``kill -9`` of the local kernel, found by its connection file."""
     kernel = desk.page.evaluate(f"() => {{ {CURRENT} return w.sessionContext.session.kernel.id }}")
