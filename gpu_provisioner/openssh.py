@@ -18,6 +18,7 @@ from typing import List, Mapping, Optional, Sequence, Tuple
 
 from gpu_provisioner.agent.places import UnsafeFolder, private_folder, runtime_folder
 from gpu_provisioner.errors import LoginNeeded, ProviderError
+from gpu_provisioner.openssh_jump import calm_jump
 
 _HOST = re.compile(r"[A-Za-z0-9_\[][A-Za-z0-9_.:@%/\[\]+-]{0,254}")
 _PLAIN = (
@@ -96,15 +97,17 @@ class SshHost:
         return self._calm_argv(shlex.join(command))
 
     def _calm_argv(self, command: str) -> List[str]:
-        return ["ssh", *self.args, *_options((*_CALM, *self._sharing())), "-T", "--", self.host, command]
+        settings = self._settings()
+        options = (*_CALM, *self._sharing(_is_shared(settings)), *calm_jump(settings, self.args))
+        return ["ssh", *self.args, *_options(options), "-T", "--", self.host, command]
 
-    def _sharing(self) -> Tuple[str, ...]:
+    def _sharing(self, by_user: bool) -> Tuple[str, ...]:
         """One connection for all that goes to this host, unless the user's configuration has a say in it.
 
         A shared connection that does not answer (a machine that slept, a network that changed) is left to
         its own end, and a connection of its own is made; unless that would have to ask.
         """
-        path = None if self._is_shared_by_user() else self.control_path()
+        path = None if by_user else self.control_path()
         at = _at(path)
         if self.is_known_to_ask():
             if not self._has_master(at):
@@ -145,8 +148,9 @@ class SshHost:
         """
         self.check()
         keep = ["ControlMaster=auto", f"ControlPersist={LOGIN_KEPT_S}"]
-        if self._is_shared_by_user():
-            keep = keep if self._settings().get("controlpersist", "no") == "no" else keep[:1]
+        settings = self._settings()
+        if _is_shared(settings):
+            keep = keep if settings.get("controlpersist", "no") == "no" else keep[:1]
         else:
             path = self.control_path()
             if path is None:
@@ -196,8 +200,10 @@ class SshHost:
 
     # ------------------------------------------------------------------ questions to ssh itself
 
-    def _is_shared_by_user(self) -> bool:
-        return self._settings().get("controlpath", "none") != "none"
+    def jump_hosts(self) -> str:
+        """Through which other machines the way leads, as ``ProxyJump`` has them; ``""`` for none."""
+        jump = self._settings().get("proxyjump", "none")
+        return "" if jump == "none" else jump
 
     def _settings(self) -> Mapping[str, str]:
         """What ssh makes of the user's configuration for this host (``ssh -G``)."""
@@ -212,7 +218,7 @@ class SshHost:
         return dict(line.partition(" ")[::2] for line in done.stdout.splitlines())
 
     def _at_master(self) -> Tuple[str, ...]:
-        return _at(None if self._is_shared_by_user() else self.control_path())
+        return _at(None if _is_shared(self._settings()) else self.control_path())
 
     def _has_master(self, at: Sequence[str]) -> bool:
         """Whether a process here holds a shared connection; ``-O check`` asks only that local end."""
@@ -248,6 +254,11 @@ class SshHost:
 def _last_line(text: str) -> str:
     lines = text.strip().splitlines()
     return lines[-1] if lines else "it does not say why."
+
+
+def _is_shared(settings: Mapping[str, str]) -> bool:
+    """Whether the user's own configuration says where connections are shared."""
+    return settings.get("controlpath", "none") != "none"
 
 
 def _at(path: Optional[Path]) -> Tuple[str, ...]:

@@ -17,6 +17,8 @@ _NOT_FOUND, _NOT_EXECUTABLE = 127, 126
 _ASKS = r"Permission denied \([^)]*\b(?:password|keyboard-interactive)\b"
 """The server names the ways in that are left, and one of them needs a person."""
 
+HUNG_UP = r"Connection reset|Connection closed|kex_exchange_identification|Broken pipe|banner exchange"
+
 _KNOWN: Tuple[Tuple[str, str, str], ...] = (
     (
         r"REMOTE HOST IDENTIFICATION HAS CHANGED",
@@ -51,7 +53,7 @@ _KNOWN: Tuple[Tuple[str, str, str], ...] = (
         "ssh {host}",
     ),
     (
-        r"Connection reset|Connection closed|kex_exchange_identification|Broken pipe|banner exchange",
+        HUNG_UP,
         "{host} hung up before the login was done.",
         "ssh -v {host}",
     ),

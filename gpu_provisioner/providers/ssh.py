@@ -7,6 +7,7 @@ kernel's agent outlives that connection.
 from __future__ import annotations
 
 import dataclasses
+import re
 import threading
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Sequence
@@ -15,8 +16,8 @@ from gpu_provisioner import far_command
 from gpu_provisioner.errors import LoginNeeded, ProviderError, ProvisionError
 from gpu_provisioner.far_command import FarCommand
 from gpu_provisioner.model import GpuRequest, Lease, LeaseState, Offer
-from gpu_provisioner.openssh import SshHost
-from gpu_provisioner.openssh_errors import explain
+from gpu_provisioner.openssh import NOT_THERE, SshHost
+from gpu_provisioner.openssh_errors import HUNG_UP, explain
 from gpu_provisioner.openssh_login import log_in
 from gpu_provisioner.providers.base import TERMS, Ask, LiveLeases, Target
 from gpu_provisioner.providers.one_machine import Machine
@@ -101,7 +102,19 @@ class SshProvider:
         """What ssh meant."""
         error = explain(self._ssh.host, self._python, complaint, status)
         error = self._command.explain(self._ssh.host, complaint, status) or error
+        if status == NOT_THERE and re.search(HUNG_UP, complaint):
+            error = self._blame_jump_host() or error
         return self._invite(error) if isinstance(error, LoginNeeded) else error
+
+    def _blame_jump_host(self) -> Optional[LoginNeeded]:
+        """What a jump host says is lost (ssh sends it to /dev/null when it shares the connection)."""
+        jump = self._ssh.jump_hosts()
+        if not jump:
+            return None
+        return LoginNeeded(
+            f"The way to {self._ssh.host} leads over {jump}, which does not answer, or asks for a password "
+            "or a second factor."
+        )
 
     def _invite(self, error: LoginNeeded) -> LoginNeeded:
         named = f"name it, and you are asked: --on {self._target.name}"

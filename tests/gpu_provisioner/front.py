@@ -56,6 +56,18 @@ def marked_processes(mark: str) -> list[psutil.Process]:
     return found
 
 
+def files_with(secret: str, *roots: Path) -> list[Path]:
+    """Files under these folders that hold ``secret``; programs may come and go meanwhile."""
+    found = []
+    for path in (path for root in roots for path in root.rglob("*")):
+        try:
+            if path.is_file() and secret.encode() in path.read_bytes():
+                found.append(path)
+        except FileNotFoundError:
+            continue
+    return found
+
+
 @dataclass
 class Place:
     """The folders of one test."""

@@ -19,7 +19,7 @@ from gpu_provisioner.providers.base import NobodyToAsk
 from gpu_provisioner.providers.ssh import SshProvider
 from gpu_provisioner.provisioner import release
 from tests.gpu_provisioner.far import Account, Far, SshLab
-from tests.gpu_provisioner.front import Place, wait_for
+from tests.gpu_provisioner.front import Place, files_with, wait_for
 from tests.kernel_magics.bridge.notebook_driver import Notebook
 
 PASSWORD = "pw-correct-horse-7f"
@@ -207,6 +207,55 @@ def test_a_reconnect_never_asks_and_says_how_to_log_in_again(door: Door, place: 
     lab.close()
 
 
+def test_a_jump_host_that_asks_is_asked_for_once_and_never_by_itself(door: Door, own_far: Far) -> None:
+    door.far.write_client(names="jump")
+    own_far.write_client(extra="  ProxyJump jump\n")
+    config = own_far.keys / "config"
+    config.write_text(config.read_text() + (door.far.keys / "config").read_text())
+    behind = provider_of(own_far.target(), lambda: ())
+    assert isinstance(behind, SshProvider)
+    with pytest.raises(LoginNeeded):
+        behind.offers(parse("cpu"))
+    assert door.pushes == 0
+    person = Person([PASSWORD, CODE])
+    behind.log_in(person)
+    assert len(person.asked) == 2 and behind.offers(parse("cpu"))
+    own_far.close_shared_connections()
+    with pytest.raises(LoginNeeded, match="the login of before has ended"):
+        provider_of(own_far.target(), lambda: ()).offers(parse("cpu"))
+    assert door.pushes == 1
+
+
+def test_a_jump_host_that_does_not_ask_is_gone_through(far: Far, own_far: Far) -> None:
+    far.write_client(names="jump")
+    # An address that only the jump host could know: the name the client knows is not looked up here.
+    own_far.write_client(extra="  ProxyJump jump\n")
+    config = own_far.keys / "config"
+    config.write_text(config.read_text() + (far.keys / "config").read_text())
+    assert provider_of(own_far.target(), lambda: ()).offers(parse("cpu"))
+    assert len(far.sessions()) > 0
+
+
+def test_the_users_own_shared_connection_is_kept_after_a_login_that_asked(door: Door, place: Place) -> None:
+    own = place.root / "mine"
+    door.far.write_client(extra=f"  ControlPath {own}\n")
+    door.provider().log_in(Person([PASSWORD, CODE]))
+    assert own.exists() and door.far.masters() == []
+    assert door.provider().offers(parse("cpu")) and door.pushes == 1
+    subprocess.run(["ssh", "-o", f"ControlPath={own}", "-O", "exit", "x"], check=True, capture_output=True)
+
+
+def test_the_passphrase_of_a_key_is_asked_for_as_well(far: Far) -> None:
+    words = ["ssh-keygen", "-q", "-p", "-P", "", "-N", PASSWORD, "-f", str(far.keys / "id")]
+    subprocess.run(words, check=True)
+    made = provider_of(far.target(), lambda: ())
+    assert isinstance(made, SshProvider)
+    person = Person([PASSWORD])
+    made.log_in(person)
+    assert len(person.asked) == 1 and "passphrase" in person.asked[0]
+    assert made.offers(parse("cpu"))
+
+
 def secrets_in_processes() -> list[str]:
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
@@ -239,9 +288,8 @@ def test_what_is_typed_is_in_no_process_list_no_environment_and_no_file(door: Do
         over.set()
         watcher.join()
     assert seen == []
-    files = [path for root in (place.root, door.far.root) for path in root.rglob("*") if path.is_file()]
-    leaky = [path for path in files if any(word.encode() in path.read_bytes() for word in (PASSWORD, CODE))]
-    assert files and leaky == []
+    assert files_with(PASSWORD, place.root, door.far.root) == []
+    assert files_with(CODE, place.root, door.far.root) == []
     modes = {path.name: path.stat().st_mode & 0o777 for path in place.runtime.iterdir()}
     assert all(mode & 0o077 == 0 for mode in modes.values()), modes
     assert all(path.stat().st_mode & 0o777 == 0o700 for path in place.cache.glob("askpass-*"))

@@ -17,7 +17,7 @@ import pytest
 from gpu_provisioner.leases import LeaseBook
 from gpu_provisioner.provisioner import release
 from tests.gpu_provisioner.far import Far, SshLab
-from tests.gpu_provisioner.front import MARK, Front, Place
+from tests.gpu_provisioner.front import MARK, Front, Place, files_with
 from tests.kernel_magics.bridge.notebook_driver import Notebook
 
 BUSY = """
@@ -181,8 +181,7 @@ def test_values_of_env_reach_the_kernel_and_no_process_list_and_no_file(
     ]
     assert shown == []
     lease = front.holder.lease
-    files = [path for root in (place.root, ssh_lab.far.root) for path in root.rglob("*") if path.is_file()]
-    holding = [path for path in files if secret.encode() in path.read_bytes()]
+    holding = files_with(secret, place.root, ssh_lab.far.root)
     # Here it is kept with the lease, for whoever attaches later.
     assert holding == [place.data / "leases" / f"{lease.id}.json"]
     assert stat.S_IMODE(holding[0].stat().st_mode) == 0o600
