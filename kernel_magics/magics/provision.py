@@ -37,6 +37,7 @@ class GpuMagics(Magics):
     def __init__(self, shell: Any) -> None:
         super().__init__(shell)
         self._session: Optional[Any] = None
+        self._door: Optional[Any] = None
 
     @property
     def session(self) -> Any:
@@ -150,10 +151,22 @@ class GpuMagics(Magics):
         road, lease, data_dir = self.session.road()
         return Variables(road, self.shell, data_dir, lease)
 
+    def open_door(self) -> bool:
+        """Whether this kernel's spec asks for a machine; its first cell then gets it."""
+        if self._door is None:
+            from kernel_magics.magics.door import door_of
+
+            self._door = door_of(self.shell.kernel, os.environ, self)
+            if self._door is not None:
+                self._door.install()
+        return self._door is not None
+
     def let_go(self) -> None:
         """Cells run here again; the remote kernel goes on."""
         if self._session is not None:
             self._session.let_go()
+        if self._door is not None:
+            self._door.remove()
 
 
 class WholeCells(ast.NodeTransformer):
@@ -200,11 +213,11 @@ def _unquoted(word: str) -> str:
 
 def register(ip: Any) -> None:
     """Install the magics. Installing them twice is the same as once, also while a remote kernel is held."""
-    known = ip.magics_manager.registry.get(GpuMagics.__name__)
-    ip.register_magics(known if known is not None else GpuMagics(ip))
+    magics = ip.magics_manager.registry.get(GpuMagics.__name__) or GpuMagics(ip)
+    ip.register_magics(magics)
     _remove_transformer(ip)
     ip.ast_transformers.append(WholeCells())
-    if getattr(ip, "kernel", None) is not None:
+    if getattr(ip, "kernel", None) is not None and not magics.open_door():
         from kernel_magics.magics.provision_reminder import remind
 
         remind(ip)
