@@ -164,6 +164,10 @@ class Holder:
         """Tell the agent: ``interrupt``, ``restart`` or ``stop`` (``by``). Delivered when the line is up."""
         self._link.post(wire.encode_record(wire.EVENT, [wire.to_json({"type": type, **more})]), self.epoch)
 
+    def hurry(self) -> None:
+        """Somebody has seen to it that there is a way again: try it now if the line is down."""
+        self._link.hurry()
+
     def detach(self) -> None:
         """Let go of the line and the lease; the kernel works on. May be called again.
 

@@ -104,6 +104,13 @@ class Link:
                 self._out += frame
                 self._flush()
 
+    def hurry(self) -> None:
+        """Try again now if the line is down, instead of when its time has come."""
+        with self._changed:
+            if not self._ready:
+                self._hurry = True
+                self._changed.notify_all()
+
     def acknowledge_soon(self) -> None:
         """Acknowledge at once what is home, instead of with the next mebibyte."""
         with self._changed:

@@ -15,7 +15,7 @@ from gpu_provisioner.errors import BadRequest, LeaseError, ProvisionError
 from gpu_provisioner.errors import ConfigurationError as ProvisionConfigurationError
 from kernel_magics.errors import ConfigurationError, TracksideError, UnknownRun, UsageMistake
 
-from . import cli_cleanup, cli_doctor, cli_exchange, cli_kernelspec, cli_machines, cli_runs
+from . import cli_cleanup, cli_doctor, cli_exchange, cli_kernelspec, cli_login, cli_machines, cli_runs
 from .errors import UnknownLease
 
 MISTAKES = (
@@ -62,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     cli_exchange.add_commands(commands)
     cli_cleanup.add_commands(commands)
     cli_machines.add_commands(commands)
+    cli_login.add_commands(commands)
     cli_kernelspec.add_commands(commands)
     cli_doctor.add_commands(commands)
     return parser

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import shlex
 import threading
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Sequence
@@ -96,7 +97,8 @@ class SshProvider:
         try:
             return self._ssh.argv(self._command.wrap(command))
         except LoginNeeded as error:
-            raise LoginNeeded(error.message, f"%gpu_attach {lease.name}, which asks you") from None
+            terminal = f"while a cell waits, in a terminal: trackside login {shlex.quote(lease.name)}"
+            raise LoginNeeded(error.message, f"%gpu_attach {lease.name}; or, {terminal}") from None
 
     def explain(self, complaint: str, status: Optional[int]) -> Optional[ProvisionError]:
         """What ssh meant."""

@@ -240,7 +240,13 @@ class GpuSession:
 
     def _come_back(self, lease: Lease, progress: Progress) -> None:
         """Use a lease that is there already."""
-        if self._is_bridged() and self._lease is not None and self._lease.id == lease.id:
+        if (
+            self._bridge is not None
+            and self._is_bridged()
+            and self._lease is not None
+            and self._lease.id == lease.id
+        ):
+            self._bridge.holder.hurry()
             progress.ready(f"Cells of this notebook run on {lease.name!r} already (another one: --new).")
             return
         progress.step(f"{lease.name!r} is yours already; nothing new is rented.")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pexpect  # type: ignore[import-untyped]
 import pytest
 
 from gpu_provisioner.errors import LoginNeeded, Unreachable
@@ -328,3 +330,42 @@ def test_the_notebook_asks_unseen_and_only_for_a_machine_that_was_named(
     pushes = door.pushes
     notebook.must("%gpu_provision cpu --on gpu1", timeout=120)
     assert door.pushes == pushes
+
+
+def test_after_a_login_that_ended_the_notebook_says_what_to_type_and_the_cell_comes_home(
+    notebook: Notebook, door: Door, place: Place
+) -> None:
+    notebook.must("%gpu_provision cpu --on gpu1 --name deep", answers=[PASSWORD, CODE], timeout=120)
+    flag = door.far.home / "go"
+    cell = notebook.execute(
+        f"import pathlib, time\nprint('waiting', flush=True)\n"
+        f"while not pathlib.Path({str(flag)!r}).exists(): time.sleep(0.05)\nprint('went on')"
+    )
+    notebook.pump(lambda: "waiting" in cell.all_text, 30, cell)
+    door.far.close_shared_connections()
+    notebook.pump(lambda: "%gpu_attach deep" in cell.all_text, 60, cell)
+    assert "the login of before has ended" in cell.all_text and door.pushes == 1
+    flag.touch()
+    # A kernel runs one cell at a time, so a magic would wait behind this one.
+    words = ["-m", "jupyter_ext.cli", "login", "deep"]
+    terminal = pexpect.spawn(sys.executable, words, timeout=30, encoding="utf-8")
+    terminal.expect("Password")
+    terminal.sendline(PASSWORD)
+    terminal.expect("Verification code")
+    terminal.sendline(CODE)
+    terminal.expect("The way to deep is open")
+    terminal.expect(pexpect.EOF)
+    terminal.close()
+    assert terminal.exitstatus == 0
+    notebook.pump(lambda: cell.done, 60, cell)
+    assert "went on" in cell.all_text and door.pushes == 2
+    door.far.close_shared_connections()
+    [lease] = LeaseBook(place.data).live()
+    wait_for(lambda: provider_of_lease(lease).needs_login(), "the login has ended")  # type: ignore[attr-defined]
+    again = notebook.run("%gpu_attach deep", answers=[PASSWORD, CODE], timeout=60)
+    assert again.status == "ok", again.all_text
+    script = subprocess.run(
+        [sys.executable, *words], stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+    assert script.returncode == 0  # It is open already, so that nobody is asked.
+    assert len(again.prompts) == 2 and notebook.value("6 * 7") == 42
