@@ -46,8 +46,13 @@ class Arrivals:
         if path.startswith("blobs/"):
             self._apply_blob(path[len("blobs/") :], offset, data, int(head.get("size", 0)))
         else:
-            folder = self._data_dir / path.rpartition("/")[0]
-            self._append(folder, path.rpartition("/")[2], offset, data)
+            _, run_id, name = path.split("/")
+            self._append(self._run_folder(run_id), name, offset, data)
+
+    def _run_folder(self, run_id: str) -> Path:
+        """Where the run is: one that has been deleted stays so, also when it is applied again."""
+        folder, deleted = self._data_dir / "runs" / run_id, self._data_dir / "trash" / run_id
+        return deleted if deleted.is_dir() and not folder.exists() else folder
 
     def sync(self) -> None:
         """Have the disk take all that was applied."""
@@ -80,6 +85,8 @@ class Arrivals:
         collected.replace(final)
 
     def _append(self, folder: Path, name: str, offset: int, data: bytes) -> None:
+        if offset and not (folder / name).exists():
+            raise WireError(f"bytes at {offset} of {folder.name}/{name}, which is not here")
         _make_folder(folder)
         directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:

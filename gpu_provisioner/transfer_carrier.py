@@ -6,6 +6,7 @@ Each goes on from what is there, so that it may be called with one carrier after
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import time
@@ -89,14 +90,14 @@ class Getting:
         tag, body = next(frames)
         if tag != wire.WELCOME:
             raise wire.WireError(f"a frame {tag!r} where a file should begin")
-        have = size_of(wanted.part)
-        if have > int(wire.from_json(body)["size"]):
-            self._begin_anew(wanted)
-            raise wire.WireError(f"{wanted.file.path} is shorter than it was")
         with _writing(wanted.part):
-            digest = _digest_of(wanted.part)
-            file = wanted.part.open("ab", buffering=0)
+            file = _open_alone(wanted.part)
         with file:
+            if os.fstat(file.fileno()).st_size > int(wire.from_json(body)["size"]):
+                self._begin_anew(wanted)
+                raise wire.WireError(f"{wanted.file.path} is shorter than it was")
+            with _writing(wanted.part):
+                digest = _digest_of(wanted.part)
             for tag, body in frames:
                 if tag != wire.DATA:
                     break
@@ -104,13 +105,13 @@ class Getting:
                     _write_all(file, body)
                 digest.update(body)
                 self.progress.add(len(body))
-        said = wire.from_json(body)
-        if said["digest"] != digest.hexdigest():
-            self._begin_anew(wanted)
-            raise wire.WireError(f"{wanted.file.path} changed while it was fetched")
-        self.digests[wanted.file.path] = digest.hexdigest()
-        with _writing(wanted.part):
-            self._keep(wanted, bool(said.get("changed")))
+            said = wire.from_json(body)
+            if said["digest"] != digest.hexdigest():
+                self._begin_anew(wanted)
+                raise wire.WireError(f"{wanted.file.path} changed while it was fetched")
+            self.digests[wanted.file.path] = digest.hexdigest()
+            with _writing(wanted.part):
+                self._keep(wanted, bool(said.get("changed")))
         self._left.pop(0)
 
     def _begin_anew(self, wanted: Wanted) -> None:
@@ -191,15 +192,41 @@ def _write_all(file: Any, data: bytes) -> None:
         view = view[file.write(view) :]
 
 
+def _open_alone(path: Path) -> Any:
+    """The part, with nobody else appending to it: of two that did, each would find its own bytes right and
+    keep those of both.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab", buffering=0)
+    try:
+        _lock(file)
+        if not path.exists() or not os.path.samestat(path.stat(), os.fstat(file.fileno())):
+            raise wire.WireError("another %gpu_get has just brought it")
+    except BlockingIOError:
+        file.close()
+        raise TransferError(
+            f"{path.parent} is getting it already, by another %gpu_get.", "when that one is done"
+        ) from None
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def _lock(file: Any) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError:
+        pass  # a file system without locks: two at once are not noticed there
+
+
 def _digest_of(path: Path) -> Any:
     digest = hashlib.sha256()
-    if path.exists():
-        with path.open("rb") as file:
-            while piece := file.read(PIECE_BYTES):
-                digest.update(piece)
-    else:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    with path.open("rb") as file:
+        while piece := file.read(PIECE_BYTES):
+            digest.update(piece)
     return digest
 
 

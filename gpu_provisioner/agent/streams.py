@@ -44,7 +44,8 @@ def listing(header: Mapping[str, Any]) -> Dict[str, Any]:
     """What ``header["path"]`` is: ``{root, folder, files: [{path, size, mtime_ns, executable}], left}``.
 
     ``path`` of a file is relative to ``root``, the folder itself or the one the file lies in. Links inside a
-    folder may lead anywhere and are not followed; they, and what is no file, are named in ``left``.
+    folder may lead anywhere and are not followed; they, what is no file, and what may not be read are named
+    in ``left``.
     ``{"error": sentence}`` when there is nothing.
     """
     path = Path(str(header["path"]))
@@ -61,8 +62,8 @@ def listing(header: Mapping[str, Any]) -> Dict[str, Any]:
             }
         files: List[Dict[str, Any]] = []
         left: List[str] = []
-        for name, facts in _walk(path):
-            if stat.S_ISREG(facts.st_mode):
+        for name, facts in _walk(path, left):
+            if stat.S_ISREG(facts.st_mode) and os.access(path / name, os.R_OK):
                 files.append(_entry(name, facts))
             else:
                 left.append(name)
@@ -194,14 +195,27 @@ def _put(tag: bytes, body: bytes) -> None:
             view = view[os.write(1, view) :]
 
 
-def _walk(folder: Path) -> Iterator[Tuple[str, os.stat_result]]:
-    """Relative names of everything in a folder that is no folder, sorted, links not followed."""
-    for parent, folders, names in os.walk(folder):
+def _walk(folder: Path, left: List[str]) -> Iterator[Tuple[str, os.stat_result]]:
+    """Relative names of everything in a folder that is no folder, sorted, links not followed; ``left`` gains
+    the folders in it that may not be read. What goes away meanwhile is passed over.
+    """
+
+    def unreadable(error: OSError) -> None:
+        if Path(error.filename) == folder:
+            raise error
+        if not isinstance(error, FileNotFoundError):
+            left.append(f"{Path(error.filename).relative_to(folder).as_posix()}/")
+
+    for parent, folders, names in os.walk(folder, onerror=unreadable):
         folders.sort()
         linked = [name for name in folders if (Path(parent) / name).is_symlink()]
         for name in sorted([*names, *linked]):
             path = Path(parent) / name
-            yield path.relative_to(folder).as_posix(), path.lstat()
+            try:
+                facts = path.lstat()
+            except FileNotFoundError:
+                continue
+            yield path.relative_to(folder).as_posix(), facts
 
 
 def _entry(name: str, facts: os.stat_result) -> Dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import List, Optional, Sequence, Tuple
 from gpu_provisioner.errors import TransferError
 from gpu_provisioner.model import Lease
 from gpu_provisioner.transfer import Listing
-from gpu_provisioner.transfer_carrier import FarFile, Wanted
+from gpu_provisioner.transfer_carrier import FarFile, Wanted, size_of
 from kernel_magics.magics.transfer import Road
 from kernel_magics.magics.transfer_display import TransferLine, size_text
 
@@ -48,10 +48,12 @@ def get(road: Road, lease: Lease, path: str, dest: Optional[str], overwrite: boo
             "and not the same; nothing was fetched.",
             f"%gpu_get {path} OTHER_PLACE, or --overwrite",
         )
-    _check_room(plan)
+    wanted = [Wanted(file, _part(place, lease, listing.root, file)) for file, place in plan.get]
+    _check_room(plan, sum(min(size_of(one.part), one.file.size) for one in wanted))
+    if listing.folder:
+        _make_folder(plan.target)
     line = TransferLine(road.publish, f"{path} from {road.machine}")
     changed: List[str] = []
-    wanted = [Wanted(file, _part(place, lease, listing.root, file)) for file, place in plan.get]
     places = {file.path: place for file, place in plan.get}
 
     def keep(one: Wanted, was_changed: bool) -> None:
@@ -93,14 +95,22 @@ def _is_here(file: FarFile, place: Path) -> bool:
     return place.is_file() and (facts.st_size, facts.st_mtime_ns) == (file.size, file.mtime_ns)
 
 
-def _check_room(plan: _Plan) -> None:
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TransferError(f"{path} cannot be made: {error.strerror}; nothing was fetched.") from None
+
+
+def _check_room(plan: _Plan, begun: int) -> None:
+    """``begun``: bytes that are here already, of an interrupted one."""
     for _, place in plan.get:
         if place.is_dir():
             raise TransferError(f"{place} is a folder here, but a file there; nothing was fetched.")
     folder = plan.target.absolute()
     while not folder.is_dir():
         folder = folder.parent
-    needed = sum(file.size for file, _ in plan.get)
+    needed = sum(file.size for file, _ in plan.get) - begun
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise TransferError(
@@ -138,7 +148,7 @@ def _report(listing: Listing, plan: _Plan, changed: Sequence[str], line: Transfe
     if changed:
         told.append(f"{_named(changed)} changed while it was read: fetch it again when nothing writes to it.")
     if listing.left:
-        told.append(f"Left there (links, or no files): {_named(listing.left)}.")
+        told.append(f"Left there (links, no files, or not readable): {_named(listing.left)}.")
     return " ".join(told)
 
 

@@ -142,6 +142,22 @@ def apply(arrivals: Arrivals, path: str, offset: int, data: bytes, **more: objec
     arrivals.apply(parts)
 
 
+def test_a_run_that_was_deleted_stays_deleted_when_what_came_is_applied_again(tmp_path: Path) -> None:
+    """After a kernel was killed its last records are applied once more; the run may be in the trash now."""
+    arrivals = Arrivals(tmp_path, tmp_path / "waiting")
+    apply(arrivals, "runs/r/w.journal", 0, b"abc")
+    (tmp_path / "trash").mkdir()
+    (tmp_path / "runs" / "r").rename(tmp_path / "trash" / "r")
+    apply(arrivals, "runs/r/w.journal", 0, b"abc")
+    apply(arrivals, "runs/r/w.journal", 3, b"late")
+    assert not (tmp_path / "runs" / "r").exists()
+    assert (tmp_path / "trash" / "r" / "w.journal").read_bytes() == b"abclate"
+    with pytest.raises(wire.WireError, match="not here"):
+        apply(arrivals, "runs/gone/w.journal", 3, b"late")
+    assert not (tmp_path / "runs" / "gone").exists()
+    arrivals.sync()
+
+
 def test_applying_the_same_bytes_again_changes_nothing(tmp_path: Path) -> None:
     arrivals = Arrivals(tmp_path, tmp_path / "waiting")
     for _ in range(2):

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from gpu_provisioner.agent.streams import exchange_file
+from gpu_provisioner.agent.streams import listing as far_listing
 from gpu_provisioner.errors import TransferError
 from gpu_provisioner.transfer import Listing, Transfers
 from gpu_provisioner.transfer_carrier import Advance, FarFile, Wanted
@@ -180,6 +181,40 @@ def test_a_machine_cannot_name_a_file_outside_of_the_place_it_goes_to(
     monkeypatch.setattr("gpu_provisioner.transfer.ask", lambda *_: answer)
     with pytest.raises(TransferError, match="could lie anywhere"):
         transfers(front).listing("/x")
+
+
+def test_two_at_once_do_not_mix_their_bytes(lab: Lab, place: Place, big: tuple[Path, str]) -> None:
+    """Two notebooks fetch the same file to the same place: one brings it, the other says so."""
+    front = lab.kernel()
+    listing = transfers(front).listing(str(big[0]))
+    wanted = Wanted(listing.files[0], place.root / "part")
+    refused: list[str] = []
+
+    def another(advance: Advance) -> None:
+        if advance.done and not refused:
+            with pytest.raises(TransferError) as caught:
+                transfers(front).fetch(listing.root, [wanted], lambda *_: None, lambda _: None)
+            refused.append(caught.value.message)
+
+    transfers(front).fetch(listing.root, [wanted], lambda *_: None, another)
+    assert "by another %gpu_get" in refused[0]
+    assert sha256(wanted.part) == big[1]
+
+
+def test_a_folder_that_may_not_be_read_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "out" / "secret").mkdir(parents=True)
+    (tmp_path / "out" / "a").write_text("a")
+    real = os.scandir
+
+    def scandir(path: str) -> object:
+        if str(path).endswith("secret"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    found = far_listing({"path": str(tmp_path / "out")})
+    assert ([each["path"] for each in found["files"]], found["left"]) == (["a"], ["secret/"])
+    assert "Permission denied" in far_listing({"path": str(tmp_path / "out" / "secret")})["error"]
 
 
 @contextmanager

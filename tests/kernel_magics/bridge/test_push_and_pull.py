@@ -177,8 +177,30 @@ class TestFiles:
         results = there.cwd / "results"
         assert (results / "a.txt").read_text() == "a" and (results / "deep" / "run.sh").read_text() == "b"
         assert os.access(results / "deep" / "run.sh", os.X_OK) and not os.access(results / "a.txt", os.X_OK)
-        assert "Left there (links, or no files): link." in said and "2 files" in said
+        assert "Left there (links, no files, or not readable): link." in said and "2 files" in said
         assert sorted(path.name for path in results.iterdir()) == ["a.txt", "deep"]
+
+    def test_an_empty_folder_is_a_folder_here_too(self, there: Notebook) -> None:
+        there.must("os.mkdir('empty')")
+        there.must("%gpu_get empty")
+        assert (there.cwd / "empty").is_dir()
+
+    def test_what_has_come_already_needs_no_room_again(self, there: Notebook) -> None:
+        """A disk with room for what is left of a large file takes what is left."""
+        there.must("open('big', 'wb').write(b'x' * 1_000_000); None")
+        cell = there.must(
+            "%%local\nimport shutil; real = shutil.disk_usage\n"
+            "shutil.disk_usage = lambda path: real(path)._replace(free=600_000)"
+        )
+        assert "has room for" in there.run("%gpu_get big").error
+        there.must(
+            "%%local\nfrom kernel_magics.magics import transfer_files as files\n"
+            "part = files._part\n"
+            "def begun(*names):\n    path = part(*names); path.write_bytes(b'x' * 500_000); return path\n"
+            "files._part = begun"
+        )
+        there.must("%gpu_get big")
+        assert (there.cwd / "big").read_bytes() == b"x" * 1_000_000 and cell.done
 
     def test_nothing_is_overwritten_unasked(self, there: Notebook) -> None:
         mine = there.cwd / "out" / "a.txt"
