@@ -94,14 +94,15 @@ def flatten(data: Mapping[Any, Any], prefix: str = "", depth: int = 0) -> Iterat
 
 def describe(value: Any) -> str:
     """A few words about a value that is no number: "a str ('cat')", "a Tensor of shape (3, 4)"."""
-    kind = type(value).__name__
     if value is None:
         return "None"
+    kind = type(value).__name__
+    kind = f"{'an' if kind[:1] in 'AEIOaeio' else 'a'} {kind}"
     try:
         shape = getattr(value, "shape", None)
         if shape is not None and any(length != 1 for length in shape):
-            return f"a {kind} of shape {tuple(shape)}"
+            return f"{kind} of shape {tuple(shape)}"
         text = repr(value)
     except Exception:  # noqa: BLE001 - a shape or __repr__ of anybody's
-        return f"a {kind}"
-    return f"a {kind} ({text if len(text) <= 40 else text[:37] + '...'})"
+        return kind
+    return f"{kind} ({text if len(text) <= 40 else text[:37] + '...'})"

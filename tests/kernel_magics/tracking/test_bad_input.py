@@ -112,6 +112,13 @@ CASES = [
         [[], [2.0, 2.0]],
     ),
     Case(
+        "an object",
+        lambda run: run.log({"x": object(), "y": 2.0}),
+        r"'x' is an object \(<object object",
+        points_of("x", "y"),
+        [[], [2.0, 2.0]],
+    ),
+    Case(
         "a gigantic text in the config",
         lambda run: run.config.update({"text": "t" * HUGE, "lr": 0.1}),
         r"config record \('text'\) is longer than the 1 MiB .* long texts in it are cut",

@@ -96,7 +96,7 @@ def test_nan_stays_nan(run: km.Run, records: Records) -> None:
         (torch.zeros(4), r"a Tensor of shape \(4,\)"),
         (np.datetime64("2026-01-01"), "a datetime64"),
         ([1.0], "a list"),
-        (object(), "a object"),
+        (object(), "an object"),
         (10**400, "too large"),
     ],
     ids=lambda value: str(value)[:20],
