@@ -3,6 +3,7 @@ import test from 'node:test';
 
 import { bars, drawingOf, nearest, padded, polygons, union, xExtent, yExtent } from '../src/charts/geometry';
 import { byValue, formatX, read, tickLabels, type Reading } from '../src/charts/readout';
+import { partOf } from '../src/text/metricsearch';
 import type { SeriesWindow } from '../src/wire/decode';
 
 /** A window of raw points. */
@@ -137,4 +138,11 @@ test('a line over a gap ends at the first point behind it, not at the bucket’s
   assert.deepEqual(drawing.x, [10, 1000, 1000]);
   assert.deepEqual(drawing.y, [1, -7, 2]);
   assert.deepEqual(drawingOf(gap, 'linear', 600).y, [1, 2], 'side by side: within two pixels');
+});
+
+test('what a machine said stands under its device, everything else under its prefix', () => {
+  const part = (name: string, source: 'logged' | 'system'): string => partOf({ name, source });
+  assert.equal(part('system/gpu1/power_w', 'system'), 'gpu1');
+  assert.equal(part('system/cpu_percent', 'system'), '');
+  assert.equal(part('train/loss', 'logged'), 'train');
 });

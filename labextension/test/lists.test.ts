@@ -69,6 +69,7 @@ test('a saved comparison is read back, and what is wrong in it takes its default
       notes: '',
       split: false,
       search: '',
+      pinned: [],
       folded: ['system', 'metrics/train']
     }
   );

@@ -192,3 +192,24 @@ def test_pointing_at_a_run_anywhere_brings_it_forward_everywhere(seeded: Lab, la
     expect(lab_page.row("slow")).not_to_contain_class("jp-mod-pointed")
     lab_page.page.mouse.move(700, 895)
     expect(chip).to_have_class("jp-trackside-chip")
+
+
+def test_a_pinned_chart_stands_first_also_after_a_reload(seeded: Lab, lab_page: LabPage) -> None:
+    lab_page.open(seeded).sidebar()
+    view = lab_page.compare("slow", "fast")
+    names = "l => l.map(n => n.dataset.metric)"
+    charts = view.locator("[data-section=metrics] [data-metric]")
+    expect(charts).to_have_count(4)
+    menu(lab_page.chart("val/loss", lines=2), "Pin or Unpin")
+    assert charts.evaluate_all(names)[0] == "val/loss"
+    menu(lab_page.chart("train/loss", lines=2), "Move Earlier")
+    assert charts.evaluate_all(names)[:2] == ["train/loss", "val/loss"]
+    assert set(lab_page.drawn(lab_page.chart("val/loss", lines=2))) == {"slow", "fast"}
+    with lab_page.page.expect_response(lambda r: "/api/workspaces" in r.url and r.request.method == "PUT"):
+        menu(lab_page.chart("val/loss", lines=2), "Move Earlier")
+    lab_page.open(seeded, reset=False)
+    lab_page.chart("val/loss", lines=2)
+    charts = lab_page.page.locator(".jp-trackside-compare:visible [data-section=metrics] [data-metric]")
+    assert charts.evaluate_all(names)[:2] == ["val/loss", "train/loss"]
+    menu(lab_page.chart("val/loss", lines=2), "Pin or Unpin")
+    assert charts.evaluate_all(names)[0] == "train/loss"

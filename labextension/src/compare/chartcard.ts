@@ -212,12 +212,15 @@ export class ChartCard extends Widget {
   }
 
   private actions(): MenuAction[] {
-    const { trans } = this.options.trackside;
+    const { model, trackside } = this.options;
+    const { trans } = trackside;
     const tell = (error: unknown): void => {
       void showErrorMessage(this._metric.name, describeError(error));
     };
     return [
       { id: 'full', label: trans.__('Full Screen'), run: () => this.showFull() },
+      { id: 'pin', label: trans.__('Pin or Unpin'), run: () => model.togglePin(this.key) },
+      { id: 'earlier', label: trans.__('Move Earlier'), run: () => model.moveEarlier(this.key) },
       { id: 'csv', label: trans.__('Save What Is Seen as CSV'), run: () => this.saveCsv() },
       { id: 'png', label: trans.__('Save as PNG'), run: () => void this.savePicture().catch(tell) },
       { id: 'copy', label: trans.__('Copy as PNG'), run: () => void copyPicture(this.picture()).catch(tell) }

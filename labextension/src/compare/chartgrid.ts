@@ -3,13 +3,13 @@ import type { IDisposable } from '@lumino/disposable';
 import { Panel } from '@lumino/widgets';
 
 import type { SharedAxis } from '../charts/sharedaxis';
-import { prefixOf } from '../text/metricsearch';
+import { partOf } from '../text/metricsearch';
 import type { Trackside } from '../trackside';
 import type { Metric, RunEvent } from '../wire/protocol';
 import type { ByRun } from './byrun';
 import { ChartCard } from './chartcard';
 import type { CompareModel } from './comparemodel';
-import type { SectionName } from './comparestate';
+import type { CompareState, SectionName } from './comparestate';
 import type { Grouping } from './grouping';
 import { onScreen } from './onscreen';
 import { Section } from './section';
@@ -30,6 +30,9 @@ export interface ChartGridOptions {
   root: HTMLElement;
 }
 
+/** The part of pinned charts; no prefix of a metric's name has a slash. */
+const PINNED = '/pinned';
+
 interface Part {
   cards: Panel;
   section: Section;
@@ -44,25 +47,26 @@ export class ChartGrid extends Panel {
   constructor(private readonly options: ChartGridOptions) {
     super();
     this.addClass('jp-trackside-charts');
+    options.model.changed.connect(this.onModel, this);
     const { api, feed } = options.trackside;
     this.series = new SeriesBook(api, feed, options.axis, options.grouping, options.smoothing);
   }
 
   /** In the order given. Cards of metrics that stay keep their charts. */
   setMetrics(metrics: readonly Metric[]): void {
+    this.metrics = metrics;
+    const { pinned } = this.options.model.state;
     this.remove(new Set(metrics.map(metricKey)));
     const byPrefix = new Map<string, Metric[]>();
     for (const metric of metrics) {
-      const prefix = prefixOf(metric.name);
+      const prefix = pinned.includes(metricKey(metric)) ? PINNED : partOf(metric);
       byPrefix.set(prefix, [...(byPrefix.get(prefix) ?? []), metric]);
     }
-    const prefixes = [...byPrefix.keys()].sort((a, b) => a.localeCompare(b, undefined, { numeric: true }));
-    for (const [prefix, part] of this.parts) {
-      if (!byPrefix.has(prefix)) {
-        part.section.dispose();
-        this.parts.delete(prefix);
-      }
-    }
+    byPrefix.get(PINNED)?.sort((a, b) => pinned.indexOf(metricKey(a)) - pinned.indexOf(metricKey(b)));
+    const prefixes = [...byPrefix.keys()].sort(
+      (a, b) =>
+        Number(b === PINNED) - Number(a === PINNED) || a.localeCompare(b, undefined, { numeric: true })
+    );
     prefixes.forEach((prefix, index) => {
       const part = this.part(prefix);
       const ours = byPrefix.get(prefix) ?? [];
@@ -71,6 +75,13 @@ export class ChartGrid extends Panel {
       part.section.note = String(ours.length);
       ours.forEach((metric, at) => this.place(part, metric, at));
     });
+    // Only now: a chart that was pinned has moved out of its part.
+    for (const [prefix, part] of this.parts) {
+      if (!byPrefix.has(prefix)) {
+        part.section.dispose();
+        this.parts.delete(prefix);
+      }
+    }
   }
 
   /** The axes are others: windows and figures are made anew. */
@@ -91,9 +102,16 @@ export class ChartGrid extends Panel {
   }
 
   override dispose(): void {
+    this.options.model.changed.disconnect(this.onModel, this);
     this.remove(new Set());
     this.series.dispose();
     super.dispose();
+  }
+
+  private onModel(model: CompareModel, before: CompareState): void {
+    if (model.state.pinned !== before.pinned) {
+      this.setMetrics(this.metrics);
+    }
   }
 
   private remove(except: ReadonlySet<string>): void {
@@ -116,7 +134,7 @@ export class ChartGrid extends Panel {
     const cards = new Panel();
     cards.addClass('jp-trackside-grid');
     const section = new Section(
-      prefix || trackside.trans.__('General'),
+      prefix === PINNED ? trackside.trans.__('Pinned') : prefix || trackside.trans.__('General'),
       cards,
       model.state.folded.includes(path),
       folded => model.fold(path, folded),
@@ -148,6 +166,7 @@ export class ChartGrid extends Panel {
     this.cards.set(key, { card, seen });
   }
 
+  private metrics: readonly Metric[] = [];
   private readonly series: SeriesBook;
   private readonly parts = new Map<string, Part>();
   private readonly cards = new Map<string, Placed>();

@@ -15,6 +15,9 @@ const LEAST_AXIS_WIDTH = 24;
 /** A run is read when it has a point within this share of the view. */
 const REACH = 0.03;
 
+/** How long a zoom rests before the other charts follow, in milliseconds. */
+const FOLLOW_MS = 100;
+
 /** How near the pointer must be to an event to be told of it, in pixels. */
 const EVENT_REACH = 8;
 
@@ -49,7 +52,7 @@ export class ChartPlot {
     this.node.append(this.plot, this.crosshair);
     this.tooltip = new Tooltip(this.node);
     const { axis, trackside } = options;
-    axis.viewChanged.connect(this.fitView, this);
+    axis.viewChanged.connect(this.onView, this);
     axis.pointerChanged.connect(this.onPointer, this);
     trackside.pointing.changed.connect(this.highlight, this);
     trackside.colours.changed.connect(this.onColours, this);
@@ -127,6 +130,7 @@ export class ChartPlot {
   drop(): void {
     this.wanted = false;
     this.generation += 1;
+    window.clearTimeout(this.viewTimer);
     this.chart?.dispose();
     this.chart = null;
     this.crosshair.hidden = true;
@@ -137,7 +141,7 @@ export class ChartPlot {
     this.disposed = true;
     this.drop();
     const { axis, trackside } = this.options;
-    axis.viewChanged.disconnect(this.fitView, this);
+    axis.viewChanged.disconnect(this.onView, this);
     axis.pointerChanged.disconnect(this.onPointer, this);
     trackside.pointing.changed.disconnect(this.highlight, this);
     trackside.colours.changed.disconnect(this.onColours, this);
@@ -189,6 +193,16 @@ export class ChartPlot {
     this.highlight();
     this.fitView();
     this.options.onDrawn(lines.length);
+  }
+
+  /** Only the chart under the pointer follows a zoom at once: to paint all of them each time would show none in time. */
+  private onView(): void {
+    window.clearTimeout(this.viewTimer);
+    if (this.pointed || this.options.axis.pointer === null) {
+      this.fitView();
+    } else {
+      this.viewTimer = window.setTimeout(() => this.fitView(), FOLLOW_MS);
+    }
   }
 
   private fitView(): void {
@@ -276,6 +290,7 @@ export class ChartPlot {
   private readonly tooltip: Tooltip;
   private chart: Chart | null = null;
   private generation = 0;
+  private viewTimer = 0;
   private making = false;
   /** Whether a figure is to be there once it is made. */
   private wanted = false;

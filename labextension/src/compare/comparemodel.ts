@@ -52,9 +52,34 @@ export class CompareModel {
     this.update({ folded: folded ? [...others, section] : others });
   }
 
+  /** Pins a chart behind those that are pinned, or takes it back to its part. */
+  togglePin(key: string): void {
+    const others = this._state.pinned.filter(other => other !== key);
+    this.update({ pinned: others.length < this._state.pinned.length ? others : [...others, key] });
+  }
+
+  /** One place towards the beginning; one that is not pinned is pinned first. */
+  moveEarlier(key: string): void {
+    const pinned = [...this._state.pinned];
+    const at = pinned.indexOf(key);
+    if (at < 0) {
+      this.update({ pinned: [key, ...pinned] });
+    } else if (at > 0) {
+      pinned.splice(at, 1);
+      pinned.splice(at - 1, 0, key);
+      this.update({ pinned });
+    }
+  }
+
   /** The arguments with which the command opens the same view again. */
   toArgs(): JSONObject {
-    return { ...this._state, runs: [...this._state.runs], folded: [...this._state.folded], id: this.id };
+    return {
+      ...this._state,
+      runs: [...this._state.runs],
+      folded: [...this._state.folded],
+      pinned: [...this._state.pinned],
+      id: this.id
+    };
   }
 
   private _metrics: readonly Metric[] | null = null;

@@ -25,6 +25,8 @@ export interface CompareState {
   split: boolean;
   /** Which metrics are shown: words, or a regular expression between slashes. */
   search: string;
+  /** Keys of the metrics that stand first, in this order. */
+  pinned: readonly string[];
   /** What is folded: sections by name, their parts as `metrics/train`. */
   folded: readonly string[];
 }
@@ -64,6 +66,7 @@ export function stateFrom(args: JsonObject, defaultX: XKind): CompareState {
     notes: (text(args['notes']) ?? '').slice(0, LONGEST_NOTES),
     split: args['split'] === true,
     search: typeof args['search'] === 'string' ? args['search'] : '',
+    pinned: [...new Set(strings(args['pinned']))],
     folded: strings(args['folded']).filter(name => SECTIONS.includes(name.split('/')[0]))
   };
 }

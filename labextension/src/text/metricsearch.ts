@@ -1,5 +1,7 @@
 /** Which metrics a search text means, and under which heading they stand. Pure functions. */
 
+import type { Metric } from '../wire/protocol';
+
 export type MetricSearch =
   { kind: 'found'; matches: (name: string) => boolean } | { kind: 'bad'; why: string };
 
@@ -16,6 +18,11 @@ export function metricSearch(text: string): MetricSearch {
   }
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   return { kind: 'found', matches: name => words.every(word => name.toLowerCase().includes(word)) };
+}
+
+/** Under which heading a metric stands: its prefix, or the device of a machine that it is of. */
+export function partOf({ name, source }: Pick<Metric, 'name' | 'source'>): string {
+  return source === 'system' ? (/^system\/(gpu\d+)\//.exec(name)?.[1] ?? '') : prefixOf(name);
 }
 
 /** What stands before the first slash of a metric's name; "" for one without. */

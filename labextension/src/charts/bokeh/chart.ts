@@ -14,9 +14,16 @@ class BokehChart implements Chart {
     addGlyphs(this.figure, this.sources);
     this.fill();
     this.document.add_root(this.figure);
+    // Start and end change one after the other, and a wheel turns several times a frame: told once a frame.
     const zoomed = (): void => {
-      if (!this.settingView) {
-        options.onZoom({ start: this.x.start, end: this.x.end });
+      if (!this.settingView && !this.zooming) {
+        this.zooming = true;
+        requestAnimationFrame(() => {
+          this.zooming = false;
+          if (!this.disposed) {
+            options.onZoom({ start: this.x.start, end: this.x.end });
+          }
+        });
       }
     };
     this.x.properties.start.change.connect(zoomed);
@@ -145,6 +152,7 @@ class BokehChart implements Chart {
   private forward: string | null = null;
   private painted: Promise<void> = Promise.resolve();
   private settingView = false;
+  private zooming = false;
   private disposed = false;
 }
 

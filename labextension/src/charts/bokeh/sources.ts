@@ -35,6 +35,10 @@ const EDGE_ALPHA = 0.5;
 const BAND_ALPHA = 0.2;
 /** Widths of lines in pixels. */
 const LINE_WIDTH = 1.75;
+/** Of many lines each is a hairline: they hide each other less, and browsers paint hairlines many times faster. */
+const HAIRLINE = 1;
+const MANY = 24;
+const SMOOTH_WIDTH = 2;
 const EMPHASIS_WIDTH = 3.5;
 const EVENT_ALPHA = 0.6;
 /** How much is left of a line as recorded behind its smoothed one. */
@@ -77,7 +81,7 @@ export function addGlyphs(figure: Figure, sources: Sources): void {
     line_dash: field('dash'),
     line_width: field('width')
   });
-  figure.multi_line(xs, ys, { source: sources.smooth, ...stroke, line_dash: field('dash'), line_width: 2 });
+  figure.multi_line(xs, ys, { source: sources.smooth, ...stroke, line_dash: field('dash'), line_width: field('width') });
   figure.scatter(x, y, { source: sources.lone, color: colour, size: 6 });
   const marker = field('marker');
   figure.scatter(x, y, { source: sources.marks, marker, color: colour, size: 8, y_range_name: 'marks' });
@@ -113,13 +117,14 @@ type Field = { field: string };
 type Strength = (run: string) => number;
 
 function fillLines({ lines: source }: Sources, lines: readonly Line[], strength: Strength): void {
+  const thin = lines.length > MANY ? HAIRLINE : LINE_WIDTH;
   source.data = {
     run: lines.map(line => line.run),
     xs: lines.map(line => line.drawing.x),
     ys: lines.map(line => line.drawing.y),
     colour: lines.map(line => line.style.colour),
     dash: lines.map(line => line.style.dash),
-    width: lines.map(line => (line.emphasis ? EMPHASIS_WIDTH : LINE_WIDTH)),
+    width: lines.map(line => (line.emphasis ? EMPHASIS_WIDTH : thin)),
     alpha: lines.map(line => strength(line.run) * (line.smooth ? BEHIND : 1))
   };
 }
@@ -132,6 +137,7 @@ function fillSmooth({ smooth: source }: Sources, lines: readonly Line[], strengt
     ys: smooth.map(line => line.smooth.y),
     colour: smooth.map(line => line.style.colour),
     dash: smooth.map(line => line.style.dash),
+    width: smooth.map(() => (smooth.length > MANY ? HAIRLINE : SMOOTH_WIDTH)),
     alpha: smooth.map(line => strength(line.run))
   };
 }
