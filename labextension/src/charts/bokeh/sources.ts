@@ -81,7 +81,12 @@ export function addGlyphs(figure: Figure, sources: Sources): void {
     line_dash: field('dash'),
     line_width: field('width')
   });
-  figure.multi_line(xs, ys, { source: sources.smooth, ...stroke, line_dash: field('dash'), line_width: field('width') });
+  figure.multi_line(xs, ys, {
+    source: sources.smooth,
+    ...stroke,
+    line_dash: field('dash'),
+    line_width: field('width')
+  });
   figure.scatter(x, y, { source: sources.lone, color: colour, size: 6 });
   const marker = field('marker');
   figure.scatter(x, y, { source: sources.marks, marker, color: colour, size: 8, y_range_name: 'marks' });
