@@ -13,13 +13,14 @@ import time
 import traceback
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from gpu_provisioner import wire
 from gpu_provisioner.agent import idle
 from gpu_provisioner.agent.cell_note import cell_note
 from gpu_provisioner.agent.channels import KernelChannels
 from gpu_provisioner.agent.clients import Clients
+from gpu_provisioner.agent.guard import Guard
 from gpu_provisioner.agent.keeper import Keeper
 from gpu_provisioner.agent.machine import describe_machine
 from gpu_provisioner.agent.mirror import MirroredFolder, work_folder
@@ -46,7 +47,7 @@ class Agent:
         runtime: the folder of its sockets.
         kernel: the first kernel, already started; ``None`` to bring home what a dead agent left.
         wakeup: file descriptor that becomes readable, with its number, when a signal has arrived.
-        on_kernel: told the process group of every kernel that starts, for the supervisor.
+        guard: told the process group of every kernel that starts, for the supervisor.
     """
 
     def __init__(
@@ -56,10 +57,10 @@ class Agent:
         runtime: Path,
         kernel: Optional[KernelProcess],
         wakeup: int,
-        on_kernel: Callable[[int], None],
+        guard: Guard,
     ) -> None:
         self._config, self._folder, self._runtime = config, folder, runtime
-        self._wakeup, self._on_kernel = wakeup, on_kernel
+        self._wakeup, self._guard = wakeup, guard
         self._context = zmq.Context()
         self._poller = zmq.Poller()
         self._keeper = Keeper(folder, config.quota_bytes, self._on_full)
@@ -235,7 +236,7 @@ class Agent:
         self._held.clear()
         self._keeper.epoch += 1
         self._kernel = KernelProcess.start(self._config, self._folder, self._runtime, self._keeper.epoch)
-        self._on_kernel(self._kernel.pid)
+        self._guard.tell(self._kernel.pid)
         self._channels = KernelChannels(self._context, self._poller, self._kernel.connection)
         self._on_full(self._keeper.full)
         self._write_facts()
@@ -318,6 +319,7 @@ class Agent:
         if self._mirrored is not None:
             self._mirrored.save()
         self._clients.keep_house()
+        self._guard.look()
         if not self._over and not self._stopped_by:
             self._look_whether_needed(time.monotonic())
 

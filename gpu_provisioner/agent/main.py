@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional
 
 from gpu_provisioner.agent.claims import Claims, GpuTaken
+from gpu_provisioner.agent.guard import WELL, Guard
 from gpu_provisioner.agent.leftover import end_leftover, how_it_ended
 from gpu_provisioner.agent.log import LastingLog
 from gpu_provisioner.agent.mirror import prepare, work_folder
@@ -41,19 +42,22 @@ def main(arguments: List[str]) -> None:
     sys.stdout = sys.stderr = LastingLog()
     if os.fork():
         os._exit(0)
-    if not _take_over(folder, patience_s=_TAKE_OVER_S if salvage else 0.0):
+    lock = _take_over(folder, patience_s=_TAKE_OVER_S if salvage else 0.0)
+    if lock is None:
         _say(ready, {"socket": None})
         os._exit(0)
+    runtime = runtime_folder(folder.name, os.environ)
     reader, writer = os.pipe()
+    parent = os.getpid()
     agent = os.fork()
     if agent:
         os.close(writer)
         os.close(ready)
-        os._exit(supervise(agent, reader, folder, runtime_folder(folder.name, os.environ)))
+        os._exit(supervise(agent, reader, folder, runtime))
     os.close(reader)
     status = 1
     try:
-        status = run_agent(folder, ready, writer, salvage)
+        status = run_agent(folder, ready, Guard(parent, writer, folder, runtime, lock), salvage)
     except BaseException:  # noqa: BLE001 - the supervisor reads the status; the traceback goes to the log
         traceback.print_exc()
     finally:
@@ -62,8 +66,8 @@ def main(arguments: List[str]) -> None:
         os._exit(status)
 
 
-def _take_over(folder: Path, patience_s: float) -> bool:
-    """Lock the folder for this agent and its supervisor; False when others have it.
+def _take_over(folder: Path, patience_s: float) -> Optional[int]:
+    """Lock the folder for this agent and its supervisor: the lock's descriptor, ``None`` when others have it.
 
     The lock is taken before they part, so it is free only when both have ended: when an agent was killed,
     only after its supervisor has ended the kernel and written down why.
@@ -75,13 +79,13 @@ def _take_over(folder: Path, patience_s: float) -> bool:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() >= deadline:
-                return False
+                return None
             time.sleep(0.02)
         else:
-            return (folder / "config.json").exists()
+            return lock if (folder / "config.json").exists() else None
 
 
-def run_agent(folder: Path, ready: int, supervisor: int, salvage: bool) -> int:
+def run_agent(folder: Path, ready: int, guard: Guard, salvage: bool) -> int:
     """Be the agent of ``folder`` until it is stopped. Returns the exit status."""
     config = AgentConfig.from_json(read_json(folder / "config.json") or {"lease": folder.name})
     missing = _what_is_missing()
@@ -100,9 +104,6 @@ def run_agent(folder: Path, ready: int, supervisor: int, salvage: bool) -> int:
     wakeup = _catch_signals()
     runtime = private_folder(runtime_folder(config.lease, os.environ))
 
-    def tell_supervisor(group: int) -> None:
-        os.write(supervisor, f"{group}\n".encode())
-
     kernel: Optional[KernelProcess] = None
     died: Dict[str, Any] = {}
     if salvage:
@@ -111,10 +112,10 @@ def run_agent(folder: Path, ready: int, supervisor: int, salvage: bool) -> int:
     else:
         private_folder(folder / "data")
         kernel = KernelProcess.start(config, folder, runtime, epoch=1)
-        tell_supervisor(kernel.pid)
+        guard.tell(kernel.pid)
     from gpu_provisioner.agent.loop import Agent
 
-    agent = Agent(config, folder, runtime, kernel, wakeup, tell_supervisor)
+    agent = Agent(config, folder, runtime, kernel, wakeup, guard)
     if salvage:
         agent.report_predecessor(died)
     _say(ready, {"socket": str(runtime / "attach")})
@@ -123,6 +124,7 @@ def run_agent(folder: Path, ready: int, supervisor: int, salvage: bool) -> int:
     shutil.rmtree(runtime, ignore_errors=True)
     if agent.is_all_home:
         shutil.rmtree(folder, ignore_errors=True)
+    guard.tell(WELL)
     return 0
 
 

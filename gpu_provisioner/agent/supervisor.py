@@ -11,9 +11,10 @@ import shutil
 import signal
 import time
 from pathlib import Path
-from typing import List
+from typing import Any, Dict, List
 
 from gpu_provisioner.agent.death import MemoryWatch, explain
+from gpu_provisioner.agent.guard import WELL
 from gpu_provisioner.agent.places import write_private
 
 _GRACE_S = 2.0
@@ -37,14 +38,37 @@ def supervise(agent: int, groups: int, folder: Path, runtime: Path) -> int:
     returncode = os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status)
     if returncode == 0:
         return 0
-    reason = explain(returncode, memory.verdict())
-    if said:
-        end_group(said[-1])
-    report = {"time": time.time(), "returncode": returncode, "reason": reason}
-    if folder.is_dir():
-        write_private(folder / "died.json", json.dumps(report).encode())
-    shutil.rmtree(runtime, ignore_errors=True)
+    _clean_up(
+        said, {"returncode": returncode, "reason": explain(returncode, memory.verdict())}, folder, runtime
+    )
     return 1
+
+
+def stand_in(arguments: List[str]) -> int:
+    """Be the supervisor of an agent whose first one was killed: ``[groups, agent, folder, runtime]``.
+
+    Not being its parent, it cannot tell how the agent ends; that it ends well, the agent says itself.
+    """
+    groups, agent = int(arguments[0]), int(arguments[1])
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(agent, signal.SIGTERM))
+    memory = MemoryWatch()
+    said = _read_all(groups)
+    if said and said[-1] == WELL:
+        return 0
+    reason = f"killed, nobody saw how{f'; {memory.verdict()}' if memory.verdict() else ''}"
+    _clean_up(said, {"returncode": None, "reason": reason}, Path(arguments[2]), Path(arguments[3]))
+    return 1
+
+
+def _clean_up(said: List[int], report: Dict[str, Any], folder: Path, runtime: Path) -> None:
+    """End the dead agent's kernel, and write down why it died."""
+    if said and said[-1] != WELL:
+        end_group(said[-1])
+    if folder.is_dir():
+        write_private(folder / "died.json", json.dumps({"time": time.time(), **report}).encode())
+    shutil.rmtree(runtime, ignore_errors=True)
 
 
 def end_group(group: int) -> None:

@@ -160,6 +160,48 @@ def test_a_stubborn_kernel_does_not_outlive_its_killed_agent(lab: Lab, place: Pl
     wait_for(lambda: not psutil.pid_exists(facts["kernel"]), "the kernel has ended")
 
 
+def successors(agent: psutil.Process) -> list[psutil.Process]:
+    """Living supervisors that the agent has started itself."""
+    found = []
+    for child in agent.children():
+        try:
+            if "stand_in" in " ".join(child.cmdline()):
+                found.append(child)
+        except psutil.Error:  # it has just ended
+            continue
+    return found
+
+
+def test_a_killed_supervisor_is_replaced_and_its_successor_ends_the_kernel_of_a_killed_agent(
+    lab: Lab, place: Place
+) -> None:
+    front = lab.kernel()
+    facts = lab.agent_facts(front)
+    agent = psutil.Process(facts["pid"])
+    os.kill(agent.ppid(), signal.SIGKILL)
+    [first] = wait_for(lambda: successors(agent), "another supervisor is there")
+    first.kill()
+    wait_for(lambda: any(one.pid != first.pid for one in successors(agent)), "and another one")
+    assert "fine" in front.execute("print('fine')").text
+    begin(front, "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\nwhile True: pass")
+    agent.kill()
+    died = front.wait_event("agent-died")
+    assert "killed, nobody saw how" in died["reason"]
+    assert process_birth(facts["kernel"]) is None
+    front.wait(lambda: front.holder.state == "gone", "the holder gives up")
+
+
+def test_a_successor_leaves_with_its_agent_and_says_nothing(lab: Lab, place: Place) -> None:
+    front = lab.kernel()
+    agent = psutil.Process(lab.agent_facts(front)["pid"])
+    os.kill(agent.ppid(), signal.SIGKILL)
+    wait_for(lambda: successors(agent), "a successor")
+    released = front.holder.release("me")
+    assert released.detail == "released by me"
+    wait_for(lambda: not place.processes(), "nobody is left")
+    assert list(place.agents.iterdir()) == []
+
+
 def kill_both(lab: Lab, front: Front) -> dict[str, Any]:
     """SIGKILL to supervisor and agent; what the agent had written about itself."""
     facts = lab.agent_facts(front)
