@@ -35,7 +35,7 @@ class JournalWriter:
     short by a full disk is taken back, so the journal stays whole.
 
     Args:
-        folder: the run's folder; made when it is missing.
+        folder: the run's folder; made when it is missing and ``begins`` the run.
         writer_id: the journal is ``<folder>/<writer_id>.journal``; it must not exist.
         report: called with a sentence when writing fails, once per failure, and when it works again.
         batched: gather points for :data:`BATCH_S` (network file systems); ``None`` asks the mount table.
@@ -51,6 +51,7 @@ class JournalWriter:
         *,
         report: Callable[[str], None],
         batched: Optional[bool] = None,
+        begins: bool = True,
     ) -> None:
         self.path = folder / f"{writer_id}.journal"
         self._report = report
@@ -64,7 +65,8 @@ class JournalWriter:
         self._tell = True
         self._dirty = False
         try:
-            paths.make_private_folder(folder)
+            if begins:
+                paths.make_private_folder(folder)
             # Locked before the journal exists: a reader never sees a journal whose writer seems dead.
             lock.acquire(lock.lock_path(self.path))
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)

@@ -54,7 +54,12 @@ def edit(data_dir: Path, run_id: str, change: Mapping[str, Any]) -> None:
         fmt.pack_frame(fmt.Kind.CHANGE, fmt.pack_json({**checked, "time": time.time()})),
     )
     problems: list[str] = []
-    writer = JournalWriter(folder, writer_id, report=problems.append, batched=False)
+    try:
+        writer = JournalWriter(folder, writer_id, report=problems.append, batched=False, begins=False)
+    except DataFolderError:
+        if folder.is_dir():
+            raise
+        raise UnknownRun(f"Run {run_id} has just been deleted; nothing was changed.") from None
     for frame in frames:
         writer.append(frame)
     writer.close()

@@ -88,11 +88,21 @@ def erase(data_dir: Path, run_id: str) -> None:
 def _move(folder: Path, place: Path) -> Path:
     try:
         paths.make_private_folder(place.parent)
-        if place.exists():  # it was deleted, imported again by hand, and is deleted again
-            shutil.rmtree(place)
-        os.rename(folder, place)  # noqa: PTH104 - it must not replace anything
+        if place.exists():  # it was deleted, came again by another way, and is deleted again
+            _join(folder, place)
+        else:
+            os.rename(folder, place)  # noqa: PTH104 - it must not replace anything
     except OSError as error:
         raise DataFolderError(
             f"{folder} cannot be moved: {error.strerror or error}. It is as it was."
         ) from error
     return place
+
+
+def _join(folder: Path, place: Path) -> None:
+    """Moves files to those of the same run. Journals only grow: of two of one name the longer has all."""
+    for file in folder.iterdir():
+        other = place / file.name
+        if not other.exists() or other.stat().st_size < file.stat().st_size:
+            file.replace(other)
+    shutil.rmtree(folder)

@@ -11,7 +11,7 @@ import pytest
 
 import kernel_magics as km
 from kernel_magics.errors import UnknownRun, UsageMistake
-from kernel_magics.store import cleanup, trash
+from kernel_magics.store import cleanup, edits, trash
 
 DAY = 86400.0
 
@@ -93,6 +93,38 @@ def test_a_deleted_run_gives_way_to_a_later_one_of_the_same_id(journal, new_jour
     store.delete(journal.run_id)
     store.restore(journal.run_id)
     assert store.series(journal.run_id, "loss").value.tolist() == [2.0]
+
+
+def test_what_is_in_the_trash_outlives_another_deletion(journal, reopen, data_dir):
+    """Of a run that was deleted, a part may come again: by an import, or from the kernel it ran on."""
+    journal.log({"loss": 1.0}, 0)
+    journal.finish()
+    whole = journal.path.read_bytes()
+    trash.delete(data_dir, journal.run_id)
+    folder = data_dir / "runs" / journal.run_id
+    folder.mkdir()
+    (folder / journal.path.name).write_bytes(whole[:20])
+    (folder / "other.journal").write_bytes(b"other")
+    trash.delete(data_dir, journal.run_id)
+    assert not folder.exists()
+    trash.restore(data_dir, journal.run_id)
+    assert {path.name: path.read_bytes() for path in folder.glob("*.journal")} == {
+        journal.path.name: whole,
+        "other.journal": b"other",
+    }
+
+
+def test_an_edit_brings_no_deleted_run_back(journal, data_dir, monkeypatch):
+    journal.finish()
+
+    def delete_first(*_: object) -> str:
+        trash.delete(data_dir, journal.run_id)
+        return "abcdefgh"
+
+    monkeypatch.setattr(edits, "random_word", delete_first)
+    with pytest.raises(UnknownRun, match="just been deleted"):
+        edits.edit(data_dir, journal.run_id, {"name": "n"})
+    assert not (data_dir / "runs" / journal.run_id).exists()
 
 
 def test_a_plan_deletes_nothing_and_says_what_it_would_free(aged_run, reopen, data_dir):
