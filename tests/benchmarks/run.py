@@ -34,6 +34,7 @@ SUBJECTS = {
     "link": "Agent and Link",
     "bridge": "A bridged kernel beside a plain one",
     "server": "Server extension",
+    "panel": "Run table in the browser",
     "charts": "Charts of the panel",
 }
 Result = dict[str, Any]

@@ -59,6 +59,17 @@ def test_ls_lists_the_newest_first_and_can_be_narrowed() -> None:
     assert f"no runs in project x. Projects in {paths.data_dir()}: digits, other." in said
 
 
+def test_ls_takes_a_filter_and_names_its_mistake() -> None:
+    a_run("coarse", lr=0.1)
+    a_run("fine", lr=0.001)
+    where = 'config.lr < 0.01 and "fin" in name'
+    assert [line.split()[0] for line in trackside("ls", "--where", where).stdout.splitlines()[1:]] == ["fine"]
+    said = trackside("ls", "--where", "config.lrr < 1").stdout
+    assert said == "No run is meant by this filter. No run has config.lrr.\n"
+    wrong = trackside("ls", "--where", "config.lr <", status=2).stderr
+    assert "wrong at character 12: a value is missing after `config.lr`." in wrong
+
+
 def test_ls_takes_the_project_as_a_word_as_the_magic_does() -> None:
     a_run("old", project="digits")
     a_run("new", project="other")

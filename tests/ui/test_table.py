@@ -1,4 +1,4 @@
-"""The run table: filter, columns, order, groups, choosing, edits with undo, saved views; kept over a reload."""
+"""The run table: filter, columns, order, groups, choosing, edits with undo, saved views, a reload."""
 
 from __future__ import annotations
 
@@ -58,6 +58,11 @@ class Table:
 
     def head(self, column: str) -> Locator:
         return self.node.locator(f'.jp-trackside-headCell[data-column="{column}"]')
+
+    def group_by(self, name: str) -> None:
+        choice = self.node.get_by_label("Group runs by")
+        choice.hover()
+        choice.select_option(name)
 
     def edit(self, action: str) -> None:
         self.node.get_by_role("button", name="Edit").click()
@@ -150,7 +155,7 @@ def test_columns_are_sorted_resized_moved_chosen_and_stay(seeded: Lab, lab_page:
 
 def test_runs_are_grouped_counted_and_folded(seeded: Lab, lab_page: LabPage) -> None:
     table = opened(seeded, lab_page)
-    table.node.get_by_label("Group runs by").select_option("config.opt.name")
+    table.group_by("config.opt.name")
     groups = table.node.locator("[data-group]")
     expect(groups).to_have_count(2)
     expect(groups.nth(0)).to_contain_text("adam")
@@ -233,7 +238,7 @@ def test_a_deleted_run_comes_back_by_undo(seeded: Lab, lab_page: LabPage) -> Non
 def test_a_view_is_saved_and_says_when_a_run_of_it_is_deleted(own: Lab, lab_page: LabPage) -> None:
     table = opened(own, lab_page)
     table.filter.fill("config.lr >= 0.1")
-    table.node.get_by_label("Group runs by").select_option("config.opt.name")
+    table.group_by("config.opt.name")
     table.row("run 4").click()
     table.row("run 5").click(modifiers=["Control"])
     table.node.get_by_role("button", name="Views").click()
@@ -241,7 +246,7 @@ def test_a_view_is_saved_and_says_when_a_run_of_it_is_deleted(own: Lab, lab_page
     table.say("high rates")
     expect(table.node.get_by_role("button", name="View: high rates")).to_be_visible()
     table.filter.fill("")
-    table.node.get_by_label("Group runs by").select_option("")
+    table.group_by("")
     table.row("run 4").click()
     table.page.keyboard.press("Delete")
     expect(table.rows).to_have_count(11)

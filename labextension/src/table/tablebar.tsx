@@ -72,15 +72,17 @@ const USUAL = ['project', 'group', 'status', 'tags', 'host', 'notebook'];
 function GroupBy({ trackside, model }: TableBarProps): React.JSX.Element {
   const { trans, runs } = trackside;
   const { groupBy } = model.state;
-  const names = fieldNames(runs.list).filter(
-    name => name.startsWith('config.') || name.startsWith('summary.')
-  );
+  // The names of ten thousand runs are gathered when somebody is about to choose one, not with every push.
+  const [names, setNames] = React.useState<readonly string[]>([]);
   const choices = [...new Set([...USUAL, ...(groupBy === null ? [] : [groupBy]), ...names])];
+  const gather = (): void => setNames(fieldNames(runs.list).filter(name => /^(config|summary)\./.test(name)));
   return (
     <HTMLSelect
       className="jp-trackside-select"
       value={groupBy ?? ''}
       aria-label={trans.__('Group runs by')}
+      onFocus={gather}
+      onMouseEnter={gather}
       onChange={event => model.update({ groupBy: event.currentTarget.value || null, folded: [] })}
     >
       <option value="">{trans.__('No groups')}</option>

@@ -15,7 +15,7 @@ import type { TableModel } from './tablemodel';
 import { GroupRow, ROW_HEIGHT, RunCells, tableRowId } from './tablerow';
 
 /** Rows drawn beyond each edge. */
-const OVERSCAN = 8;
+const OVERSCAN = 5;
 
 export interface TableGridProps {
   trackside: Trackside;
@@ -40,6 +40,7 @@ export function TableGrid(props: TableGridProps): React.JSX.Element {
   const first = Math.max(0, Math.floor(top / ROW_HEIGHT) - OVERSCAN);
   const last = Math.min(rows.length, Math.ceil((top + height) / ROW_HEIGHT) + OVERSCAN);
   const visible = rows.slice(first, last);
+  const pool = Math.ceil(height / ROW_HEIGHT) + 2 * OVERSCAN + 1;
   const now = useNow(
     clock,
     visible.some(row => row.kind === 'run' && row.run.status === 'running')
@@ -81,6 +82,7 @@ export function TableGrid(props: TableGridProps): React.JSX.Element {
         <div role="presentation" style={{ transform: `translateY(${first * ROW_HEIGHT}px)`, width }}>
           {visible.map((row, index) => {
             const key = rowKey(row);
+            const place = (first + index) % pool;
             const shared = {
               id: tableRowId(model.id, key),
               position: first + index + 2,
@@ -88,10 +90,10 @@ export function TableGrid(props: TableGridProps): React.JSX.Element {
               trans
             };
             return row.kind === 'group' ? (
-              <GroupRow key={key} {...shared} {...row} name={columnLabel(model.state.groupBy ?? '')} />
+              <GroupRow key={place} {...shared} {...row} name={columnLabel(model.state.groupBy ?? '')} />
             ) : (
               <RunCells
-                key={key}
+                key={place}
                 {...shared}
                 {...{ run: row.run, columns, context }}
                 style={colours.styleOf(row.run.id)}

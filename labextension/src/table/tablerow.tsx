@@ -12,6 +12,14 @@ import { cellText, cellValue, type CellContext, type Column } from './columns';
 /** Of every row, in pixels; the style sheet says the same. */
 export const ROW_HEIGHT = 28;
 
+// A row that scrolls out of view becomes another one that scrolls in: what is equal in both is not drawn again.
+const Ticked = React.memo(Tick);
+const State = React.memo(StatusIcon);
+const Line = React.memo(
+  Swatch,
+  (before, after) => before.style.colour === after.style.colour && before.style.dash === after.style.dash
+);
+
 export const tableRowId = (table: string, row: string): string => `${table}-row-${row}`;
 
 export interface RunCellsProps {
@@ -71,9 +79,9 @@ function NameCell({ run, style, selected, width }: RunCellsProps & { width: numb
       title={run.name}
     >
       <span className="jp-trackside-tickHit" data-tick>
-        <Tick on={selected} />
+        <Ticked on={selected} />
       </span>
-      <Swatch style={style} />
+      <Line style={style} />
       {run.pinned && <PinMark />}
       <span className="jp-trackside-cellText">{run.name || run.id}</span>
     </div>
@@ -100,7 +108,7 @@ function Cell({ run, column, context, trans }: CellProps): React.JSX.Element {
       style={{ width: column.width }}
       title={column.id === 'status' && run.status_detail ? run.status_detail : text}
     >
-      {column.id === 'status' && <StatusIcon status={run.status} />}
+      {column.id === 'status' && <State status={run.status} />}
       {column.id === 'tags' ? (
         run.tags.map(tag => (
           <span key={tag} className="jp-trackside-tag">

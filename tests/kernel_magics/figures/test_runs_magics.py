@@ -116,3 +116,15 @@ def test_compare_saves_instead_of_showing(shell, run_ids, tmp_path, monkeypatch)
     assert "not as 'out.txt'" in refused(shell, "%compare --save out.txt")
     assert "grouped by" in refused(shell, "%compare --group-by lr")
     assert "none of these runs has 'weather'" in refused(shell, "%compare --x weather")
+
+
+def test_runs_takes_a_filter_as_it_is_typed(shell, run_ids):
+    with_quotes, _page = shown(
+        shell, '%runs digits --where loss.last < 1e9 and "digits=" in notes or project = digits'
+    )
+    assert all(run_id in with_quotes for run_id in run_ids)
+    none, _page = shown(shell, "%runs --where started > -1h and config.nobody = 3")
+    assert none == "No run is meant by this filter. No run has config.nobody."
+    wrong = refused(shell, "%runs --where status = finnished")
+    assert "there is no status `finnished`" in wrong and "Try: status = finished" in wrong
+    assert "Traceback" not in wrong
