@@ -115,7 +115,7 @@ def test_of_several_runs_of_a_name_the_newest_is_taken_and_said(own_folders):
 def test_an_empty_store_says_how_to_make_a_run(own_folders):
     with open_store() as store, pytest.raises(UnknownRun, match="no runs") as found:
         choose_runs(store)
-    assert found.value.remedy is not None and "%%track" in found.value.remedy
+    assert found.value.remedy == "km.init(project=…) in your script"
 
 
 def test_no_two_runs_of_a_comparison_look_alike_and_each_keeps_its_colour():
