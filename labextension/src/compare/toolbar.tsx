@@ -47,6 +47,8 @@ interface ControlProps {
 
 interface ChoiceProps {
   label: string;
+  /** What is seen of the label where it is shorter: the toolbar is narrow. */
+  short?: string;
   /** `data-axis`, for tests and styles. */
   name: string;
   value: string;
@@ -54,10 +56,10 @@ interface ChoiceProps {
   children: React.ReactNode;
 }
 
-function Choice({ label, name, value, onChoose, children }: ChoiceProps): React.JSX.Element {
+function Choice({ label, short = label, name, value, onChoose, children }: ChoiceProps): React.JSX.Element {
   return (
     <label>
-      <span>{label}</span>
+      <span title={label}>{short}</span>
       <HTMLSelect
         className="jp-trackside-select"
         value={value}
@@ -109,7 +111,13 @@ function XAxisChoice({ model, trans }: ControlProps): React.JSX.Element {
     .map(metric => metric.name);
   const names = new Set([...logged, x].filter(name => !kinds.includes(name)));
   return (
-    <Choice name="x" label={trans.__('X axis')} value={x} onChoose={value => model.update({ x: value })}>
+    <Choice
+      name="x"
+      short="X"
+      label={trans.__('X axis')}
+      value={x}
+      onChoose={value => model.update({ x: value })}
+    >
       <option value="step">{trans.__('Step')}</option>
       <option value="relative">{trans.__('Time since start')}</option>
       <option value="time">{trans.__('Time of day')}</option>
@@ -130,7 +138,7 @@ function YAxisChoice({ model, trans }: ControlProps): React.JSX.Element {
   useUpdatesOf(model.changed);
   const choose = (value: string): void => model.update({ y: value as YScale });
   return (
-    <Choice name="y" label={trans.__('Y axis')} value={model.state.y} onChoose={choose}>
+    <Choice name="y" short="Y" label={trans.__('Y axis')} value={model.state.y} onChoose={choose}>
       <option value="linear">{trans.__('Linear')}</option>
       <option value="log">{trans.__('Logarithmic')}</option>
     </Choice>
@@ -147,6 +155,7 @@ function GroupChoice({ model, trackside }: { model: CompareModel; trackside: Tra
     <>
       <Choice
         name="group"
+        short={trans.__('Group')}
         label={trans.__('Group by')}
         value={groupBy ?? ''}
         onChoose={value => model.update({ groupBy: value === '' ? null : value })}
