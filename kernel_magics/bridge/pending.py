@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -63,7 +64,7 @@ class Pending:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._expected: Dict[str, _Expected] = {}
-        self._dead = 0
+        self._dead = 0.0
         self._obituary = ""
 
     def expect(self, msg_id: str, wants: Wants) -> Future[Reply]:
@@ -116,9 +117,11 @@ class Pending:
             expected.wants.ask_user(content)
 
     def fail(self, why: str, epoch: Optional[int] = None) -> None:
-        """No answer will come from the kernels up to ``epoch`` (from any, if ``None``): they have gone."""
+        """No answer will come from the kernels up to ``epoch``: they have gone. ``None``: from any, nor from
+        any that will be asked yet.
+        """
         with self._lock:
-            self._dead, self._obituary = max(self._dead, epoch or 0), why
+            self._dead, self._obituary = max(self._dead, math.inf if epoch is None else epoch), why
             lost = [
                 (msg_id, expected)
                 for msg_id, expected in self._expected.items()

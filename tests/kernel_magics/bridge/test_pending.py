@@ -48,6 +48,16 @@ def test_a_dead_kernel_fails_what_it_owed_and_nothing_else() -> None:
     assert not new.done()
 
 
+def test_a_request_after_the_end_fails_at_once() -> None:
+    """A transfer asks its next question when the machine is gone: nobody waits for what cannot come."""
+    pending = Pending()
+    pending.posted("earlier", 1)
+    pending.fail("the machine is gone")
+    future = pending.expect("late", BOTH)
+    pending.posted("late", 2)
+    assert future.result(0).lost == "the machine is gone"
+
+
 def test_a_request_that_was_posted_to_a_kernel_known_to_be_dead_fails() -> None:
     """The news of the death may come between posting and noting it."""
     pending = Pending()
