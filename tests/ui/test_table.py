@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,12 @@ pytestmark = pytest.mark.ui
 Lab = Any  # conftest.Lab
 LabPage = Any  # conftest.LabPage
 
+AXE = Path(__file__).parents[2] / "labextension" / "node_modules" / "axe-core" / "axe.min.js"
+FINDINGS = """
+async () => (await axe.run('.jp-trackside-runTable')).violations
+  .filter(one => ['serious', 'critical'].includes(one.impact))
+  .flatMap(one => one.nodes.map(node => `${one.id}: ${node.target.join(' ')}`))
+"""
 HOSTILE = '<img src=x onerror="window.hacked=1">'
 SEED = f"""
 from kernel_magics import tracking
@@ -78,7 +85,7 @@ def opened(lab: Lab, lab_page: LabPage, reset: bool = True) -> Table:
     lab_page.open(lab, reset=reset)
     table = Table(lab_page)
     if reset:
-        lab_page.sidebar().get_by_role("button", name="Table").click()
+        lab_page.command("trackside:open-table")
     expect(table.rows.first).to_be_visible()
     return table
 
@@ -154,7 +161,8 @@ def test_columns_are_sorted_resized_moved_chosen_and_stay(seeded: Lab, lab_page:
 
 
 def test_runs_are_grouped_counted_and_folded(seeded: Lab, lab_page: LabPage) -> None:
-    table = opened(seeded, lab_page)
+    lab_page.open(seeded).sidebar().get_by_role("button", name="Table").click()
+    table = Table(lab_page)
     table.group_by("config.opt.name")
     groups = table.node.locator("[data-group]")
     expect(groups).to_have_count(2)
@@ -163,7 +171,7 @@ def test_runs_are_grouped_counted_and_folded(seeded: Lab, lab_page: LabPage) -> 
     groups.nth(0).click()
     expect(table.rows).to_have_count(4)
     expect(groups.nth(0)).to_have_attribute("aria-expanded", "false")
-    table.node.get_by_role("grid").focus()
+    table.node.get_by_role("treegrid").focus()
     table.page.keyboard.press("ArrowRight")
     expect(table.rows).to_have_count(12)
 
@@ -278,3 +286,17 @@ def test_who_may_only_read_sees_nothing_to_write_with(seeded: Lab, lab_page: Lab
     table.page.keyboard.press("Escape")
     expect(table.page.locator(".jp-Dialog")).to_have_count(0)
     expect(table.rows).to_have_count(12)
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+def test_the_table_keeps_nobody_out(seeded: Lab, lab_page: LabPage, theme: str) -> None:
+    if not AXE.exists():
+        pytest.skip("axe-core is not there: cd labextension && npm ci")
+    table = opened(seeded, lab_page)
+    lab_page.theme(theme)
+    table.group_by("config.opt.name")
+    table.row("run 4").click()
+    table.filter.fill("loss.last < nobody or config.l")
+    expect(table.node.locator(".jp-trackside-filterMistake")).to_be_visible()
+    table.page.evaluate(AXE.read_text())
+    assert table.page.evaluate(FINDINGS) == []

@@ -59,7 +59,7 @@ export function TableGrid(props: TableGridProps): React.JSX.Element {
     <div
       ref={node}
       className="jp-trackside-runGrid"
-      role="grid"
+      role="treegrid"
       tabIndex={0}
       aria-label={trans.__('Runs')}
       aria-multiselectable="true"
