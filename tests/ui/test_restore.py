@@ -40,12 +40,7 @@ class Desk:
         self.lab, self.driver, self.page = lab, driver, driver.page
         self.folder, self.name = folder, name
         # Jupyter's own complaint when a page goes while it is loading something
-        self.driver.expected += [
-            "ERR_ABORTED",
-            "WebSocket",
-            "Could not restore the debugger state",
-            "Comm not found",
-        ]
+        self.driver.expected += ["ERR_ABORTED", "WebSocket", "Canceled future", "Comm not found"]
 
     def write(self, *sources: str) -> None:
         """The notebook's file, with a cell for each source."""

@@ -95,10 +95,13 @@ export class Restorer {
    * futures, until its kernel is gone from under a cell that runs elsewhere and goes on.
    */
   private mayShow({ key, session, open, running }: CellMessage): boolean {
+    if (this.kernelGone || this.settled.has(key)) {
+      return false; // while it is gone nobody knows whether a person wanted that; all is told again afterwards
+    }
     if (session !== null && this.sessions.has(session)) {
       return running || this.cutOff.has(key);
     }
-    return !open && (running || !this.settled.has(key));
+    return !open;
   }
 
   /** Asks for a cell's outputs, once a connection. */
@@ -143,26 +146,30 @@ export class Restorer {
   private onStatus(): void {
     const status = this.panel.sessionContext.kernelDisplayStatus;
     if (GONE.has(status)) {
+      // A kernel that died by itself is said to be restarting as well, a moment earlier.
+      this.died ||= status === 'autorestarting' || status === 'dead';
       this.kernelGone = true;
-      this.letGo(status === 'autorestarting' || status === 'dead');
+      this.letGo();
     } else if (this.kernelGone && (status === 'idle' || status === 'busy')) {
-      this.kernelGone = false;
+      for (const key of this.ended) {
+        (this.died ? this.cutOff : this.settled).add(key);
+      }
+      this.ended.clear();
+      this.kernelGone = this.died = false;
       this.socket.open(); // what runs elsewhere goes on
     }
   }
 
   /** The kernel is gone: no cell here runs any more, unless it runs elsewhere. */
-  private letGo(unasked: boolean): void {
+  private letGo(): void {
     for (const cell of this.panel.content.widgets) {
       const key = isCode(cell) && cell.model.executionState === 'running' ? keyOf(cell) : undefined;
-      if (key !== undefined && unasked) {
-        this.cutOff.add(key);
+      if (key !== undefined) {
+        this.ended.add(key);
       }
     }
     for (const [key, { cell, standIn, over }] of this.restored) {
-      if (!unasked) {
-        this.settled.add(key);
-      }
+      this.ended.add(key);
       if (!over && !standIn.isDisposed && !cell.isDisposed) {
         standIn.dispose();
         cell.model.executionState = 'idle';
@@ -184,9 +191,13 @@ export class Restorer {
   private readonly sessions = new Set<string>();
   /** Keys of cells of this page's own whose kernel died under them. */
   private readonly cutOff = new Set<string>();
-  /** Keys of cells that a person ended by restarting the kernel: what became of them stays as it is. */
+  /** Keys of cells that a person ended by restarting the kernel: they stay as they are, or as they are made. */
   private readonly settled = new Set<string>();
   private kernelGone = false;
+  /** Whether the kernel is gone although nobody asked it to. */
+  private died = false;
+  /** Keys of cells that were shown as running when the kernel went. */
+  private readonly ended = new Set<string>();
 }
 
 function isCode(cell: Cell): cell is CodeCell {
