@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from kernel_magics.store.folding import Folder
@@ -114,14 +115,22 @@ def folded(messages: Iterable[Shown]) -> list[Shown]:
 def joined(messages: Iterable[Shown]) -> list[Shown]:
     """The same messages; adjacent text of one stream is one message."""
     found: list[Shown] = []
-    for kind, content in messages:
-        if kind == "cut":
-            (one,) = folded([(kind, content)])
-            kind, content = one
-        if kind == "stream" and found and found[-1][0] == kind and found[-1][1]["name"] == content["name"]:
-            content = {**content, "text": found.pop()[1]["text"] + content["text"]}
-        found.append((kind, content))
+    for stream, some in groupby(map(_plain, messages), _stream):
+        if stream is None:
+            found += some
+        else:
+            texts = [content["text"] for _kind, content in some]
+            found.append(("stream", {"name": stream, "text": "".join(texts)}))
     return found
+
+
+def _plain(message: Shown) -> Shown:
+    return folded([message])[0] if message[0] in ("cut", "stream") else message
+
+
+def _stream(message: Shown) -> str | None:
+    """The name of the stream that the message is of."""
+    return message[1]["name"] if message[0] == "stream" else None
 
 
 def _display_id(content: dict[str, Any]) -> str | None:

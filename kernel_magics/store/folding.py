@@ -27,6 +27,7 @@ class Folder:
     def __init__(self, *, adopts: bool = False) -> None:
         self._adopts = adopts
         self._shown: dict[str, list[Shown]] = {}
+        self._more: dict[str, list[str]] = {}  # text that follows a cell's last stream, joined when asked for
         self._clear: set[str] = set()
         self._displays: dict[str, list[dict[str, Any]]] = {}
 
@@ -41,37 +42,43 @@ class Folder:
 
     def add(self, cell: str, kind: str, content: Mapping[str, Any]) -> None:
         """One message. Kinds that show nothing in the cell itself (comms, widgets, input) pass."""
-        shown = self._of(cell)
         if kind == "update_display_data":
             self._update(cell, content)
         elif kind == "clear_output":
             if content.get("wait"):
                 self._clear.add(cell)
             else:
-                self._clear.discard(cell)
-                shown.clear()
+                self._empty(cell)
         elif kind == "cut":
             self._append(cell, "stream", {"name": "stderr", "text": _cut(content)})
         elif kind in _OUTPUTS:
             self._append(cell, kind, _checked(kind, content))
             display = _display_id(content)
             if display is not None:
-                shown[-1][1]["transient"] = {"display_id": display}
-                self._displays.setdefault(display, []).append(shown[-1][1])
+                last = self._of(cell)[-1][1]
+                last["transient"] = {"display_id": display}
+                self._displays.setdefault(display, []).append(last)
 
     def _of(self, cell: str) -> list[Shown]:
-        return self._shown.setdefault(cell, [])
+        shown = self._shown.setdefault(cell, [])
+        if cell in self._more:
+            shown[-1][1]["text"] += "".join(self._more.pop(cell))
+        return shown
+
+    def _empty(self, cell: str) -> None:
+        self._clear.discard(cell)
+        self._more.pop(cell, None)
+        self._shown[cell] = []
 
     def _append(self, cell: str, kind: str, content: dict[str, Any]) -> None:
-        shown = self._of(cell)
         if cell in self._clear:
-            self._clear.discard(cell)
-            shown.clear()
+            self._empty(cell)
+        shown = self._shown.setdefault(cell, [])
         last_kind, last = shown[-1] if shown else ("", {})
         if kind == last_kind == "stream" and last["name"] == content["name"]:
-            last["text"] += content["text"]
+            self._more.setdefault(cell, []).append(content["text"])
         else:
-            shown.append((kind, content))
+            self._of(cell).append((kind, content))
 
     def _update(self, cell: str, content: Mapping[str, Any]) -> None:
         display = _display_id(content) or ""

@@ -1,0 +1,50 @@
+"""What a cell showed in the end, however many messages it said it in."""
+
+from __future__ import annotations
+
+import time
+
+from jupyter_ext.replay_cell import folded, joined
+from kernel_magics.store.folding import Folder
+
+
+def stream(text: str, name: str = "stdout") -> tuple[str, dict[str, str]]:
+    return "stream", {"name": name, "text": text}
+
+
+LINES = [
+    stream(f"step {number:8} loss 0.123456 acc 0.98765 time 12.34 s/it eta 1:23\n")
+    for number in range(100_000)
+]
+
+
+def test_a_hundred_thousand_messages_are_one_text_at_once():
+    """A page that is loaded anew after a night of training must not hold the server for minutes."""
+    whole = "".join(content["text"] for _kind, content in LINES)
+    began = time.perf_counter()
+    assert folded(LINES) == [stream(whole)]
+    assert joined(LINES) == [stream(whole)]
+    assert time.perf_counter() - began < 10
+
+
+def test_text_that_is_looked_at_goes_on_and_is_cleared():
+    folder = Folder()
+    for text in ("a", "b", "c"):
+        folder.add("cell", *stream(text))
+        folder.messages("cell")
+    folder.add("cell", *stream("!", "stderr"))
+    folder.add("cell", *stream("?", "stderr"))
+    assert folder.messages("cell") == [stream("abc"), stream("!?", "stderr")]
+    folder.add("cell", "clear_output", {"wait": True})
+    assert folder.messages("cell") == [
+        stream("abc"),
+        stream("!?", "stderr"),
+        ("clear_output", {"wait": True}),
+    ]
+    folder.add("cell", *stream("new"))
+    folder.add("cell", *stream("er"))
+    assert folder.messages("cell") == [stream("newer")]
+    folder.add("cell", *stream("st"))
+    folder.add("cell", "clear_output", {})
+    folder.add("cell", *stream("last"))
+    assert folder.outputs("cell") == [{"output_type": "stream", "name": "stdout", "text": "last"}]
