@@ -157,6 +157,8 @@ def _send_file(path: Path, name: str, offset: int) -> None:
             at += len(piece)
             _put(wire.DATA, piece)
         after = os.fstat(file.fileno())
+        if not after.st_size and file.read(1):
+            raise Refused(f"{path} says that it is empty and is not (as files of /proc do); copy it first")
     changed = (before.st_mtime_ns, before.st_size) != (after.st_mtime_ns, after.st_size)
     _put(END, wire.to_json({"digest": digest.hexdigest(), "changed": changed}))
 

@@ -16,6 +16,8 @@ from gpu_provisioner.transfer_carrier import FarFile, Wanted, size_of
 from kernel_magics.magics.transfer import Road
 from kernel_magics.magics.transfer_display import TransferLine, size_text
 
+_LONGEST_NAME = 200
+"""Bytes of a name that a part can have in its own; most file systems end at 255."""
 _NAMED = 5
 """So many names in a message; of more the number is said."""
 
@@ -63,14 +65,15 @@ def get(road: Road, lease: Lease, path: str, dest: Optional[str], overwrite: boo
         if was_changed:
             changed.append(one.file.path)
 
-    try:
-        road.transfers.fetch(listing.root, wanted, keep, line.advance)
-    except KeyboardInterrupt:
-        raise TransferError(
-            "Interrupted. What is whole is in its place, and of the rest nothing is lost.",
-            f"the same %gpu_get {path} again: it goes on from there",
-        ) from None
-    line.done(_report(listing, plan, changed, line))
+    with line:
+        try:
+            road.transfers.fetch(listing.root, wanted, keep, line.advance)
+        except KeyboardInterrupt:
+            raise TransferError(
+                "Interrupted. What is whole is in its place, and of the rest nothing is lost.",
+                f"the same %gpu_get {path} again: it goes on from there",
+            ) from None
+        line.done(_report(listing, plan, changed, line))
 
 
 def _plan(listing: Listing, name: str, dest: Optional[str]) -> _Plan:
@@ -127,11 +130,14 @@ def _part(place: Path, lease: Lease, root: str, file: FarFile) -> Path:
     """
     state = f"{lease.machine}\0{root}\0{file.path}\0{file.size}\0{file.mtime_ns}"
     digest = hashlib.sha256(state.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    part = place.with_name(f".{place.name}.{digest}.trackside-part")
+    name = place.name
+    if len(os.fsencode(name)) > _LONGEST_NAME:
+        name = name[:40] + hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
+    part = place.with_name(f".{name}.{digest}.trackside-part")
     if place.parent.is_dir():
         for each in place.parent.iterdir():
-            middle = each.name[len(place.name) + 2 : -len(".trackside-part")]
-            is_part = each.name == f".{place.name}.{middle}.trackside-part" and len(middle) == len(digest)
+            middle = each.name[len(name) + 2 : -len(".trackside-part")]
+            is_part = each.name == f".{name}.{middle}.trackside-part" and len(middle) == len(digest)
             if is_part and each != part:
                 each.unlink()
     return part

@@ -201,6 +201,14 @@ def test_two_at_once_do_not_mix_their_bytes(lab: Lab, place: Place, big: tuple[P
     assert sha256(wanted.part) == big[1]
 
 
+def test_a_file_that_hides_its_size_is_not_taken_to_be_empty(lab: Lab, place: Place) -> None:
+    there = transfers(lab.kernel())
+    listing = there.listing("/proc/self/status")
+    with pytest.raises(TransferError, match="says that it is empty and is not"):
+        wanted = Wanted(listing.files[0], place.root / "part")
+        there.fetch(listing.root, [wanted], lambda *_: None, lambda _: None)
+
+
 def test_a_folder_that_may_not_be_read_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "out" / "secret").mkdir(parents=True)
     (tmp_path / "out" / "a").write_text("a")

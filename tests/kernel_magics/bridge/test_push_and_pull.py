@@ -216,6 +216,10 @@ class TestFiles:
         there.must("open('a b $(x).txt', 'w').write('odd')")
         there.must("%gpu_get 'a b $(x).txt'")
         assert (there.cwd / "a b $(x).txt").read_text() == "odd"
+        long = "x" * 251 + ".txt"
+        there.must(f"open({long!r}, 'w').write('long')")
+        there.must(f"%gpu_get {long}")
+        assert (there.cwd / long).read_text() == "long"
 
     def test_an_interrupted_one_goes_on_where_it_was(self, there: Notebook, tmp_path: Path) -> None:
         there.must("open('big', 'wb').write(os.urandom(150_000_000)); None")
