@@ -52,12 +52,19 @@ def _sentence(error: TracksideError | ProvisionError) -> str:
     return f"trackside: {error.message}\n{remedy}"
 
 
+def _help(parser: argparse.ArgumentParser) -> int:
+    """What there is, to somebody who named no command."""
+    parser.print_help(sys.stderr)
+    return 2
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="trackside", description="Runs on the record, and the machines that kernels hold."
     )
     parser.add_argument("--data", metavar="FOLDER", help="the data folder (else $TRACKSIDE_DIR or Jupyter's)")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    parser.set_defaults(act=lambda _arguments: _help(parser))  # `trackside` alone
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     cli_runs.add_commands(commands)
     cli_exchange.add_commands(commands)
     cli_cleanup.add_commands(commands)

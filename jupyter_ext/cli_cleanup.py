@@ -74,7 +74,7 @@ def collect(arguments: argparse.Namespace) -> int:
     elif freed:
         print(f"This would free {human(freed)} of {human(planned.total)}, for good.  trackside gc … --yes")
     else:
-        print(f"There is nothing to free of {human(planned.total)}.")
+        print(f"There is nothing to free; the data folder holds {human(planned.total)}.")
     return 0
 
 

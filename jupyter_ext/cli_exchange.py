@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from kernel_magics.errors import UsageMistake
 from kernel_magics.exchange import FORMATS, export_runs, format_of, import_file
+from kernel_magics.figures import choose_runs
+from kernel_magics.store import Store
 
 from .cli_machines import data_folder
 from .cli_runs import chosen, opened
@@ -25,6 +28,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "runs", metavar="RUN", nargs="*", help="an id, the beginning or the end of one, or a name"
     )
     out.add_argument("--all", action="store_true", help="every run")
+    out.add_argument("--project", help="every run of this project")
     out.add_argument("--format", choices=sorted(FORMATS), help="default: what the file's suffix says")
     out.add_argument("-o", "--output", metavar="PATH", type=Path, required=True)
     out.set_defaults(act=export)
@@ -36,16 +40,27 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def export(arguments: argparse.Namespace) -> int:
     """``trackside export RUN… -o PATH``."""
-    if bool(arguments.runs) == arguments.all:
-        raise UsageMistake("Which runs? Nothing was exported.", "trackside export RUN… -o FILE, or --all")
+    if [bool(arguments.runs), arguments.all, arguments.project is not None].count(True) != 1:
+        raise UsageMistake(
+            "Which runs? Nothing was exported.", "trackside export RUN… -o FILE, or --project NAME, or --all"
+        )
     format_of(arguments.output, arguments.format)
     with opened(arguments) as store:
-        ids = [run.id for run in reversed(store.runs())] if arguments.all else chosen(store, arguments.runs)
+        ids = _wanted(store, arguments)
         progress = Progress("exported")
         points = export_runs(store, ids, arguments.output, arguments.format, progress)
         progress.end()
     print(f"{arguments.output}: {len(ids):,} runs, {points:,} points.")
     return 0
+
+
+def _wanted(store: Store, arguments: argparse.Namespace) -> Sequence[str]:
+    """The ids, the oldest first when nobody named them."""
+    if arguments.runs:
+        return chosen(store, arguments.runs)
+    if arguments.project is not None:
+        choose_runs(store, project=arguments.project)  # says which projects there are if it is none of them
+    return [run.id for run in reversed(store.runs(arguments.project))]
 
 
 def import_runs(arguments: argparse.Namespace) -> int:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from kernel_magics.errors import DataFolderError, UsageMistake
 from kernel_magics.figures import (
@@ -43,10 +44,15 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     ls.set_defaults(act=list_runs)
     show = commands.add_parser("show", help="one run with everything that is recorded about it")
     show.add_argument("run", metavar="RUN", help="an id, the beginning or the end of one, or a name")
+    show.add_argument("--packages", action="store_true", help="with the version of every package")
     show.add_argument("--json", action="store_true", help="as the REST interface spells it")
     show.set_defaults(act=show_run)
-    compare = commands.add_parser("compare", help="runs side by side")
-    compare.add_argument("runs", metavar="RUN", nargs="+")
+    compare = commands.add_parser("compare", help="runs side by side; without a RUN: the last ones")
+    compare.add_argument(
+        "runs", metavar="RUN", nargs="*", help="an id, the beginning or the end of one, or a name"
+    )
+    compare.add_argument("--project", help="only runs of this project")
+    compare.add_argument("--last", metavar="N", type=_count, help="so many of the newest (default: 5)")
     compare.add_argument("--html", metavar="FILE", type=Path, help="write the charts as one page")
     compare.add_argument("--png", metavar="FILE", type=Path, help="write the charts as a picture")
     compare.add_argument(
@@ -112,10 +118,14 @@ def show_run(arguments: argparse.Namespace) -> int:
     with opened(arguments) as store:
         run = store.run(chosen(store, [arguments.run])[0])
         metrics = [f"{one.name} ({one.source})" for one in store.metrics([run.id]).get(run.id, [])]
+        artifacts = [] if arguments.json else store.artifacts(run.id)
     if arguments.json:
         print(dumps(run.to_json()))
         return 0
-    print(columns_of_text([*_facts(run), *(("metric", words.flat_text(metric)) for metric in metrics)]))
+    lines = _facts(run, arguments.packages)
+    lines += [("metric", words.flat_text(metric)) for metric in metrics]
+    lines += [("artifact", _artifact(artifact)) for artifact in artifacts]
+    print(columns_of_text(lines))
     if run.error:
         print("\n" + _plain("\n".join(run.error.get("traceback") or [str(run.error.get("evalue", ""))])))
     return 0
@@ -124,7 +134,7 @@ def show_run(arguments: argparse.Namespace) -> int:
 def compare_runs(arguments: argparse.Namespace) -> int:
     """``trackside compare RUN…``: a table, and the charts as files when asked for."""
     with opened(arguments) as store:
-        run_ids = chosen(store, arguments.runs)
+        run_ids = chosen(store, arguments.runs, arguments.project, arguments.last)
         print(comparison_table(store, run_ids).text)
         view = View(arguments.x, arguments.log, arguments.group_by, arguments.smoothing, arguments.notes)
         if arguments.html:
@@ -156,9 +166,11 @@ def opened(arguments: argparse.Namespace) -> Iterator[Store]:
         yield store
 
 
-def chosen(store: Store, wanted: Sequence[str]) -> tuple[str, ...]:
+def chosen(
+    store: Store, wanted: Sequence[str], project: str | None = None, last: int | None = None
+) -> tuple[str, ...]:
     """The ids of the runs that ``wanted`` means, in its order; what had to be guessed is said on stderr."""
-    choice = choose_runs(store, wanted)
+    choice = choose_runs(store, wanted, project, last)
     if choice.reason:
         print(choice.reason, file=sys.stderr)
     return choice.run_ids
@@ -174,8 +186,8 @@ def _picture(store: Store, run_ids: Sequence[str], path: Path, view: View) -> Pa
         return write_png(page, path)
 
 
-def _facts(run: RunInfo) -> list[tuple[str, str]]:
-    """Everything short about a run, one line each; what is not there is left out."""
+def _facts(run: RunInfo, packages: bool) -> list[tuple[str, str]]:
+    """Everything short about a run, one line each; what is not there is left out, packages are counted."""
     status = f"{run.status}: {run.status_detail}" if run.status_detail else str(run.status)
     lines = [("id", run.id), ("name", run.name), ("project", run.project), ("status", status)]
     lines += [("group", run.group or ""), ("tags", ", ".join(run.tags))]
@@ -184,9 +196,20 @@ def _facts(run: RunInfo) -> list[tuple[str, str]]:
     lines += [("cost", words.run_cost(run) + (f" ({source})" if source else ""))]
     for part in ("config", "summary", "facts"):
         prefix = "" if part == "facts" else f"{part} "
-        values = words.flatten(getattr(run, part))
+        values = dict(getattr(run, part))
+        installed = values.get("packages")
+        if part == "facts" and isinstance(installed, dict) and not packages:
+            values["packages"] = f"{len(installed):,} (--packages lists them)"
+        values = words.flatten(values)
         lines += [(f"{prefix}{key}", words.value(value)) for key, value in values.items()]
     return [(words.flat_text(name), words.flat_text(value)) for name, value in lines if value]
+
+
+def _artifact(artifact: dict[str, Any]) -> str:
+    """Its name and kind, and where its bytes are."""
+    kind = f" ({artifact['type']})" if artifact.get("type") else ""
+    path = "".join(letter for letter in str(artifact.get("path") or "") if letter.isprintable())
+    return f"{words.flat_text(str(artifact.get('name', '')) + kind)}  {path}".rstrip()
 
 
 def _plain(text: str) -> str:

@@ -81,7 +81,8 @@ def show(started: float) -> int:
             loss = store.series(run.id, "train/loss").value
             first, last = loss[:20].mean(), loss[-20:].mean()
             print(
-                f"{run.name:>8}: {run.status}, {len(loss)} losses, {first:.3f} at first, {last:.3f} at last"
+                f"{run.name:>8}: {run.status}, {len(loss)} steps; mean train/loss of the first 20"
+                f" {first:.3f}, of the last 20 {last:.3f}"
             )
             if str(run.status) != "finished" or not last < first:
                 problems.append(f"{run.name} did not finish with a falling loss")

@@ -65,6 +65,13 @@ def where_hints(runs: Sequence[RunInfo], where: str) -> list[str]:
     return [f"No run has {words.flat_text(name)}." for name in unknown]
 
 
+def known_projects(store: Store) -> str:
+    """A sentence, after a space, about the projects that have runs; ``""`` where none has."""
+    names = sorted({words.flat_text(run.project) for run in store.runs() if run.project})
+    some = ", ".join(names[:8]) + (" …" if len(names) > 8 else "")
+    return f" Projects that have some: {some}." if some else ""
+
+
 def _differing_keys(runs: Sequence[RunInfo]) -> list[str]:
     configs = [words.flatten(run.config) for run in runs]
     keys = dict.fromkeys(key for config in configs for key in config)

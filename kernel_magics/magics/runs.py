@@ -13,7 +13,7 @@ from IPython.display import display
 
 from kernel_magics.errors import UsageMistake
 from kernel_magics.figures import View, choose_runs, compare, runs_listing, save_comparison
-from kernel_magics.figures.listing import where_hints
+from kernel_magics.figures.listing import known_projects, where_hints
 from kernel_magics.magics.suggestion import parsed
 from kernel_magics.store import open_store
 
@@ -43,6 +43,8 @@ class RunMagics(Magics):
             found = store.runs(project=arguments.project, where=where if given else None)
             shown = found if arguments.all else found[: arguments.limit]
             note = _note(len(shown), len(found), arguments.project)
+            if arguments.project and not found:
+                note += known_projects(store)
             if given and not found:
                 hints = where_hints(store.runs(project=arguments.project), where)
                 note = " ".join(["No run is meant by this filter.", *hints])

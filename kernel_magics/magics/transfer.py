@@ -109,41 +109,43 @@ class Variables:
                 done.append(name)
 
     def _push_one(self, name: str, way: _Way) -> None:
-        line = TransferLine(self._road.publish, f"`{name}` to {self._road.machine}")
-        line.say("packing")
-        path = private_folder(self._folder) / secrets.token_hex(16)
-        try:
-            facts = write_parcel(self._here[name], path, way.mode)
-        except CannotTravel as reason:
-            raise self._cannot(name, str(reason), way, self._here[name]) from None
-        except OSError as error:
-            raise TransferError(f"`{name}` cannot be packed in {path.parent}: {error.strerror}.") from None
-        with _removed(path):
-            self._road.transfers.store(path, path.name, facts["digest"], line.advance)
-        line.say("unpacking there")
-        answer = self._road.ask("bind", name=name, mode=way.mode, parcel=path.name)
-        if "error" in answer:
-            raise self._cannot(name, answer["error"], way)
-        line.done(f"{_sentence(name, facts, line, 'pushed to ' + self._road.machine)}{_moved(facts)}")
+        with TransferLine(self._road.publish, f"`{name}` to {self._road.machine}") as line:
+            line.say("packing")
+            path = private_folder(self._folder) / secrets.token_hex(16)
+            try:
+                facts = write_parcel(self._here[name], path, way.mode)
+            except CannotTravel as reason:
+                raise self._cannot(name, str(reason), way, self._here[name]) from None
+            except OSError as error:
+                raise TransferError(
+                    f"`{name}` cannot be packed in {path.parent}: {error.strerror}."
+                ) from None
+            with _removed(path):
+                self._road.transfers.store(path, path.name, facts["digest"], line.advance)
+            line.say("unpacking there")
+            answer = self._road.ask("bind", name=name, mode=way.mode, parcel=path.name)
+            if "error" in answer:
+                raise self._cannot(name, answer["error"], way)
+            line.done(f"{_sentence(name, facts, line, 'pushed to ' + self._road.machine)}{_moved(facts)}")
 
     def _pull_one(self, name: str, way: _Way) -> None:
-        line = TransferLine(self._road.publish, f"`{name}` from {self._road.machine}")
-        line.say("packing there")
-        facts = self._road.ask("wrap", name=name, mode=way.mode)
-        if "error" in facts:
-            raise self._cannot(name, facts["error"], way)
-        path = private_folder(self._folder) / secrets.token_hex(16)
-        with _removed(path):
-            self._road.transfers.fetch_parcel(
-                facts["parcel"], int(facts["size"]), facts["digest"], path, line.advance
-            )
-            line.say("unpacking")
-            try:
-                self._here[name] = read_parcel(path, way.mode)
-            except CannotTravel as reason:
-                raise self._cannot(name, str(reason).replace("there", "here"), way) from None
-        self._road.ask("discard", parcel=facts["parcel"])
-        line.done(f"{_sentence(name, facts, line, 'pulled from ' + self._road.machine)}{_moved(facts)}")
+        with TransferLine(self._road.publish, f"`{name}` from {self._road.machine}") as line:
+            line.say("packing there")
+            facts = self._road.ask("wrap", name=name, mode=way.mode)
+            if "error" in facts:
+                raise self._cannot(name, facts["error"], way)
+            path = private_folder(self._folder) / secrets.token_hex(16)
+            with _removed(path):
+                self._road.transfers.fetch_parcel(
+                    facts["parcel"], int(facts["size"]), facts["digest"], path, line.advance
+                )
+                line.say("unpacking")
+                try:
+                    self._here[name] = read_parcel(path, way.mode)
+                except CannotTravel as reason:
+                    raise self._cannot(name, str(reason).replace("there", "here"), way) from None
+            self._road.ask("discard", parcel=facts["parcel"])
+            line.done(f"{_sentence(name, facts, line, 'pulled from ' + self._road.machine)}{_moved(facts)}")
 
     def _own_names(self) -> List[str]:
         return [name for name in self._here if name not in self._hidden and not name.startswith("_")]

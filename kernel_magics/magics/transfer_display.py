@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import html
+import re
 import time
 import uuid
 from typing import Any, Callable, Dict, Optional
 
 from gpu_provisioner.transfer_carrier import Advance
 
+_CODE = re.compile("`([^`]*)`")
 _PAUSE_S = 0.2
 """Least time between two updates of the display."""
 
@@ -29,6 +31,7 @@ class TransferLine:
         self._began = time.monotonic()
         self._shown_at: Optional[float] = None
         self._trouble = ""
+        self._ended = False
 
     @property
     def elapsed_s(self) -> float:
@@ -55,11 +58,21 @@ class TransferLine:
 
     def done(self, text: str) -> None:
         """The last word."""
+        self._ended = True
         self._show(text, None)
+
+    def __enter__(self) -> TransferLine:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        """Nobody is left to believe that it still goes on; the exception that is shown says why."""
+        if not self._ended:
+            self.done(f"{self._what}: not done.")
 
     def _show(self, text: str, share: Optional[float]) -> None:
         bar = "" if share is None else f" <progress value='{share:.3f}' max='1'></progress>"
-        data = {"text/plain": text, "text/html": f"<div>{html.escape(text)}{bar}</div>"}
+        marked = _CODE.sub(r"<code>\1</code>", html.escape(text))
+        data = {"text/plain": text, "text/html": f"<div>{marked}{bar}</div>"}
         transient: Dict[str, Any] = {"display_id": self._display_id}
         self._publish(data, transient=transient, update=self._shown_at is not None)
         self._shown_at = time.monotonic()

@@ -102,6 +102,18 @@ def test_show_takes_an_id_a_part_of_it_or_a_name() -> None:
     assert json.loads(trackside("show", run_id, "--json").stdout)["id"] == run_id
 
 
+def test_show_counts_packages_and_names_artifacts(tmp_path: Path) -> None:
+    weights = tmp_path / "weights.pt"
+    weights.write_bytes(b"1234")
+    with km.init(name="big") as run:
+        run.log_artifact(str(weights), name="weights", type="model")
+    output = trackside("show", "big").stdout
+    assert f"weights (model)  {weights}" in output
+    assert "--packages lists them" in output
+    assert "packages.numpy" not in output
+    assert "packages.numpy" in trackside("show", "big", "--packages").stdout
+
+
 def test_show_tells_how_a_run_failed_without_colours() -> None:
     run = km.init(name="bad")
     error = {"ename": "ValueError", "evalue": "no", "traceback": ["\x1b[31mValueError\x1b[39m: no"]}
@@ -126,6 +138,15 @@ def test_compare_marks_what_differs_and_writes_the_page(tmp_path: Path) -> None:
     assert "0.01" in output
     assert str(page) in output
     assert "<html" in page.read_text(encoding="utf-8")
+
+
+def test_compare_of_nobody_named_takes_the_last_ones_as_the_magic_does() -> None:
+    for name in ("a", "b", "c"):
+        a_run(name)
+    done = trackside("compare", "--last", "2")
+    assert "The last 2 of 3 runs" in done.stderr
+    assert done.stdout.split()[:2] == ["b", "c"]
+    assert "Projects: " in trackside("compare", "--project", "nope", status=2).stderr
 
 
 def test_compare_into_a_folder_that_is_not_there_says_so(tmp_path: Path) -> None:

@@ -52,6 +52,16 @@ def test_every_run_can_be_exported_in_a_format_that_is_named(tmp_path: Path) -> 
     assert [line["run"]["id"] for line in lines[:2]] == ids
 
 
+def test_the_runs_of_a_project_can_be_exported(tmp_path: Path) -> None:
+    mine = km.init(name="mine", project="paper")
+    mine.finish()
+    a_run("other")
+    file = str(tmp_path / "paper.jsonl")
+    assert "1 runs" in trackside("export", "--project", "paper", "-o", file).stdout
+    refused = trackside("export", "--project", "nope", "-o", file, status=2)
+    assert "Projects: default, paper." in refused.stderr
+
+
 def test_export_and_import_say_what_is_missing(tmp_path: Path) -> None:
     a_run("one")
     assert "Which runs" in trackside("export", "-o", tmp_path / "a.csv", status=2).stderr

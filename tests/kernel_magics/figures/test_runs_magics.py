@@ -52,7 +52,9 @@ def test_runs_says_what_it_does_not_show(shell, run_ids):
     assert "2 of 3 runs in project 'digits'; %runs --all lists them all." in text
     assert run_ids[0] not in text
     assert run_ids[0] in shown(shell, "%runs --limit 1 --all")[0]
-    assert "There are no runs in project 'nope' yet." in shown(shell, "%runs nope")[0]
+    said = shown(shell, "%runs nope")[0]
+    assert "There are no runs in project 'nope' yet." in said
+    assert "Projects that have some: digits." in said
 
 
 def test_compare_shows_the_group_it_chose_in_a_frame_of_its_own(shell, run_ids):
