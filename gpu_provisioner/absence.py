@@ -1,8 +1,8 @@
 """Since when nobody is there to see what a lease's kernel says, and whether a page shows it meanwhile.
 
 Two notes in the lease's folder at home. ``away.json``: who stands in for a notebook writes down where the
-stream was when he came; the next notebook replays the cells that had not ended there. ``pages.json``: a server
-says that pages show the cells of this lease from the record, so that nobody else need show them again.
+stream was when he came; the next notebook replays the cells that had not ended there. ``pages.json``: a
+server says that pages show the cells of this lease from the record, so that nobody else need show them.
 """
 
 from __future__ import annotations
