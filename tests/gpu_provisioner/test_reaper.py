@@ -27,9 +27,7 @@ def test_a_machine_in_use_is_no_orphan(lab: Lab, place: Place) -> None:
     assert find_orphans(LOCAL, LeaseBook(place.data)) == ([], [])
 
 
-def test_an_agent_whose_lease_file_is_gone_is_found_and_ended(
-    lab: Lab, place: Place
-) -> None:
+def test_an_agent_whose_lease_file_is_gone_is_found_and_ended(lab: Lab, place: Place) -> None:
     front = lab.kernel()
     lease = front.holder.lease
     cell = front.begin("import time; print('early', flush=True); time.sleep(0.3); print('late', flush=True)")
