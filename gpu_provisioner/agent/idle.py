@@ -1,4 +1,5 @@
-"""When nobody needs a kernel any more: no cell runs, no request came, the GPUs are idle, for long enough.
+"""When nobody needs a kernel any more: no cell runs, no request came, nothing is fetched or sent, the GPUs
+are idle, for long enough.
 
 First a warning, then, if nothing happens, the end. Nothing here looks at a clock: whoever asks says what time
 it is, in seconds of any monotonic clock.

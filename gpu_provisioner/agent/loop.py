@@ -26,6 +26,7 @@ from gpu_provisioner.agent.machine import describe_machine
 from gpu_provisioner.agent.mirror import MirroredFolder, work_folder
 from gpu_provisioner.agent.places import process_birth, write_private
 from gpu_provisioner.agent.process import AgentConfig, KernelProcess
+from gpu_provisioner.agent.streams import is_needed
 from gpu_provisioner.agent.zeromq import zmq
 
 _ACTIVE_POLL_S = 0.1
@@ -324,7 +325,7 @@ class Agent:
             self._look_whether_needed(time.monotonic())
 
     def _look_whether_needed(self, now: float) -> None:
-        verdict = self._idleness.look(now, self._requests.busy)
+        verdict = self._idleness.look(now, self._requests.busy or is_needed(self._folder))
         if verdict == "warn":
             self._keeper.keep(idle.warning(self._idleness, now))
         elif verdict == "stay":

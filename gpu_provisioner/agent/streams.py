@@ -10,10 +10,12 @@ Runs as ``python -I -S``: standard library only, Python 3.9.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
 import stat
+import time
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Tuple
 
@@ -25,6 +27,10 @@ PIECE_BYTES = 1 << 20
 END = b"E"
 EXCHANGE = "exchange"
 """In the agent's folder: variables on their way; see :mod:`gpu_provisioner.agent.variables`."""
+
+_NEED = "needed"
+"""A file in the agent's folder; its time is when bytes of a transfer last moved."""
+_NEED_EVERY_S, _NEED_LASTS_S = 1.0, 5.0
 
 _PARCEL_NAME = re.compile(r"[0-9a-f]{16,64}")
 
@@ -38,6 +44,32 @@ def exchange_file(folder: Path, name: str) -> Path:
     if not _PARCEL_NAME.fullmatch(name):
         raise ValueError(f"not the name of a parcel: {name!r}")
     return folder / EXCHANGE / name
+
+
+def is_needed(folder: Path) -> bool:
+    """Whether a transfer moves bytes for the agent of this folder: its machine must stay until it is done."""
+    try:
+        age_s = time.time() - (folder / _NEED).stat().st_mtime
+    except OSError:
+        return False
+    return abs(age_s) < _NEED_LASTS_S
+
+
+class _Need:
+    """Has :func:`is_needed` say so; called with each piece, so that a line that hangs keeps no machine."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / _NEED
+        self._said_at = float("-inf")
+
+    def __call__(self) -> None:
+        if time.monotonic() - self._said_at < _NEED_EVERY_S:
+            return
+        self._said_at = time.monotonic()
+        with contextlib.suppress(OSError):
+            handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+            os.utime(handle)
+            os.close(handle)
 
 
 def listing(header: Mapping[str, Any]) -> Dict[str, Any]:
@@ -79,11 +111,12 @@ def fetch(header: Mapping[str, Any]) -> None:
     changed: whether somebody wrote to it meanwhile). ``header["parcel"]`` instead of ``files``: one parcel.
     """
     root = Path(str(header.get("root", "/")))
+    folder = agent_folder(str(header["lease"]), os.environ)
     if "parcel" in header:
-        folder = agent_folder(str(header["lease"]), os.environ)
         root = exchange_file(folder, str(header["parcel"])).parent
+    need = _Need(folder)
     for each in header["files"]:
-        _send_file(root / str(each["path"]), str(each["path"]), int(each["offset"]))
+        _send_file(root / str(each["path"]), str(each["path"]), int(each["offset"]), need)
 
 
 def store(header: Mapping[str, Any]) -> None:
@@ -97,7 +130,7 @@ def store(header: Mapping[str, Any]) -> None:
         raise Refused("the kernel's agent has no folder any more")
     path = exchange_file(folder, str(header["parcel"]))
     private_folder(path.parent)
-    size = int(header["bytes"])
+    size, need = int(header["bytes"]), _Need(folder)
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     with os.fdopen(handle, "r+b", buffering=0) as file:
         at = min(os.fstat(file.fileno()).st_size, size)
@@ -107,7 +140,8 @@ def store(header: Mapping[str, Any]) -> None:
             while written < len(piece):
                 written += os.pwrite(file.fileno(), piece[written:], at + written)
             at += len(piece)
-        digest = _digest(file, size).hexdigest()
+            need()
+        digest = _digest(file, size, need).hexdigest()
     if digest != header["sha256"]:
         path.unlink()
         raise Refused("it arrived damaged and was thrown away")
@@ -139,7 +173,7 @@ def _refuse(why: str) -> None:
         pass  # Nobody is there to be told.
 
 
-def _send_file(path: Path, name: str, offset: int) -> None:
+def _send_file(path: Path, name: str, offset: int, need: _Need) -> None:
     with path.open("rb", buffering=0) as file:
         before = os.fstat(file.fileno())
         _put(
@@ -148,7 +182,7 @@ def _send_file(path: Path, name: str, offset: int) -> None:
         )
         # What the other side has already is read again, so that the digest is of the whole.
         at = min(offset, before.st_size)
-        digest = _digest(file, at)
+        digest = _digest(file, at, need)
         while at < before.st_size:
             piece = file.read(min(PIECE_BYTES, before.st_size - at))
             if not piece:
@@ -156,6 +190,7 @@ def _send_file(path: Path, name: str, offset: int) -> None:
             digest.update(piece)
             at += len(piece)
             _put(wire.DATA, piece)
+            need()
         after = os.fstat(file.fileno())
         if not after.st_size and file.read(1):
             raise Refused(f"{path} says that it is empty and is not (as files of /proc do); copy it first")
@@ -163,7 +198,7 @@ def _send_file(path: Path, name: str, offset: int) -> None:
     _put(END, wire.to_json({"digest": digest.hexdigest(), "changed": changed}))
 
 
-def _digest(file: Any, size: int) -> Any:
+def _digest(file: Any, size: int, need: _Need) -> Any:
     """The hash of the first ``size`` bytes; the file is then at ``size``."""
     digest = hashlib.sha256()
     file.seek(0)
@@ -173,6 +208,7 @@ def _digest(file: Any, size: int) -> Any:
             raise Refused("a file became shorter while it was read")
         digest.update(piece)
         size -= len(piece)
+        need()
     return digest
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -10,6 +11,8 @@ from gpu_provisioner import wire
 from gpu_provisioner.agent.idle import Idleness, Requests, duration
 from gpu_provisioner.leases import LeaseBook
 from gpu_provisioner.model import LeaseState
+from gpu_provisioner.transfer import Transfers
+from gpu_provisioner.transfer_carrier import Advance, Wanted
 from tests.gpu_provisioner.front import Front, Lab, Place, wait_for
 
 HOUR = 3600.0
@@ -147,3 +150,20 @@ def test_a_client_that_types_keeps_it(lab: Lab, place: Place) -> None:
     front.wait_event("idle-over")
     wait_for(lambda: not LeaseBook(place.data).load(front.holder.lease.id).detail, "the warning is gone")
     assert "fine" in front.execute("print('fine')").text
+
+
+def test_a_machine_is_not_released_under_a_file_that_is_fetched_from_it(lab: Lab, place: Place) -> None:
+    """Large results take longer than any idle limit, and no cell runs meanwhile."""
+    front = idle_kernel(lab, 2.5)
+    (place.root / "results").write_bytes(bytes(60 * 10**6))
+
+    def slowly(advance: Advance) -> None:
+        time.sleep(0.1)
+        assert not [event for event in front.events if event["type"].startswith(("idle", "stopping"))]
+
+    transfers = Transfers(front.holder.lease, lambda: front.holder.down_since is None)
+    listing = transfers.listing(str(place.root / "results"))
+    part = place.root / "part"
+    transfers.fetch(listing.root, [Wanted(listing.files[0], part)], lambda *_: None, slowly)
+    assert part.stat().st_size == 60 * 10**6
+    front.wait_event("stopping")
