@@ -268,7 +268,7 @@ class LabPage:
         """Ticks the runs and opens the comparison."""
         for name in names:
             self.row(name).click()
-        self.page.get_by_role("button", name="Compare", exact=True).click()
+        self.page.locator(f"#{SIDEBAR}").get_by_role("button", name="Compare", exact=True).click()
         view = self.page.locator(".jp-trackside-compare:visible")
         view.wait_for()
         return view

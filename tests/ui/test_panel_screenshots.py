@@ -150,3 +150,21 @@ def test_nothing_sticks_out_of_the_narrowest_sidebar(trained: Lab, lab_page: Lab
     expect(sidebar.get_by_text("1 selected")).to_be_visible()
     assert overflowing(sidebar) == []
     picture(lab_page, tmp_path, "sidebar-narrow.png")
+
+
+def test_the_table_and_groups_fit_and_look_right(trained: Lab, lab_page: LabPage, tmp_path: Path) -> None:
+    page = lab_page.open(trained).page
+    lab_page.command("trackside:open-table")
+    table = page.locator(".jp-trackside-runTable")
+    table.get_by_role("combobox", name="Filter runs").fill("train/loss.last < 1 or status = failed")
+    expect(table.locator("[data-run-id]").filter(has_text="lr=3")).to_be_visible()
+    table.locator("[data-run-id]").filter(has_text="lr=0.03").click()
+    assert overflowing(table) == []
+    picture(lab_page, tmp_path, "table-light.png")
+    lab_page.sidebar()
+    lab_page.compare("lr=0.003", "lr=0.01 wide", "lr=0.1", "lr=0.001")  # and the one chosen in the table
+    lab_page.chart("train/loss", lines=5)
+    page.locator("select[data-axis=group]").select_option("config.width")
+    lab_page.chart("train/loss", lines=2)
+    lab_page.chart("val/loss", lines=2)
+    picture(lab_page, tmp_path, "compare-groups-light.png")
