@@ -116,6 +116,15 @@ test('a reading of an original point says only its value, also when it is infini
   assert.equal(read(raw([1]), 50, 1), null, 'a run that ended long before says nothing');
 });
 
+test('between two points that lie far apart the nearer one is read', () => {
+  const sparse = { ...raw([3, 4]), x: Float64Array.of(10, 30) };
+  assert.equal(read(sparse, 19, 1)?.text, '3');
+  assert.equal(read(sparse, 21, 1)?.text, '4');
+  assert.equal(read(sparse, 31, 1)?.text, '4', 'a little beyond the end');
+  assert.equal(read(sparse, 32, 1), null);
+  assert.equal(read(sparse, 8, 1), null);
+});
+
 test('readings are sorted as the lines lie, NaN last', () => {
   const values = [1, NaN, Infinity, 3, -Infinity];
   const sorted = values.map(value => ({ value }) as Reading).sort(byValue);

@@ -17,17 +17,25 @@ export interface Reading {
   behind: string;
 }
 
-/** What a run says near `at`, or `null` when its points end further away than `reach` (both in units of x). */
+/**
+ * What a run says at the point nearest to `at`, or `null` when its points end further away than `reach` (both in
+ * units of x). Between two points the nearer one is read, however far apart they lie.
+ */
 export function read(window: SeriesWindow, at: number, reach: number): Reading | null {
   const i = nearest(window.x, at);
   const x = window.x[i];
-  if (x === undefined || Math.abs(x - at) > reach) {
+  if (x === undefined || (Math.abs(x - at) > reach && !isBetween(window.x, at))) {
     return null;
   }
   const count = window.count[i] ?? 1;
   const value = valueAt(window, i);
   const behind = window.group ? groupText(window, window.group, i) : behindText(window, i, count);
   return { run: window.run, x, value, text: formatNumber(value), behind };
+}
+
+/** Whether there are points on both sides of `at`. */
+function isBetween(x: Float64Array, at: number): boolean {
+  return x.some(one => one < at) && x.some(one => one > at);
 }
 
 /** A bucket's last value; where none was finite, what stands there instead. */

@@ -1,7 +1,7 @@
 /** The drawing of one metric: lines, crosshair, tooltip; there while it is on screen. */
 import type { Chart, DrawnLine, Frame, Line } from '../charts/chart';
 import { banded, drawingOf, padded, xExtent, yExtent } from '../charts/geometry';
-import { byValue, formatX, read } from '../charts/readout';
+import { byValue, formatX, read, type Reading } from '../charts/readout';
 import type { SharedAxis } from '../charts/sharedaxis';
 import { Tooltip, type TooltipNote, type TooltipRow } from '../charts/tooltip';
 import type { Trackside } from '../trackside';
@@ -12,7 +12,7 @@ import type { Grouping } from './grouping';
 /** Pixels of a chart that are surely axis, not data: were it more, a bucket could be wider than a pixel. */
 const LEAST_AXIS_WIDTH = 24;
 
-/** A run is read when it has a point within this share of the view. */
+/** A run is read this share of the view beyond its ends; a point further away than this says where it is. */
 const REACH = 0.03;
 
 /** How long a zoom rests before the other charts follow, in milliseconds. */
@@ -258,16 +258,18 @@ export class ChartPlot {
       return reading ? trackside.trans.__('smoothed %1', reading.text) : '';
     };
     const reach = (axis.view.end - axis.view.start) * REACH;
-    const rows = windows()
-      .flatMap(window => read(window, at, reach) ?? [])
-      .sort(byValue)
-      .map<TooltipRow>(reading => ({
-        ...reading,
-        behind: [smoothText(reading.run), reading.behind].filter(Boolean).join(' · '),
-        name: grouping.nameOf(reading.run),
-        style: trackside.colours.styleOf(reading.run)
-      }));
-    const title = formatX(rows[0]?.x ?? at, axis.kind);
+    const readings = windows().flatMap(window => read(window, at, reach) ?? []);
+    const nearest = Math.min(...readings.map(({ x }) => Math.abs(x - at)));
+    const place = readings.find(({ x }) => Math.abs(x - at) === nearest)?.x ?? at;
+    const placeText = ({ x }: Reading): string =>
+      Math.abs(x - place) > reach ? trackside.trans.__('at %1', formatX(x, axis.kind)) : '';
+    const rows = readings.sort(byValue).map<TooltipRow>(reading => ({
+      ...reading,
+      behind: [placeText(reading), smoothText(reading.run), reading.behind].filter(Boolean).join(' · '),
+      name: grouping.nameOf(reading.run),
+      style: trackside.colours.styleOf(reading.run)
+    }));
+    const title = formatX(place, axis.kind);
     this.tooltip.show({ title, rows, notes: this.notesAt(left) }, left, count =>
       trackside.trans.__('and %1 more', count)
     );

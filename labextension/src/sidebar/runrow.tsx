@@ -114,14 +114,14 @@ function RunValue({ name, text }: { name: string; text: string }): React.JSX.Ele
   );
 }
 
-/** The second line: the first last value, which is always seen; state and duration; other values where there is room. */
+/** The second line: the first last value, always seen; the duration; where there is room the state and other values. */
 function RunDetail({ run, now, trans }: Pick<RunRowProps, 'run' | 'now' | 'trans'>): React.JSX.Element {
   const [first, ...others] = lastValues(run, 3);
   return (
     <span className="jp-trackside-runDetail">
       {first && <RunValue {...first} />}
-      <span className="jp-trackside-runState">{statusLabel(run.status, trans)}</span>
       <span className="jp-trackside-runTime">{formatDuration(runSeconds(run, now))}</span>
+      <span className="jp-trackside-runState">{statusLabel(run.status, trans)}</span>
       {others.map(value => (
         <RunValue key={value.name} {...value} />
       ))}
