@@ -240,7 +240,13 @@ def _no_offer(requests: Sequence[GpuRequest], surveys: Sequence[Survey]) -> NoOf
     message = f"No {wanted} is free on any target, and nothing was rented. {seen}.".replace("..", ".")
     typed = " --or ".join(request.text for request in requests)
     asked_for_cpu = any(request.is_cpu for request in requests)
-    return NoOffer(message, None if asked_for_cpu else f"%gpu_provision {typed} --or cpu")
+    if asked_for_cpu:
+        return NoOffer(message, None)
+    asked = {target for survey in surveys for target, _ in survey.inventories} | {
+        one.target for one in problems
+    }
+    elsewhere = ", or --on HOST, a machine that ssh reaches" if asked == {"local"} else ""
+    return NoOffer(message, f"%gpu_provision {typed} --or cpu{elsewhere}")
 
 
 def _heard(surveys: Sequence[Survey]) -> bool:

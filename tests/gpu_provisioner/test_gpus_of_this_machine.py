@@ -166,7 +166,7 @@ say(leases=[[lease.state.value, lease.spec] for lease in LeaseBook(data).all()])
     assert told[0]["message"].startswith(
         "No a100 is free on any target, and nothing was rented. local: GPU 0 a100-80gb"
     )
-    assert told[0]["remedy"] == "%gpu_provision a100 --or cpu"
+    assert told[0]["remedy"] == "%gpu_provision a100 --or cpu, or --on HOST, a machine that ssh reaches"
     assert told[1]["device"] == "cpu"
     assert "No a100 or gpu is to be had; cpu on local" in " ".join(told[1]["progress"])
     assert told[2]["leases"] == [["released", "a100 --or gpu --or cpu"]]
