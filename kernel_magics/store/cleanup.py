@@ -102,6 +102,8 @@ def carry_out(store: Store, planned: Plan) -> int:
         trash.erase(store.data_dir, one.run_id)
         freed += one.size
     for blob in planned.blobs:
+        if not _is_old(blob, time.time()):  # it has gone, or a run that began meanwhile needs it
+            continue
         size = _size(blob)
         blob.unlink(missing_ok=True)
         freed += size
@@ -165,9 +167,16 @@ class _Planner:
         for digest in sorted(self._blobs if digests is None else digests):
             blob = self._blob_dir / digest
             # What begins with a dot was being written when its process died.
-            if self._counts[digest] <= 0 and self._now - blob.stat().st_mtime > FRESH_S:
+            if self._counts[digest] <= 0 and _is_old(blob, self._now):
                 planned.blobs.append(blob)
                 planned.blob_bytes += self._blobs[digest]
+
+
+def _is_old(blob: Path, now: float) -> bool:
+    try:
+        return now - blob.stat().st_mtime > FRESH_S
+    except FileNotFoundError:
+        return False
 
 
 def _mentioned(folder: Path) -> set[str]:

@@ -22,12 +22,21 @@ def put_bytes(blobs: Path, data: Readable) -> str:
     from hashlib import sha256  # brings OpenSSL into memory: only where something is stored
 
     digest = sha256(data).hexdigest()
-    if not (blobs / digest).exists():
+    if not _is_there(blobs / digest):
         paths.make_private_folder(blobs)
         with _Incoming(blobs) as incoming:
             incoming.file.write(data)
             incoming.keep_as(digest)
     return digest
+
+
+def _is_there(blob: Path) -> bool:
+    """Whether it is; it counts as young then, so that no clean-up takes it before a journal names it."""
+    try:
+        os.utime(blob)
+    except OSError:
+        return blob.exists()  # of another user, perhaps
+    return True
 
 
 def put_file(blobs: Path, path: Path) -> Tuple[str, int]:

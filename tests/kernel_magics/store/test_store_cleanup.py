@@ -12,6 +12,7 @@ import pytest
 import kernel_magics as km
 from kernel_magics.errors import UnknownRun, UsageMistake
 from kernel_magics.store import cleanup, edits, trash
+from kernel_magics.tracking.blobs import put_bytes
 
 DAY = 86400.0
 
@@ -218,6 +219,18 @@ def test_fresh_blobs_and_blobs_while_something_runs_are_left_alone(aged_run, reo
     planned = cleanup.plan(store)
     assert cleanup.carry_out(store, planned) == planned.freed == 12
     assert sorted(path.name for path in folder.iterdir()) == sorted(["a person's file", "b" * 64])
+
+
+def test_a_blob_that_is_needed_again_before_the_deed_stays(aged_run, reopen, data_dir):
+    run_id = aged_run(30, b"weights")
+    age(data_dir / "blobs", 30)
+    store = reopen()
+    planned = cleanup.plan(store, older_than_s=DAY)
+    assert len(planned.blobs) == 1
+    digest = put_bytes(data_dir / "blobs", b"weights")
+    assert cleanup.carry_out(store, planned) > 0
+    assert not (data_dir / "runs" / run_id).exists()
+    assert (data_dir / "blobs" / digest).read_bytes() == b"weights"
 
 
 def test_a_run_that_begins_again_before_the_deed_is_passed_over(aged_run, reopen, data_dir, new_journal):
