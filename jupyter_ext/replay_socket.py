@@ -11,7 +11,9 @@ from jupyter_server.utils import to_os_path
 from tornado.websocket import WebSocketClosedError
 
 from . import answers
+from .encode import dumps
 from .errors import BadQuery
+from .feed import Gone
 from .handlers import SETTING
 from .queries import json_body
 from .reading_socket import ReadingSocket
@@ -24,7 +26,11 @@ if TYPE_CHECKING:
 
 
 class ReplaySocket(ReadingSocket):
-    """Hears which notebook a page shows and what it wants; tells of its cells and plays them."""
+    """Hears which notebook a page shows and what it wants; tells of its cells and plays them.
+
+    What a page says crosses what it is told. So each ``follow`` is answered by ``following`` with its number:
+    what came before that belonged to the page's former ``follow`` and counts for nothing.
+    """
 
     _replay: Replay | None = None
     _playing: asyncio.Task[None] | None = None
@@ -57,6 +63,10 @@ class ReplaySocket(ReadingSocket):
             self._replay = replay
 
         async def play() -> None:
+            try:
+                await self.send_slowly(dumps({"type": "following", "number": follow.number}))
+            except Gone:
+                return
             await services.replays.play(page, self.send_slowly, made)
             self.close()  # the page connects again and says what it has
 

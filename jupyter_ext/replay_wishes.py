@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from .errors import BadQuery
 
@@ -18,11 +19,13 @@ class Follow:
         kernel: id of its kernel, ``None`` when it has none.
         path: as the contents manager names it.
         saved: when that was saved, in seconds since the epoch; 0.0 when it never was.
+        number: the page counts these messages; the answer names it.
     """
 
     kernel: str | None
     path: str | None
     saved: float
+    number: int
 
 
 @dataclass(frozen=True)
@@ -38,22 +41,26 @@ def wish(message: object) -> Follow | Want:
     if not isinstance(message, dict):
         raise BadQuery("A message is a JSON object.")
     kind, position, saved = message.get("type"), message.get("position"), message.get("saved", 0)
+    number = message.get("number", 0)
     if kind == "follow":
         if isinstance(saved, bool) or not isinstance(saved, (int, float)) or not 0 <= saved < 1e12:
             raise BadQuery("`saved` is in seconds since the epoch; 0 for never.")
-        return Follow(
-            _text(message.get("kernel"), "kernel"), _text(message.get("path"), "path"), float(saved)
-        )
+        if not _is_count(number):
+            raise BadQuery("`number` is a count.")
+        kernel, path = _text(message.get("kernel"), "kernel"), _text(message.get("path"), "path")
+        return Follow(kernel, path, float(saved), number)
     if kind == "want":
         key = _text(message.get("key"), "key")
         if key is None:
             raise BadQuery("`want` names the `key` of a cell.")
-        if position is not None and (
-            isinstance(position, bool) or not isinstance(position, int) or position < 0
-        ):
+        if position is not None and not _is_count(position):
             raise BadQuery("`position` is one that was told, or null.")
         return Want(key, position)
     raise BadQuery(f"There is no message of the type {str(kind)[:80]!r}; there are `follow` and `want`.")
+
+
+def _is_count(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _text(value: object, field: str) -> str | None:

@@ -3,7 +3,7 @@ import test from 'node:test';
 
 import { StandIn } from '../src/restore/standin';
 import type { JsonObject } from '../src/wire/protocol';
-import type { CellMessage, Follow, OutputMessage } from '../src/wire/replay';
+import { ReplaySocket, type CellMessage, type Follow, type OutputMessage } from '../src/wire/replay';
 import { golden } from './golden';
 
 interface Replay {
@@ -24,7 +24,6 @@ test('golden outputs are handed on as messages of the request that ran the cell,
   const { cell, output } = golden<Replay>('replay');
   const standIn = new StandIn(cell.key, () => undefined);
   const heard = listen(standIn);
-  assert.equal(standIn.hasFed, false);
   for (const [type, content] of output.messages) {
     standIn.feed(type, content);
   }
@@ -34,7 +33,6 @@ test('golden outputs are handed on as messages of the request that ran the cell,
   );
   assert.deepEqual(heard.iopub[0]!.content, output.messages[0]![1]);
   assert.equal(standIn.future.msg.header.msg_id, cell.key);
-  assert.equal(standIn.hasFed, true);
 });
 
 test('a question goes to the box of input(), and its answer to the kernel', () => {
@@ -62,4 +60,62 @@ test('one that was disposed says nothing more, and one that ended still takes la
   disposed.feed('stream', { name: 'stdout', text: 'never' });
   assert.equal(silent.iopub.length, 0);
   assert.equal(disposed.isDisposed, true);
+});
+
+/** A WebSocket whose other end is the test. */
+class FakeSocket {
+  static readonly OPEN = 1;
+  static last: FakeSocket;
+  readonly readyState = 1;
+  readonly sent: JsonObject[] = [];
+  onopen: () => void = () => undefined;
+  onmessage: (event: { data: string }) => void = () => undefined;
+  onclose: () => void = () => undefined;
+  constructor() {
+    FakeSocket.last = this;
+  }
+  send(text: string): void {
+    this.sent.push(JSON.parse(text) as JsonObject);
+  }
+  say(message: object): void {
+    this.onmessage({ data: JSON.stringify(message) });
+  }
+  close(): void {
+    // The test looks at messages alone.
+  }
+}
+
+test('what was on its way for an earlier follow counts for nothing', () => {
+  const { cell, output, follow } = golden<Replay>('replay');
+  const before = globalThis.WebSocket;
+  globalThis.WebSocket = FakeSocket as never;
+  try {
+    const settings = { WebSocket: FakeSocket, wsUrl: 'ws://test/', appendToken: false, token: '' };
+    const socket = new ReplaySocket(settings as never, () => follow);
+    const told: string[] = [];
+    socket.messages.connect((_, message) => told.push(message.type));
+    socket.began.connect(() => told.push('began'));
+    socket.open();
+    const line = FakeSocket.last;
+    line.onopen();
+    line.say({ type: 'following', number: 1 });
+    line.say(cell);
+    socket.open(); // the kernel is another
+    line.say(output);
+    line.say({ type: 'following', number: 1 });
+    line.say(cell);
+    line.say({ type: 'following', number: 2 });
+    line.say(cell);
+    assert.deepEqual(told, ['began', 'cell', 'began', 'cell']);
+    assert.deepEqual(
+      line.sent.map(({ type, number }) => [type, number]),
+      [
+        ['follow', 1],
+        ['follow', 2]
+      ]
+    );
+    socket.close();
+  } finally {
+    globalThis.WebSocket = before;
+  }
 });

@@ -24,8 +24,15 @@ from tests.jupyter_ext.conftest import check
 
 GOLDEN = Path(__file__).parents[1] / "contracts" / "golden" / "replay.json"
 
-SCHEMAS = {"cell": "ReplayCell", "output": "ReplayOutput", "error": "FeedError"}
+SCHEMAS = {
+    "following": "ReplayFollowing",
+    "cell": "ReplayCell",
+    "output": "ReplayOutput",
+    "error": "FeedError",
+}
 Connect = Callable[..., Awaitable[Any]]
+
+FOLLOW = {"kernel": "kernel-1", "path": "a.ipynb", "saved": 0, "number": 0}
 
 
 class Viewer:
@@ -37,6 +44,7 @@ class Viewer:
         self.shown: dict[str, list[list[Any]]] = {}
         self.positions: dict[str, int] = {}
         self.errors: list[str] = []
+        self.following: list[int] = []
 
     async def say(self, **message: Any) -> None:
         await self.socket.write_message(json.dumps(message))
@@ -56,6 +64,9 @@ class Viewer:
             self.shown.setdefault(message["key"], []).extend(message["messages"])
             if message["position"] is not None:
                 self.positions[message["key"]] = message["position"]
+        elif message["type"] == "following":
+            self.following.append(message["number"])
+            self.cells.clear()
         else:
             self.errors.append(message["message"])
 
@@ -68,7 +79,7 @@ def view(jp_ws_fetch: Connect) -> Connect:
     async def open_one(follows: bool = True, **follow: Any) -> Viewer:
         viewer = Viewer(await jp_ws_fetch("trackside", "api", "replay"))
         if follows:
-            await viewer.say(type="follow", **{"kernel": "kernel-1", "path": "a.ipynb", "saved": 0, **follow})
+            await viewer.say(type="follow", **{**FOLLOW, **follow})
         return viewer
 
     return open_one
@@ -204,6 +215,7 @@ async def test_a_tracked_cell_of_the_notebooks_own_kernel_comes_from_its_run(vie
         '{"type": "follow", "kernel": null, "path": "a\\u0000b", "saved": 0}',
         '{"type": "follow", "kernel": null, "path": null, "saved": "now"}',
         '{"type": "follow", "kernel": null, "path": null, "saved": NaN}',
+        '{"type": "follow", "kernel": null, "path": null, "saved": 0, "number": -1}',
     ],
 )
 async def test_what_cannot_be_understood_is_answered_by_a_sentence(view: Connect, message: str) -> None:
@@ -211,6 +223,19 @@ async def test_what_cannot_be_understood_is_answered_by_a_sentence(view: Connect
     await page.socket.write_message(message)
     await page.until(lambda: page.errors)
     assert page.errors[0].endswith(".")
+
+
+async def test_a_page_that_says_anew_what_it_shows_knows_from_where_on_it_is_told_anew(
+    view: Connect, stream: Stream
+) -> None:
+    stream.cell("k1")
+    page = await view(number=1)
+    await page.until(lambda: "k1" in page.cells)
+    await page.say(type="follow", **{**FOLLOW, "number": 2})
+    await page.until(lambda: page.following == [1, 2] and "k1" in page.cells)
+    await page.say(type="want", key="k1", position=None)
+    stream.write("k1", "begun")
+    await page.until(lambda: page.text("k1") == "begun")
 
 
 async def test_a_path_out_of_the_servers_folder_finds_nothing(view: Connect, stream: Stream) -> None:
@@ -233,7 +258,7 @@ def test_the_golden_messages_are_what_is_specified_and_understood() -> None:
     for name, message in golden.items():
         check(message, f"#/components/schemas/Replay{name.title()}")
     follow = golden["follow"]
-    assert wish(follow) == Follow(follow["kernel"], follow["path"], follow["saved"])
+    assert wish(follow) == Follow(follow["kernel"], follow["path"], follow["saved"], follow["number"])
     assert wish(golden["want"]) == Want(golden["want"]["key"], None)
 
 

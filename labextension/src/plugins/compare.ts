@@ -14,7 +14,7 @@ import { describedBy } from './palette';
 
 /** How a comparison shows its runs, whichever they are. */
 function settingsOf(model: CompareModel): JSONObject {
-  const own = ['runs', 'baseline', 'id'];
+  const own = ['runs', 'baseline', 'notes', 'id'];
   return Object.fromEntries(Object.entries(model.toArgs()).filter(([key]) => !own.includes(key)));
 }
 

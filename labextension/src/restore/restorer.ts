@@ -3,6 +3,7 @@ import type { Cell, CodeCell } from '@jupyterlab/cells';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import type { ServerConnection } from '@jupyterlab/services';
 
+import type { JsonObject } from '../wire/protocol';
 import { ReplaySocket, type CellMessage, type OutputMessage, type ReplayMessage } from '../wire/replay';
 import { StandIn } from './standin';
 
@@ -14,6 +15,8 @@ interface Restored {
   said: CellMessage;
   /** Up to where its outputs have come; `null` while nothing is complete. */
   position: number | null;
+  /** Parts of what ends at the next position: shown when all of it is there, so that nothing comes twice. */
+  waiting: [string, JsonObject][];
   /** Whether it is given back up to its end. */
   over: boolean;
 }
@@ -79,10 +82,11 @@ export class Restorer {
     if (!restored) {
       return;
     }
-    for (const [type, content] of messages) {
-      restored.standIn.feed(type, content);
-    }
+    restored.waiting.push(...messages);
     if (position !== null) {
+      for (const [type, content] of restored.waiting.splice(0)) {
+        restored.standIn.feed(type, content);
+      }
       restored.position = position;
       this.finishIfOver(restored);
     }
@@ -108,9 +112,7 @@ export class Restorer {
   private ask(restored: Restored): void {
     const { key } = restored.said;
     if (!this.asked.has(key)) {
-      if (restored.position === null && restored.standIn.hasFed) {
-        restored.standIn = this.standFor(restored.cell, key); // the connection broke in the middle of the first answer
-      }
+      restored.waiting = []; // the connection broke in the middle of an answer
       this.asked.add(key);
       this.socket.want(key, restored.position);
     }
@@ -121,7 +123,7 @@ export class Restorer {
     // As CodeCell.execute does. It also trusts the cell: what comes is what this notebook's kernel shows.
     model.sharedModel.transact(() => model.clearExecution(), false, 'silent-change');
     model.executionState = 'running';
-    return { cell, said, standIn: this.standFor(cell, said.key), position: null, over: false };
+    return { cell, said, standIn: this.standFor(cell, said.key), position: null, waiting: [], over: false };
   }
 
   private standFor(cell: CodeCell, key: string): StandIn {

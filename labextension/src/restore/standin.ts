@@ -39,7 +39,6 @@ export class StandIn {
     if (this.isDisposed) {
       return;
     }
-    this.hasFed = true;
     const message = { header: { msg_type: type }, parent_header: this.msg.header, metadata: {}, content };
     if (type === 'input_request') {
       this.onStdin({ ...message, channel: 'stdin' });
@@ -77,8 +76,6 @@ export class StandIn {
   readonly msg: { header: { msg_id: string } };
   readonly done: Promise<void>;
   isDisposed = false;
-  /** Whether anything was handed on. */
-  hasFed = false;
   onReply: (message: unknown) => void = () => undefined;
   onIOPub: (message: unknown) => void = () => undefined;
   onStdin: (message: unknown) => void = () => undefined;

@@ -30,7 +30,14 @@ export interface OutputMessage {
   messages: [string, JsonObject][];
 }
 
-export type ReplayMessage = CellMessage | OutputMessage | { type: 'error'; message: string };
+/** From here on all that concerns the page is told from the beginning. */
+export interface FollowingMessage {
+  type: 'following';
+  number: number;
+}
+
+export type ReplayMessage =
+  CellMessage | OutputMessage | FollowingMessage | { type: 'error'; message: string };
 
 /** Which notebook a page shows; `saved` in seconds since the epoch, 0 when it never was. */
 export interface Follow {
@@ -51,7 +58,7 @@ export class ReplaySocket {
     return this._messages;
   }
 
-  /** Emitted when the page has said what it shows: all that concerns it is told from the beginning. */
+  /** Emitted when the server has heard what the page shows: all that concerns it is told from the beginning. */
   get began(): ISignal<this, void> {
     return this._began;
   }
@@ -62,8 +69,9 @@ export class ReplaySocket {
       return;
     }
     if (this.socket?.readyState === WebSocket.OPEN) {
-      this.send({ type: 'follow', ...this.follow() });
-      this._began.emit();
+      this.number += 1;
+      this.heard = false;
+      this.send({ type: 'follow', ...this.follow(), number: this.number });
     } else if (this.socket === null) {
       this.connect();
     }
@@ -88,7 +96,7 @@ export class ReplaySocket {
       this.attempt = 0;
       this.open();
     };
-    socket.onmessage = event => this._messages.emit(JSON.parse(String(event.data)) as ReplayMessage);
+    socket.onmessage = event => this.take(JSON.parse(String(event.data)) as ReplayMessage);
     socket.onclose = () => {
       if (this.socket === socket) {
         this.socket = null;
@@ -96,6 +104,18 @@ export class ReplaySocket {
         this.attempt += 1;
       }
     };
+  }
+
+  /** What was on its way when the page said anew what it shows counts for nothing: it is told again. */
+  private take(message: ReplayMessage): void {
+    if (message.type === 'following') {
+      this.heard = message.number === this.number;
+      if (this.heard) {
+        this._began.emit();
+      }
+    } else if (this.heard) {
+      this._messages.emit(message);
+    }
   }
 
   private send(message: object): void {
@@ -106,6 +126,9 @@ export class ReplaySocket {
   private readonly _messages = new Signal<this, ReplayMessage>(this);
   private socket: WebSocket | null = null;
   private closed = false;
+  /** Counts what the page said that it shows; whether the server has heard the last of it. */
+  private number = 0;
+  private heard = false;
   private attempt = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
 }
