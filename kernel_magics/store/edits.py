@@ -8,6 +8,7 @@ anew says the same. Of two edits of one thing the later one counts.
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Mapping
@@ -45,13 +46,14 @@ def edit(data_dir: Path, run_id: str, change: Mapping[str, Any]) -> None:
     """
     checked = check(change)
     folder = paths.runs_dir(data_dir) / run_id
-    head = _head(folder) if is_run_id(run_id) and folder.is_dir() else None
+    journals = _beginnings(folder) if is_run_id(run_id) and folder.is_dir() else []
+    head = _head(journals)
     if head is None:
         raise UnknownRun(f"There is no run {run_id}; nothing was changed.", remedy="trackside ls")
     writer_id = f"editor-{random_word(8)}"
     frames = (
         fmt.pack_frame(fmt.Kind.RUN, fmt.pack_json({**head, "writer": _identity(writer_id)})),
-        fmt.pack_frame(fmt.Kind.CHANGE, fmt.pack_json({**checked, "time": time.time()})),
+        fmt.pack_frame(fmt.Kind.CHANGE, fmt.pack_json({**checked, "time": _after(journals)})),
     )
     problems: list[str] = []
     try:
@@ -126,16 +128,32 @@ def _is_text(value: Any, most: int) -> bool:
     )
 
 
-def _head(folder: Path) -> dict[str, Any] | None:
-    """The run's first frame, as its oldest journal has it that can be read."""
-    heads = []
+_Frames = list[tuple[int, dict[str, Any]]]
+
+
+def _beginnings(folder: Path) -> list[_Frames]:
+    """The first frame of each of a run's journals that can be read; of an editor's also the one behind it."""
+    found = []
     for journal in folder.glob("*.journal"):
         try:
-            frames = JournalReader(journal).read(limit=_HEAD).frames
-            if frames and frames[0].kind == fmt.Kind.RUN:
-                heads.append(fmt.unpack_json(frames[0].payload))
+            frames = JournalReader(journal).read(limit=_HEAD).frames[:2]
+            said = [frame for frame in frames if frame.kind in (fmt.Kind.RUN, fmt.Kind.CHANGE)]
+            found.append([(frame.kind, fmt.unpack_json(frame.payload)) for frame in said])
         except (OSError, ValueError, JournalError):
             continue
+    return found
+
+
+def _after(journals: list[_Frames]) -> float:
+    """Now, and later than every edit so far: what was typed last counts, whatever the clocks said."""
+    times = [said.get("time") for frames in journals for kind, said in frames if kind == fmt.Kind.CHANGE]
+    last = max((one for one in times if isinstance(one, float) and math.isfinite(one)), default=0.0)
+    return max(time.time(), math.nextafter(last, math.inf))
+
+
+def _head(journals: list[_Frames]) -> dict[str, Any] | None:
+    """The run's first frame, as its oldest journal has it."""
+    heads = [frames[0][1] for frames in journals if frames and frames[0][0] == fmt.Kind.RUN]
     if not heads:
         return None
     oldest = min(heads, key=lambda head: (_role(head) != "main", str(head.get("created"))))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 import pytest
 
@@ -49,6 +50,21 @@ def test_of_two_edits_the_later_one_counts_key_by_key(tmp_path):
         store.edit(run_id, group=None, colour=None)
         run = store.run(run_id)
     assert (run.name, run.notes, run.group, run.colour) == ("two", "kept", None, None)
+
+
+def test_the_last_edit_counts_although_a_clock_was_wrong(tmp_path, monkeypatch):
+    """A clock that was an hour ahead must not have the last word for an hour."""
+    run_id = a_run(tmp_path)
+    now = time.time()
+    with open_store(tmp_path) as store:
+        for ahead, name in ((3600.0, "first"), (0.0, "second"), (-3600.0, "third")):
+            monkeypatch.setattr(edits.time, "time", lambda ahead=ahead: now + ahead)
+            edits.edit(tmp_path, run_id, {"name": name})
+            monkeypatch.undo()
+            store.refresh()
+            assert store.run(run_id).name == name
+        store.rebuild()
+        assert store.run(run_id).name == "third"
 
 
 def test_a_live_run_is_edited_and_its_own_later_change_counts(tmp_path):
