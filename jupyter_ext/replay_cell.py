@@ -82,17 +82,20 @@ class CellFilter:
         """The message, if it shows something in this cell: its own, or another's update of its displays.
 
         What goes into an ``ipywidgets.Output`` is shown by that widget, which the kernel gives back itself.
+
+        Raises:
+            ValueError: it is none.
         """
         if kind in _WIDGETS:
             self._widgets.watch(Message("", "", kind, content))
             return None
         if parent == self._key:
             if kind in _ASKS:
-                return kind, json.loads(content)
+                return kind, _object(content)
             if kind in _SHOWS and self._widgets.target(parent) is None:
-                return self._remember(kind, json.loads(content))
+                return self._remember(kind, _object(content))
         if kind == "update_display_data":
-            update = json.loads(content)
+            update = _object(content)
             return (kind, update) if _display_id(update) in self._displays else None
         return None
 
@@ -101,6 +104,13 @@ class CellFilter:
         if display is not None:
             self._displays.add(display)
         return kind, content
+
+
+def _object(content: bytes) -> dict[str, Any]:
+    found = json.loads(content)
+    if not isinstance(found, dict):
+        raise ValueError("the content of a message is an object")
+    return found
 
 
 def folded(messages: Iterable[Shown]) -> list[Shown]:

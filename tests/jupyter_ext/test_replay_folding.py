@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import time
 
-from jupyter_ext.replay_cell import folded, joined
+import pytest
+
+from gpu_provisioner import wire
+from jupyter_ext.replay_cell import CellFilter, folded, joined
+from jupyter_ext.replay_streams import _shown
 from kernel_magics.store.folding import Folder
 
 
@@ -48,3 +53,11 @@ def test_text_that_is_looked_at_goes_on_and_is_cleared():
     folder.add("cell", "clear_output", {})
     folder.add("cell", *stream("last"))
     assert folder.outputs("cell") == [{"output_type": "stream", "name": "stdout", "text": "last"}]
+
+
+@pytest.mark.parametrize("kind", ["stream", "error", "clear_output", "update_display_data", "comm_msg"])
+@pytest.mark.parametrize("content", [b"[1]", b"null", b"3", b"{", b"[" * 100_000])
+def test_what_is_no_message_does_not_keep_the_others_from_the_page(kind, content):
+    parent = json.dumps({"msg_id": "key"}).encode()
+    head = json.dumps({"msg_type": kind, "msg_id": "m"}).encode()
+    assert _shown({"key": CellFilter("key")}, (1, wire.IOPUB, [head, parent, b"{}", content])) == {}
