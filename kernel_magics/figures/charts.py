@@ -81,6 +81,8 @@ def compare_figures(
         figure = _figure(metric, replace(view, x=over), *axes[axis])
         for window, smooth in pairs:
             _draw(figure, window, *key.of(window.run), smooth)
+        if metric.source == MetricSource.SYSTEM and not view.log:
+            _show_whole_load(figure, metric, [window for window, _ in pairs])
         _add_hover(figure, over, grouped=view.group_by is not None)
         if legend:
             _add_legend(figure)
@@ -171,6 +173,18 @@ def _figure(metric: MetricInfo, view: View, x_range: Any, crosshair: Any) -> Any
     chart.min_border_right = 22
     _style_axes(chart, x)
     return chart
+
+
+def _show_whole_load(chart: Any, metric: MetricInfo, windows: Sequence[Window]) -> None:
+    """A machine's load stands on an axis from nothing on, a percentage on one to all there is: on its own
+    scale half a percent would look like a crash."""
+    from bokeh.models import Range1d
+
+    extremes = np.concatenate([[0.0], *([window.min, window.max] for window in windows)], axis=None)
+    finite = extremes[np.isfinite(extremes)]
+    least, most = finite.min(), max(finite.max(), 100.0 if metric.unit == "%" else 0.0)
+    room = 0.06 * (most - least) or 1.0
+    chart.y_range = Range1d(least - room, most + room)
 
 
 def _title(metric: MetricInfo) -> str:

@@ -1,7 +1,17 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import { bars, drawingOf, nearest, padded, polygons, union, xExtent, yExtent } from '../src/charts/geometry';
+import {
+  bars,
+  drawingOf,
+  loadExtent,
+  nearest,
+  padded,
+  polygons,
+  union,
+  xExtent,
+  yExtent
+} from '../src/charts/geometry';
 import { byValue, formatX, read, tickLabels, type Reading } from '../src/charts/readout';
 import { partOf } from '../src/text/metricsearch';
 import type { SeriesWindow } from '../src/wire/decode';
@@ -82,6 +92,15 @@ test('extents are exact, follow the view, and are null without points', () => {
   assert.equal(xExtent([raw([])]), null);
   assert.equal(yExtent([raw([NaN])], { start: 0, end: 9 }, 'linear'), null);
   assert.deepEqual(union(null, { start: 1, end: 2 }), { start: 1, end: 2 });
+});
+
+test("a machine's load is shown from nothing on, a percentage to all there is", () => {
+  assert.deepEqual(loadExtent({ source: 'system', unit: '%' }), { start: 0, end: 100 });
+  assert.deepEqual(union(loadExtent({ source: 'system', unit: 'GiB' }), { start: 2, end: 3 }), {
+    start: 0,
+    end: 3
+  });
+  assert.equal(loadExtent({ source: 'logged', unit: '%' }), null);
 });
 
 test('room is left around lines, also around a constant one', () => {

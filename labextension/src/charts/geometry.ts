@@ -188,6 +188,14 @@ export function yExtent(windows: Iterable<SeriesWindow>, view: Extent, scale: YS
   return start <= end ? { start, end } : null;
 }
 
+/**
+ * What the y axis of a machine's load always reaches: from nothing on, a percentage to all there is. On its own scale
+ * half a percent would look like a crash. `null` for what somebody measured.
+ */
+export function loadExtent(metric: { source: string; unit: string | null }): Extent | null {
+  return metric.source === 'system' ? { start: 0, end: metric.unit === '%' ? 100 : 0 } : null;
+}
+
 /** Room around an extent, so that no line runs along the frame; a single value stands in the middle. */
 export function padded(extent: Extent, share: number, scale: YScale = 'linear'): Extent {
   if (scale === 'log') {

@@ -4,6 +4,7 @@ import type { IDisposable } from '@lumino/disposable';
 import { Widget } from '@lumino/widgets';
 
 import type { DrawnLine, Frame } from '../charts/chart';
+import { loadExtent } from '../charts/geometry';
 import type { SharedAxis } from '../charts/sharedaxis';
 import { menuButton, type MenuAction } from '../menu';
 import { csvOf } from '../text/csv';
@@ -65,6 +66,7 @@ export class ChartCard extends Widget {
       model,
       axis,
       grouping,
+      atLeast: loadExtent(metric),
       windows: () => this.windows(),
       smoothed: () => series.smoothed(this.key),
       events: () => this.events(),

@@ -1,6 +1,6 @@
 /** The drawing of one metric: lines, crosshair, tooltip; there while it is on screen. */
 import type { Chart, DrawnLine, Frame, Line } from '../charts/chart';
-import { banded, drawingOf, padded, xExtent, yExtent } from '../charts/geometry';
+import { banded, drawingOf, padded, union, xExtent, yExtent, type Extent } from '../charts/geometry';
 import { byValue, formatX, read, type Reading } from '../charts/readout';
 import type { SharedAxis } from '../charts/sharedaxis';
 import { Tooltip, type TooltipNote, type TooltipRow } from '../charts/tooltip';
@@ -33,6 +33,8 @@ export interface ChartPlotOptions {
   model: CompareModel;
   axis: SharedAxis;
   grouping: Grouping;
+  /** What the y axis reaches in any case. */
+  atLeast: Extent | null;
   /** What is to be drawn now. */
   windows: () => SeriesWindow[];
   /** By run, the same smoothed; empty for none. */
@@ -207,10 +209,11 @@ export class ChartPlot {
 
   private fitView(): void {
     if (this.chart) {
-      const { axis, model, windows, smoothed } = this.options;
+      const { axis, model, windows, smoothed, atLeast } = this.options;
       const { y: scale, band } = model.state;
       const all = [...windows(), ...smoothed().values()].map(window => banded(window, band));
-      const y = yExtent(all, axis.view, scale) ?? { start: scale === 'log' ? 1 : 0, end: 1 };
+      const drawn = yExtent(all, axis.view, scale);
+      const y = union(drawn, scale === 'log' ? null : atLeast) ?? { start: scale === 'log' ? 1 : 0, end: 1 };
       this.chart.setView(axis.view, padded(y, 0.06, scale));
     }
   }

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from bokeh.models import DataRange1d
 
 import kernel_magics as km
 from kernel_magics.errors import DataFolderError
@@ -174,3 +175,16 @@ def test_system_metrics_stand_over_time_where_the_others_stand_over_steps(store)
     assert figures["loss"].xaxis[0].axis_label == "step"
     assert figures["system/cpu_percent"].xaxis[0].axis_label == "time since the run's start"
     assert figures["loss"].x_range is not figures["system/cpu_percent"].x_range
+
+
+@pytest.mark.parametrize(("percent", "reached"), [(99.5, 100.0), (250.0, 250.0)])
+def test_a_machines_load_stands_on_an_axis_from_nothing_to_all(store, percent, reached):
+    with km.init(project="p", name="system", capture={"packages": False, "diff": False}) as run:
+        run.log({"accuracy": 99.5})
+        for more in (0.0, 0.4):
+            run.record_system({"system/cpu_percent": percent - more}, {"system/cpu_percent": "%"})
+    store.refresh()
+    figures = {figure.name: figure for figure in compare_figures(store, [run.id])}
+    shown = figures["system/cpu_percent"].y_range
+    assert -10.0 * reached / 100 < shown.start < 0 and reached < shown.end < 1.1 * reached
+    assert isinstance(figures["accuracy"].y_range, DataRange1d), "what somebody measured keeps its own scale"
