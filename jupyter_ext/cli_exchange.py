@@ -50,8 +50,12 @@ def export(arguments: argparse.Namespace) -> int:
         progress = Progress("exported")
         points = export_runs(store, ids, arguments.output, arguments.format, progress)
         progress.end()
-    print(f"{arguments.output}: {len(ids):,} runs, {points:,} points.")
+    print(f"{arguments.output}: {_runs(len(ids))}, {points:,} points.")
     return 0
+
+
+def _runs(count: int) -> str:
+    return f"{count:,} run{'' if count == 1 else 's'}"
 
 
 def _wanted(store: Store, arguments: argparse.Namespace) -> Sequence[str]:
@@ -70,7 +74,7 @@ def import_runs(arguments: argparse.Namespace) -> int:
     progress.end()
     for run_id in ids:
         print(run_id)
-    print(f"{len(ids):,} runs, {progress.done:,} points of {arguments.file}.")
+    print(f"{_runs(len(ids))}, {progress.done:,} points of {arguments.file}.")
     return 0
 
 

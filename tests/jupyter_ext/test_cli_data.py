@@ -37,7 +37,7 @@ def test_a_run_goes_out_and_comes_back(form: str, tmp_path: Path) -> None:
         pytest.importorskip("pyarrow")
     run_id = a_run("one")
     file = tmp_path / f"runs.{form}"
-    assert "1 runs" in trackside("export", "one", "-o", file).stdout
+    assert "1 run, " in trackside("export", "one", "-o", file).stdout
     copy = trackside("import", file).stdout.split()[0]
     with open_store() as store:
         assert (store.run(copy).name, store.run(copy).tags) == ("one", ("t",))
@@ -57,7 +57,7 @@ def test_the_runs_of_a_project_can_be_exported(tmp_path: Path) -> None:
     mine.finish()
     a_run("other")
     file = str(tmp_path / "paper.jsonl")
-    assert "1 runs" in trackside("export", "--project", "paper", "-o", file).stdout
+    assert "1 run, " in trackside("export", "--project", "paper", "-o", file).stdout
     refused = trackside("export", "--project", "nope", "-o", file, status=2)
     assert "Projects: default, paper." in refused.stderr
 

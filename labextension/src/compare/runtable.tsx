@@ -72,6 +72,18 @@ function Table({ trackside, model, summaries }: RunTableProps): React.JSX.Elemen
     ...group,
     rows: group.rows.filter(row => row.values.some(value => value !== '' && value !== undefined))
   }));
+  // What was done comes before what came of it.
+  const [configured, ...others] = groups.map(group => (
+    <Group
+      key={group.key}
+      name={group.name}
+      id={group.key}
+      rows={onlyDifferences ? group.rows.filter(row => row.differs) : group.rows}
+      runs={shown}
+      trans={trans}
+      onlyDifferences={onlyDifferences}
+    />
+  ));
   return (
     <>
       <label className="jp-trackside-toggle">
@@ -108,23 +120,14 @@ function Table({ trackside, model, summaries }: RunTableProps): React.JSX.Elemen
               ))}
             </tr>
           </thead>
+          {configured}
           <ResultGroup
             rows={onlyDifferences ? results.filter(row => row.differs) : results}
             runs={shown}
             problem={summaries.problem}
             trans={trans}
           />
-          {groups.map(group => (
-            <Group
-              key={group.key}
-              name={group.name}
-              id={group.key}
-              rows={onlyDifferences ? group.rows.filter(row => row.differs) : group.rows}
-              runs={shown}
-              trans={trans}
-              onlyDifferences={onlyDifferences}
-            />
-          ))}
+          {others}
         </table>
       </div>
     </>
