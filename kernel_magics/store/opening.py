@@ -11,14 +11,14 @@ from kernel_magics.errors import DataFolderError
 from .index import Index
 from .store import Store
 
-OPENING_S = 1.0
+OPENING_S = 0.3
 """How long opening a store ingests before it answers with what there is, which is something of every run."""
 
 
 def open_store(path: str | os.PathLike[str] | None = None, *, ingest: bool = True) -> Store:
     """The store of a data folder.
 
-    A long backlog is not waited for: after a second the store opens with the newest data of every run, and
+    A long backlog is not waited for: after ``OPENING_S`` the store opens with the newest data of every run, and
     what is asked of a run is completed first.
 
     Args:

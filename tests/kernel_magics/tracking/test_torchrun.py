@@ -123,6 +123,41 @@ def test_each_torchrun_from_a_shell_is_one_run_even_with_the_same_port(
         assert main.head["name"].startswith("train-")
 
 
+SPAWNED = """
+import torch, torch.multiprocessing as mp
+import kernel_magics as km
+
+def work(rank):
+    with km.init() as run:
+        for step in range(50):
+            run.log({f"loss/{rank}": torch.tensor(rank + step / 100)}, step=step)
+
+if __name__ == "__main__":
+    with km.init(name="parent", capture={"packages": False, "diff": False}) as run:
+        run.log({"loss/parent": 1.0})
+        mp.spawn(work, nprocs=2)
+"""
+
+
+@needs_torch
+def test_workers_of_torch_multiprocessing_record_into_the_run(tmp_path: Path) -> None:
+    program = tmp_path / "spawns.py"
+    program.write_text(SPAWNED)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, str(program)], capture_output=True, text=True, timeout=120, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    with open_store() as store:
+        (run,) = store.runs()
+        assert (run.name, run.status) == ("parent", "finished")
+        for rank in range(2):
+            series = store.series(run.id, f"loss/{rank}")
+            assert series.step.tolist() == list(range(50))
+            assert series.value == pytest.approx([rank + step / 100 for step in range(50)], rel=1e-6)
+        assert store.series(run.id, "loss/parent").value.tolist() == [1.0]
+
+
 @needs_torch
 def test_the_nth_run_of_a_script_is_the_nth_of_every_rank(script: Path, records: Records) -> None:
     torchrun(script, "--standalone", arguments=("3",))
