@@ -18,8 +18,8 @@ OPENING_S = 0.3
 def open_store(path: str | os.PathLike[str] | None = None, *, ingest: bool = True) -> Store:
     """The store of a data folder.
 
-    A long backlog is not waited for: after ``OPENING_S`` the store opens with the newest data of every run, and
-    what is asked of a run is completed first.
+    A long backlog is not waited for: after ``OPENING_S`` the store opens with the newest data of every run,
+    and what is asked of a run is completed first.
 
     Args:
         path: the data folder; by default ``$TRACKSIDE_DIR`` or ``<jupyter_data_dir>/trackside``.

@@ -131,12 +131,14 @@ def _machine() -> Mapping[str, Any]:
         import platform
         import subprocess  # noqa: F401 - some versions of platform bring it when they are asked
 
+        # In here, because `platform` asks under a lock, for which a child forked meanwhile would wait for ever.
+        system, processor = platform.platform(), platform.processor() or platform.machine()
     found: Dict[str, Any] = {
         "host": host_name(),
         "machine": host_name(),  # on a GPU machine `host` is home's
         "user": _user(),
-        "platform": platform.platform(),
-        "cpu": {"model": _cpu_model() or platform.processor() or platform.machine(), "count": _cpu_count()},
+        "platform": system,
+        "cpu": {"model": _cpu_model() or processor, "count": _cpu_count()},
     }
     memory = _memory_gib()
     if memory is not None:

@@ -1,4 +1,4 @@
-"""Imports in threads of ours, which a fork must not cut in two.
+"""Imports, and locks of the standard library, in threads of ours, which a fork must not cut in two.
 
 A fork copies ``sys.modules`` as it is. A module that another thread is importing at this moment stays half
 made in the child for ever: ``import subprocess`` there gives a module without ``Popen``. A training that
@@ -23,7 +23,7 @@ _held = threading.local()
 
 @contextmanager
 def whole_imports() -> Iterator[None]:
-    """Around ``import`` statements in a thread: this process does not fork before they are done."""
+    """Around ``import`` statements in a thread, and what locks: this process does not fork meanwhile."""
     with _importing:
         yield
 

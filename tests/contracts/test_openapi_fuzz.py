@@ -24,7 +24,7 @@ from schemathesis.specs.openapi.checks import content_type_conformance, response
 import kernel_magics as km
 
 SPECIFICATION = Path(__file__).parents[2] / "jupyter_ext" / "openapi.yaml"
-SCHEMA = schemathesis.openapi.from_path(SPECIFICATION).exclude(path="/feed")
+SCHEMA = schemathesis.openapi.from_path(SPECIFICATION).exclude(path=["/feed", "/replay"])
 EXAMPLES = 25
 
 
