@@ -131,7 +131,7 @@ def _machine() -> Mapping[str, Any]:
         import platform
         import subprocess  # noqa: F401 - some versions of platform bring it when they are asked
 
-        # In here, because `platform` asks under a lock, for which a child forked meanwhile would wait for ever.
+        # In here, because `platform` asks under a lock: a child forked meanwhile would wait for ever.
         system, processor = platform.platform(), platform.processor() or platform.machine()
     found: Dict[str, Any] = {
         "host": host_name(),
