@@ -225,6 +225,7 @@ def test_edits_are_shown_at_once_and_are_on_the_record(own: Lab, lab_page: LabPa
     expect(table.rows).to_have_count(12)
 
     lab_page.open(own, reset=False)  # once more from the server
+    lab_page.command("trackside:open-table")
     expect(table.rows.first).to_be_visible()
     runs = stored(own)
     assert runs["run 7"]["archived"]
