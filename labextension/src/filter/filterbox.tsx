@@ -19,6 +19,8 @@ interface FilterBoxProps {
 export function FilterBox({ filter, runs, suspects, onChange, trans }: FilterBoxProps): React.JSX.Element {
   const id = React.useId();
   const box = React.useRef<HTMLDivElement>(null);
+  /** Where the caret belongs once the box has the text of an option that was taken. */
+  const caret = React.useRef<{ text: string; at: number } | null>(null);
   const [offer, setOffer] = React.useState<Completion | null>(null);
   const [active, setActive] = React.useState(-1);
   const field = (): HTMLInputElement | null => box.current?.querySelector('input') ?? null;
@@ -32,14 +34,19 @@ export function FilterBox({ filter, runs, suspects, onChange, trans }: FilterBox
     if (offer) {
       const rest = filter.text.slice(offer.end);
       const head = `${filter.text.slice(0, offer.start)}${option}${rest.startsWith(' ') ? '' : ' '}`;
+      caret.current = { text: head + rest, at: head.length };
       onChange(head + rest);
       close();
-      requestAnimationFrame(() => {
-        field()?.focus();
-        field()?.setSelectionRange(head.length, head.length);
-      });
     }
   };
+  // With the text itself and not a frame later: what is typed meanwhile would stand in front of it.
+  React.useLayoutEffect(() => {
+    if (caret.current?.text === filter.text) {
+      field()?.focus();
+      field()?.setSelectionRange(caret.current.at, caret.current.at);
+      caret.current = null;
+    }
+  });
   const onKey = (event: React.KeyboardEvent): void => {
     const chosen = offer?.options[active];
     if (offer && (event.key === 'ArrowDown' || event.key === 'ArrowUp')) {
@@ -79,6 +86,7 @@ export function FilterBox({ filter, runs, suspects, onChange, trans }: FilterBox
         value={filter.text}
         rightIcon="ui-components:search"
         onChange={event => {
+          caret.current = null;
           onChange(event.currentTarget.value);
           look();
         }}
