@@ -266,6 +266,17 @@ class TestReadOnly(ReadOnlyServer):
         error = await ask("leases", "abc-123", spec="/leases/{lease}", method="DELETE", status=403)
         assert "not authorized" in error["message"]
 
+    async def test_who_may_only_read_may_ask_for_windows_and_reports(self, ask: Ask, wait_for: Ask) -> None:
+        """Questions that are too long for an address are posted, and change nothing."""
+        run_id = a_run()
+        await indexed(ask, wait_for, run_id)
+        series = {"runs": [run_id], "metric": "loss"}
+        (window,) = (await ask("windows", method="POST", body=json.dumps(series)))["windows"]
+        assert window["run"] == run_id
+        wanted = {"runs": [run_id], "format": "html", "x": "step", "log": False, "group_by": None}
+        body = json.dumps({**wanted, "smoothing": 0, "notes": ""})
+        assert "<html" in (await ask("report", method="POST", body=body))["content"]
+
     async def test_who_may_only_read_is_told_so(self, ask: Ask) -> None:
         assert (await ask("info"))["read_only"] is True
         assert await ask("runs") == {"runs": []}
@@ -287,4 +298,7 @@ class TestNobody:
     async def test_who_may_not_read_is_refused_by_every_route(self, jp_fetch: Fetch) -> None:
         for path in ("info", "runs", "leases", "offers", "feed"):
             answer = await jp_fetch("trackside", "api", path, raise_error=False)
+            assert answer.code == 403, path
+        for path in ("windows", "report"):
+            answer = await jp_fetch("trackside", "api", path, method="POST", body="{}", raise_error=False)
             assert answer.code == 403, path
