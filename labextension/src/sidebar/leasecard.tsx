@@ -35,15 +35,18 @@ function stateLabel(state: LeaseState, trans: TranslationBundle): string {
 export function LeaseCard(props: LeaseCardProps): React.JSX.Element {
   const { lease, now, here, commands, trans } = props;
   const price = formatPrice(lease.usd_per_hour) ?? trans.__('no price known');
+  const device = formatDevice(lease.device, lease.gpus.length);
   const where = [lease.machine || lease.target, lease.notebook ? baseName(lease.notebook) : null];
   return (
     <li className="jp-trackside-lease" data-lease-id={lease.id} data-state={lease.state}>
       <div className="jp-trackside-leaseHead">
         <span className="jp-trackside-leaseDot" data-state={lease.state} aria-hidden="true" />
-        <span className="jp-trackside-leaseDevice">{formatDevice(lease.device, lease.gpus.length)}</span>
-        <span className="jp-trackside-leaseName" title={lease.id}>
-          {lease.name}
-        </span>
+        <span className="jp-trackside-leaseDevice">{device}</span>
+        {lease.name.toLowerCase() !== device.toLowerCase() && (
+          <span className="jp-trackside-leaseName" title={lease.id}>
+            {lease.name}
+          </span>
+        )}
         {here && <span className="jp-trackside-badge">{trans.__('this notebook')}</span>}
       </div>
       <div className="jp-trackside-leaseLine" title={lease.notebook ?? ''}>
