@@ -1,11 +1,13 @@
-"""What every test shares: no test may touch the user's own Trackside folders."""
+"""What every test shares: no test touches the user's own Trackside folders; how its cells wait for it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.waiting import Gate, Turnstile
 
 
 @pytest.fixture(autouse=True)
@@ -16,3 +18,31 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
     monkeypatch.setenv("TRACKSIDE_CONFIG", str(root / "trackside.toml"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(root / "cache"))
     yield root
+
+
+@pytest.fixture
+def gate_at() -> Iterator[Callable[[Path], Gate]]:
+    """Makes gates, closed; see :class:`Gate`. Those that are still closed at the end are opened."""
+    made: list[Gate] = []
+
+    def make(path: Path) -> Gate:
+        made.append(Gate(path))
+        return made[-1]
+
+    yield make
+    for gate in made:
+        gate.open()
+
+
+@pytest.fixture
+def gate(gate_at: Callable[[Path], Gate], tmp_path_factory: pytest.TempPathFactory) -> Gate:
+    """A gate of the test's own, that kernels of this user can reach."""
+    return gate_at(tmp_path_factory.mktemp("gate") / "gate")
+
+
+@pytest.fixture
+def turnstile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Turnstile]:
+    """A turnstile of the test's own, that kernels of this user can reach; see :class:`Turnstile`."""
+    made = Turnstile(tmp_path_factory.mktemp("turnstile") / "turnstile")
+    yield made
+    made.close()
