@@ -75,8 +75,12 @@ def _state_rows(runs: Sequence[RunInfo]) -> list[Row]:
         Row("run", "started", tuple(words.moment(run.created) for run in runs)),
         Row("run", "duration", tuple(words.run_duration(run) for run in runs)),
     ]
-    details = tuple(words.flat_text(run.status_detail) for run in runs)
-    return [*rows, Row("run", "detail", details)] if any(details) else rows
+    more = {
+        "cost": tuple(words.run_cost(run) for run in runs),
+        "price": tuple(words.flat_text(words.price_source(run)) for run in runs),
+        "detail": tuple(words.flat_text(run.status_detail) for run in runs),
+    }
+    return [*rows, *(Row("run", name, cells) for name, cells in more.items() if any(cells))]
 
 
 def _config_rows(runs: Sequence[RunInfo]) -> list[Row]:

@@ -6,14 +6,16 @@ import { filtered, NO_FILTER, retyped, suspects } from '../src/filter/runfilter'
 import { arranged, compareValues, sorted } from '../src/table/arrange';
 import { cellText, cellValue, columnLabel } from '../src/table/columns';
 import { stateToJson, tableStateFrom } from '../src/table/tablestate';
+import { costOf, formatCost, lacksPrice, priceSource } from '../src/text/cost';
 import { formatMetric } from '../src/text/metrics';
+import { runLabels, sharedNames } from '../src/text/runnames';
 import { mergedTags } from '../src/text/tags';
-import type { Json, Lease, Run } from '../src/wire/protocol';
+import type { Json, Run } from '../src/wire/protocol';
 import { golden } from './golden';
 
 const { now, runs } = golden<{ now: number; runs: Run[] }>('filters');
 const [bert, gpt, naive] = runs as [Run, Run, Run];
-const context = { now, lease: () => undefined };
+const context = { now };
 const ids = (list: readonly Run[]): string[] => list.map(run => run.id.slice(-6));
 
 test('numbers stand by size, texts as people sort them, what is missing or NaN last either way', () => {
@@ -96,14 +98,31 @@ test('a cell shows what its column means', () => {
   assert.equal(columnLabel('val/loss.min'), 'val/loss min');
 });
 
-test('what a run has cost follows from its lease, until one of them ended', () => {
-  const leased: Run = { ...bert, facts: { lease: 'a100' } };
-  const lease = { usd_per_hour: 2, released: bert.created + 1800 } as Lease;
-  const cost = (found: Lease | undefined): Json => cellValue(leased, 'cost', { now, lease: () => found });
-  assert.equal(cost(lease), 1);
-  assert.equal(cost({ ...lease, released: null }), 4);
-  assert.equal(cost({ ...lease, usd_per_hour: null }), null);
-  assert.equal(cost(undefined), null);
+test('what a run has cost is its own price times its time, also while it goes on', () => {
+  const price = { usd_per_hour: 2, as_of: '2026-09-20', source: 'price list coreweave' };
+  const paid = (more: Partial<Run>): Run => ({ ...bert, created: now - 7200, facts: { price }, ...more });
+  const ended = paid({ finished: now - 5400 });
+  assert.equal(cellValue(ended, 'cost', context), 1);
+  assert.equal(cellText(ended, 'cost', 1, now), '≈ $1.00');
+  assert.equal(costOf(paid({ finished: null, status: 'running' }), now), 4);
+  assert.equal(costOf(paid({ finished: null, status: 'unknown' }), now), null, 'nobody knows until when');
+  assert.equal(priceSource(ended), '≈ $2.00/h, price list coreweave, 2026-09-20');
+  assert.deepEqual([0, 0.004, 0.005].map(formatCost), ['≈ $0.00', '< $0.01', '≈ $0.01']); // prettier-ignore
+});
+
+test('a machine without a known price has no cost, and says so; a run of this machine says nothing', () => {
+  const unpriced: Run = { ...bert, facts: { price: { usd_per_hour: null } } };
+  assert.deepEqual([costOf(unpriced, now), lacksPrice(unpriced)], [null, true]); // prettier-ignore
+  const here: Run = { ...bert, facts: { lease: 'a100' } };
+  assert.deepEqual([costOf(here, now), lacksPrice(here), priceSource(here)], [null, false, '']); // prettier-ignore
+  const odd: Run = { ...bert, facts: { price: ['2'] } };
+  assert.deepEqual([costOf(odd, now), lacksPrice(odd)], [null, false]); // prettier-ignore
+});
+
+test('runs of one name are called by the end of their ids as well, others by their names', () => {
+  const named = ['a', 'b', 'a'].map((name, n) => ({ name, id: `20261122-14150${n}-aaaaa${n}` }));
+  assert.deepEqual([...runLabels(named).values()], ['a (aaaaa0)', 'b', 'a (aaaaa2)']);
+  assert.deepEqual([...sharedNames(named)], ['a']);
 });
 
 test('a metric that was ever a fraction is shown as one, a count is not', () => {

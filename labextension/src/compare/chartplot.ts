@@ -279,13 +279,13 @@ export class ChartPlot {
   }
 
   private notesAt(left: number): TooltipNote[] {
-    const { events, trackside } = this.options;
+    const { events, grouping, trackside } = this.options;
     const near = (x: number): boolean => Math.abs((this.chart?.leftOf(x) ?? Infinity) - left) <= EVENT_REACH;
     return events()
       .filter(({ x }) => near(x))
       .map(({ run, text }) => ({
         text,
-        name: trackside.runs.get(run)?.name ?? run,
+        name: grouping.labels.of(run),
         style: trackside.colours.styleOf(run)
       }));
   }

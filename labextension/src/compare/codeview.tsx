@@ -16,10 +16,12 @@ import { tableRows } from './differences';
 import { DiffView, LONGEST, UnifiedText } from './diffview';
 import { FactsBook } from './factsbook';
 import { onScreen } from './onscreen';
+import type { RunLabels } from './runlabels';
 
 export interface CodeViewOptions {
   trackside: Trackside;
   model: CompareModel;
+  labels: RunLabels;
   /** What scrolls. */
   root: HTMLElement;
 }
@@ -69,7 +71,7 @@ export class CodeView extends ReactWidget {
 
 type CodeProps = CodeViewOptions & { facts: FactsBook };
 
-function Code({ trackside, model, facts }: CodeProps): React.JSX.Element {
+function Code({ trackside, model, labels, facts }: CodeProps): React.JSX.Element {
   const { trans } = trackside;
   useUpdatesOf(facts.changed, model.changed, trackside.colours.changed);
   const { runs: ids, split } = model.state;
@@ -81,10 +83,10 @@ function Code({ trackside, model, facts }: CodeProps): React.JSX.Element {
     return <p className="jp-trackside-hint">{problem ?? (ids.length > 0 ? trans.__('Reading…') : '')}</p>;
   }
   const others = runs.filter(run => run !== baseline);
-  const shared = { trackside, baseline, runs, trans };
+  const shared = { trackside, baseline, runs, labels, trans };
   return (
     <>
-      {others.length > 0 && <Controls {...{ model, runs, baseline, split, trans }} />}
+      {others.length > 0 && <Controls {...{ model, runs, baseline, split, labels, trans }} />}
       {others.length === 0 && <Alone run={baseline} trans={trans} />}
       {others.map(run => (
         <SourceDiff key={run.id} {...{ run, split }} {...shared} />
@@ -100,10 +102,11 @@ interface ControlsProps {
   runs: readonly Run[];
   baseline: Run;
   split: boolean;
+  labels: RunLabels;
   trans: TranslationBundle;
 }
 
-function Controls({ model, runs, baseline, split, trans }: ControlsProps): React.JSX.Element {
+function Controls({ model, runs, baseline, split, labels, trans }: ControlsProps): React.JSX.Element {
   return (
     <div className="jp-trackside-codeControls">
       <label>
@@ -116,7 +119,7 @@ function Controls({ model, runs, baseline, split, trans }: ControlsProps): React
         >
           {runs.map(run => (
             <option key={run.id} value={run.id}>
-              {run.name}
+              {labels.of(run.id)}
             </option>
           ))}
         </HTMLSelect>
@@ -137,30 +140,39 @@ interface SharedProps {
   trackside: Trackside;
   baseline: Run;
   runs: readonly Run[];
+  labels: RunLabels;
   trans: TranslationBundle;
 }
 
-function RunName({ run, trackside }: { run: Run; trackside: Trackside }): React.JSX.Element {
+function RunName({
+  run,
+  trackside,
+  labels
+}: {
+  run: Run;
+  trackside: Trackside;
+  labels: RunLabels;
+}): React.JSX.Element {
   return (
     <span className="jp-trackside-runKey">
-      <Swatch style={trackside.colours.styleOf(run.id)} /> {run.name}
+      <Swatch style={trackside.colours.styleOf(run.id)} /> {labels.of(run.id)}
     </span>
   );
 }
 
 function SourceDiff(props: SharedProps & { run: Run; split: boolean }): React.JSX.Element {
-  const { run, baseline, split, trackside, trans } = props;
+  const { run, baseline, split, trackside, labels, trans } = props;
   const [before, after] = [sourceOf(baseline), sourceOf(run)];
-  const missing = [baseline, run].filter(one => sourceOf(one) === null).map(one => one.name);
+  const missing = [baseline, run].filter(one => sourceOf(one) === null).map(one => labels.of(one.id));
   return (
     <section className="jp-trackside-codePart" data-source-diff={run.id}>
       <h4>
-        <RunName run={baseline} trackside={trackside} /> → <RunName run={run} trackside={trackside} />
+        <RunName run={baseline} {...{ trackside, labels }} /> → <RunName {...{ run, trackside, labels }} />
       </h4>
       {before !== null && after !== null ? (
         <DiffView
           {...{ before, after, split, trans }}
-          label={trans.__('Source: %1 → %2', baseline.name, run.name)}
+          label={trans.__('Source: %1 → %2', labels.of(baseline.id), labels.of(run.id))}
         />
       ) : (
         <p className="jp-trackside-hint">{trans.__('No source was recorded of %1.', missing.join(', '))}</p>
@@ -187,7 +199,7 @@ function Alone({ run, trans }: { run: Run; trans: TranslationBundle }): React.JS
   );
 }
 
-function Packages({ runs, trackside, trans }: SharedProps): React.JSX.Element {
+function Packages({ runs, trackside, labels, trans }: SharedProps): React.JSX.Element {
   const rows = tableRows(runs.map(packagesOf));
   const differing = rows.filter(row => row.differs);
   return (
@@ -212,7 +224,7 @@ function Packages({ runs, trackside, trans }: SharedProps): React.JSX.Element {
                 <th scope="col">{trans.__('%1 of %2 differ', differing.length, rows.length)}</th>
                 {runs.map(run => (
                   <th key={run.id} scope="col">
-                    <RunName run={run} trackside={trackside} />
+                    <RunName {...{ run, trackside, labels }} />
                   </th>
                 ))}
               </tr>
@@ -234,7 +246,7 @@ function Packages({ runs, trackside, trans }: SharedProps): React.JSX.Element {
   );
 }
 
-function Repository({ runs, trackside, trans }: SharedProps): React.JSX.Element {
+function Repository({ runs, trackside, labels, trans }: SharedProps): React.JSX.Element {
   return (
     <section className="jp-trackside-codePart" data-code="git">
       <h4>{trans.__('Repository')}</h4>
@@ -242,7 +254,7 @@ function Repository({ runs, trackside, trans }: SharedProps): React.JSX.Element 
         const git = gitOf(run);
         return (
           <div key={run.id} className="jp-trackside-git" data-run-id={run.id}>
-            <RunName run={run} trackside={trackside} />
+            <RunName {...{ run, trackside, labels }} />
             {git === null ? (
               <span>{trans.__('no repository')}</span>
             ) : (
@@ -256,7 +268,7 @@ function Repository({ runs, trackside, trans }: SharedProps): React.JSX.Element 
                       {trans.__('Changes that were not committed')}
                       {(git.cut || git.diff.length > LONGEST) && ` (${trans.__('only the beginning')})`}
                     </summary>
-                    <UnifiedText text={git.diff} label={trans.__('Changes of %1', run.name)} />
+                    <UnifiedText text={git.diff} label={trans.__('Changes of %1', labels.of(run.id))} />
                   </details>
                 )}
               </>

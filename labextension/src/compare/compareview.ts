@@ -1,11 +1,10 @@
 /** Runs side by side: the content of a main-area widget. */
 import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
-import type { IDisposable } from '@lumino/disposable';
 import type { Message } from '@lumino/messaging';
 import { Panel, type Widget } from '@lumino/widgets';
 
 import { trackIcon } from '../icons';
-import { Clock } from '../model/clock';
+import { Attention } from '../model/attention';
 import type { Trackside } from '../trackside';
 import { Persistent } from '../wire/persistent';
 import type { FeedMessage, Medium, MetricSummary, RunEvent } from '../wire/protocol';
@@ -37,7 +36,8 @@ export class CompareView extends Panel {
   constructor(private readonly options: CompareViewOptions) {
     super();
     const { trackside, model, rendermime } = options;
-    const { trans } = trackside;
+    const { trans, feed } = trackside;
+    this.attention = new Attention(this, { feed, wake: () => this.wake(), rest: () => this.rest() });
     this.id = model.id;
     this.title.icon = trackIcon;
     this.title.closable = true;
@@ -51,25 +51,27 @@ export class CompareView extends Panel {
     this.summaries = new ByRun(runs, async ids => listsByRun(ids, await api.summaries(ids)));
     this.grouping = new Grouping(trackside, model);
     const { grouping } = this;
+    const { labels } = grouping;
+    const { clock } = this.attention;
     const { events, summaries } = this;
     this.charts = new ChartArea({ trackside, model, grouping, events, root });
-    this.addWidget(new Legend({ trackside, model, grouping, clock: this.clock }));
+    this.addWidget(new Legend({ trackside, model, grouping, clock }));
     this.addWidget(new CompareNotice({ trackside, model }));
     this.charts.sections.forEach(section => this.addWidget(section));
     this.section('notes', trans.__('Notes'), new Notes({ model, trans }));
     this.eventSection = this.section(
       'events',
       trans.__('Events'),
-      new EventList({ trackside, model, events })
+      new EventList({ trackside, model, events, labels })
     );
-    const table = new RunTable({ trackside, model, summaries });
+    const table = new RunTable({ trackside, model, summaries, labels, clock });
     this.section('table', trans.__('Configuration and results'), table);
     const { media } = this;
-    const looks = new MediaView({ trackside, model, media });
+    const looks = new MediaView({ trackside, model, media, labels });
     this.mediaSection = this.section('media', trans.__('Media'), looks);
     this.mediaSection.hide();
     media.changed.connect(this.countMedia, this);
-    this.section('code', trans.__('Code and environment'), new CodeView({ trackside, model, root }));
+    this.section('code', trans.__('Code and environment'), new CodeView({ trackside, model, labels, root }));
     this.section('outputs', trans.__('Outputs'), new Outputs({ trackside, model, rendermime, root }));
 
     model.changed.connect(this.onModel, this);
@@ -85,34 +87,12 @@ export class CompareView extends Panel {
   }
 
   override dispose(): void {
-    this.rest();
+    this.attention.end();
     this.grouping.dispose();
     this.events.dispose();
     this.summaries.dispose();
     this.media.dispose();
     super.dispose();
-  }
-
-  protected override onAfterShow(msg: Message): void {
-    super.onAfterShow(msg);
-    this.wake();
-  }
-
-  protected override onAfterAttach(msg: Message): void {
-    super.onAfterAttach(msg);
-    if (this.isVisible) {
-      this.wake();
-    }
-  }
-
-  protected override onBeforeHide(msg: Message): void {
-    this.rest();
-    super.onBeforeHide(msg);
-  }
-
-  protected override onBeforeDetach(msg: Message): void {
-    this.rest();
-    super.onBeforeDetach(msg);
   }
 
   protected override onActivateRequest(msg: Message): void {
@@ -138,7 +118,7 @@ export class CompareView extends Panel {
 
   /** Beside the charts: only while somebody looks. */
   private readBooks(): void {
-    const runs = this.held ? this.options.model.state.runs : [];
+    const runs = this.attention.awake ? this.options.model.state.runs : [];
     this.events.want(runs);
     this.summaries.want(runs);
     this.media.want(runs.slice(0, MOST_WITH_MEDIA));
@@ -152,24 +132,15 @@ export class CompareView extends Panel {
   }
 
   private wake(): void {
-    if (!this.held) {
-      this.held = this.options.trackside.feed.hold();
-      this.clock.start();
-      this.charts.paused = false;
-      this.reading.restart();
-      this.readBooks();
-    }
+    this.charts.paused = false;
+    this.reading.restart();
+    this.readBooks();
   }
 
   private rest(): void {
-    this.clock.stop();
-    if (this.held) {
-      this.charts.paused = true;
-      this.reading.stop();
-      this.held.dispose();
-      this.held = null;
-      this.readBooks();
-    }
+    this.charts.paused = true;
+    this.reading.stop();
+    this.readBooks();
   }
 
   private onModel(_model: CompareModel, before: CompareState): void {
@@ -182,7 +153,7 @@ export class CompareView extends Panel {
     const { trackside, model } = this.options;
     trackside.colours.distinguish(model.state.runs);
     void trackside.runs.ensure(model.state.runs);
-    if (this.held) {
+    if (this.attention.awake) {
       this.reading.restart();
       this.readBooks();
     }
@@ -193,9 +164,12 @@ export class CompareView extends Panel {
 
   private onFeed(_feed: unknown, message: FeedMessage): void {
     const { runs } = this.options.model.state;
-    if (this.held && message.type === 'hello') {
+    if (!this.attention.awake) {
+      return;
+    }
+    if (message.type === 'hello') {
       this.reading.restart();
-    } else if (this.held && message.type === 'metrics' && message.runs.some(id => runs.includes(id))) {
+    } else if (message.type === 'metrics' && message.runs.some(id => runs.includes(id))) {
       this.reading.start();
     }
   }
@@ -213,13 +187,14 @@ export class CompareView extends Panel {
 
   private retitle(): void {
     const { trackside, model } = this.options;
-    const names = model.state.runs.map(id => trackside.runs.get(id)?.name ?? id);
+    const names = model.state.runs.map(id => this.grouping.labels.of(id));
     const { trans } = trackside;
     this.title.label =
       names.length === 1 ? (names[0] as string) : trans._n('Compare %1 run', 'Compare %1 runs', names.length);
     this.title.caption = names.slice(0, 12).join('\n');
   }
 
+  private readonly attention: Attention;
   private readonly charts: ChartArea;
   private readonly eventSection: Section;
   private readonly events: ByRun<RunEvent[]>;
@@ -231,6 +206,4 @@ export class CompareView extends Panel {
     () => this.readMetrics(),
     problem => problem !== null && this.options.model.setMetrics(this.options.model.metrics, problem)
   );
-  private readonly clock = new Clock();
-  private held: IDisposable | null = null;
 }

@@ -9,6 +9,7 @@ import type { Trackside } from '../trackside';
 import type { RunEvent } from '../wire/protocol';
 import type { ByRun } from './byrun';
 import type { CompareModel } from './comparemodel';
+import type { RunLabels } from './runlabels';
 
 /** Rows shown; of a run that reports without end the newest count. */
 const MOST = 500;
@@ -17,6 +18,7 @@ export interface EventListProps {
   trackside: Trackside;
   model: CompareModel;
   events: ByRun<RunEvent[]>;
+  labels: RunLabels;
 }
 
 export class EventList extends ReactWidget {
@@ -31,12 +33,12 @@ export class EventList extends ReactWidget {
 }
 
 /** Of all compared runs, oldest first; those without a time last. */
-export function allEvents({ model, events }: Omit<EventListProps, 'trackside'>): RunEvent[] {
+export function allEvents({ model, events }: Pick<EventListProps, 'model' | 'events'>): RunEvent[] {
   const found = model.state.runs.flatMap(id => events.get(id) ?? []);
   return found.sort((a, b) => (a.time ?? Infinity) - (b.time ?? Infinity));
 }
 
-function Events({ trackside, model, events }: EventListProps): React.JSX.Element {
+function Events({ trackside, model, events, labels }: EventListProps): React.JSX.Element {
   const { runs, colours, trans } = trackside;
   useUpdatesOf(events.changed, model.changed, runs.changed, colours.changed);
   const all = allEvents({ model, events });
@@ -71,7 +73,7 @@ function Events({ trackside, model, events }: EventListProps): React.JSX.Element
               <td>{event.time === null ? '–' : formatMoment(event.time, now)}</td>
               <td>{event.step === null ? '–' : formatCount(event.step)}</td>
               <td>
-                <Swatch style={colours.styleOf(event.run)} /> {runs.get(event.run)?.name ?? event.run}
+                <Swatch style={colours.styleOf(event.run)} /> {labels.of(event.run)}
               </td>
               <td className="jp-trackside-eventText">
                 <b>{event.name}</b> {event.detail}

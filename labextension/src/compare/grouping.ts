@@ -5,6 +5,7 @@ import { groupsOf, type RunGroup } from './rungroups';
 import type { Trackside } from '../trackside';
 import type { Metric } from '../wire/protocol';
 import type { CompareModel } from './comparemodel';
+import { RunLabels } from './runlabels';
 
 /** Which runs are asked for, and in which groups: as in a `SeriesRequest`. */
 export interface Asked {
@@ -17,6 +18,7 @@ export class Grouping {
     private readonly trackside: Trackside,
     private readonly model: CompareModel
   ) {
+    this.labels = new RunLabels(trackside.runs, model);
     model.changed.connect(this.update, this);
     trackside.runs.changed.connect(this.update, this);
     this._groups = this.compute();
@@ -50,10 +52,10 @@ export class Grouping {
     return this._groups?.find(({ runs }) => runs.includes(run))?.runs[0] ?? run;
   }
 
-  /** What is written at a line: the group's label, or the run's name. */
+  /** What is written at a line: the group's label, or the run's. */
   nameOf(run: string): string {
     const group = this._groups?.find(({ runs }) => runs.includes(run));
-    return group?.label ?? this.trackside.runs.get(run)?.name ?? run;
+    return group?.label ?? this.labels.of(run);
   }
 
   dispose(): void {
@@ -76,6 +78,8 @@ export class Grouping {
     return groupBy === null || known.length === 0 ? null : groupsOf(known, groupBy);
   }
 
+  /** What each run is called by itself. */
+  readonly labels: RunLabels;
   private _groups: readonly RunGroup[] | null;
   private readonly _changed = new Signal<this, void>(this);
 }

@@ -6,11 +6,13 @@ import { useNow, useUpdatesOf } from '../hooks';
 import type { Clock } from '../model/clock';
 import { StatusIcon, statusLabel } from '../sidebar/status';
 import { Swatch } from '../sidebar/swatch';
+import { costOf, formatCost } from '../text/cost';
 import { formatDuration, runSeconds } from '../text/format';
 import type { Trackside } from '../trackside';
 import type { CompareModel } from './comparemodel';
 import type { Grouping } from './grouping';
 import type { RunGroup } from './rungroups';
+import type { RunLabels } from './runlabels';
 
 export interface LegendProps {
   trackside: Trackside;
@@ -43,7 +45,7 @@ function Chips(props: LegendProps): React.JSX.Element {
   return groups ? (
     <ul aria-label={trans.__('Groups of runs')}>
       {groups.map(group => (
-        <GroupChip key={group.runs[0]} group={group} trackside={trackside} />
+        <GroupChip key={group.runs[0]} {...{ group, trackside }} labels={grouping.labels} />
       ))}
     </ul>
   ) : (
@@ -55,16 +57,24 @@ function Chips(props: LegendProps): React.JSX.Element {
   );
 }
 
-function GroupChip({ group, trackside }: { group: RunGroup; trackside: Trackside }): React.JSX.Element {
-  const { colours, pointing, runs, trans } = trackside;
+interface GroupChipProps {
+  group: RunGroup;
+  trackside: Trackside;
+  labels: RunLabels;
+}
+
+function GroupChip({ group, trackside, labels }: GroupChipProps): React.JSX.Element {
+  const { colours, pointing, trans } = trackside;
   const lead = group.runs[0] ?? '';
-  const names = group.runs.map(id => runs.get(id)?.name ?? id);
   const pointed = pointing.run !== null && group.runs.includes(pointing.run);
   return (
     <li
       className={`jp-trackside-chip${pointed ? ' jp-mod-pointed' : ''}`}
       data-group={group.label}
-      title={names.slice(0, 30).join('\n')}
+      title={group.runs
+        .slice(0, 30)
+        .map(id => labels.of(id))
+        .join('\n')}
       onMouseEnter={() => pointing.at(lead)}
       onMouseLeave={() => pointing.at(null)}
     >
@@ -79,10 +89,14 @@ function RunChip({
   id,
   now,
   trackside,
-  model
+  model,
+  grouping
 }: LegendProps & { id: string; now: number }): React.JSX.Element {
   const { runs, colours, pointing, trans } = trackside;
   const run = runs.get(id);
+  const label = grouping.labels.of(id);
+  const usd = run ? costOf(run, now) : null;
+  const cost = usd === null ? '' : formatCost(usd);
   const isBaseline = model.state.baseline === id;
   return (
     <li
@@ -94,18 +108,20 @@ function RunChip({
       onMouseLeave={() => pointing.at(null)}
     >
       <Swatch style={colours.styleOf(id)} />
-      <span className="jp-trackside-chipName">{run?.name ?? id}</span>
+      <span className="jp-trackside-chipName">{label}</span>
       {run && <StatusIcon status={run.status} />}
       <span className="jp-trackside-chipState">
         {run
-          ? `${statusLabel(run.status, trans)} · ${formatDuration(runSeconds(run, now))}`
+          ? [statusLabel(run.status, trans), formatDuration(runSeconds(run, now)), cost]
+              .filter(Boolean)
+              .join(' · ')
           : trans.__('not found')}
       </span>
       <button
         className="jp-trackside-chipClose jp-trackside-baseline"
         aria-pressed={isBaseline}
         title={isBaseline ? trans.__('No baseline') : trans.__('Compare the others with this one')}
-        aria-label={trans.__('%1 is the baseline', run?.name ?? id)}
+        aria-label={trans.__('%1 is the baseline', label)}
         onClick={() => model.update({ baseline: isBaseline ? null : id })}
       >
         {isBaseline ? '★' : '☆'}
@@ -113,7 +129,7 @@ function RunChip({
       <button
         className="jp-trackside-chipClose"
         title={trans.__('Take out of the comparison')}
-        aria-label={trans.__('Take %1 out of the comparison', run?.name ?? id)}
+        aria-label={trans.__('Take %1 out of the comparison', label)}
         onClick={() => {
           pointing.at(null);
           model.update({ runs: model.state.runs.filter(other => other !== id) });

@@ -13,12 +13,14 @@ import type { Medium } from '../wire/protocol';
 import type { ByRun } from './byrun';
 import type { CompareModel } from './comparemodel';
 import { MediumView } from './mediumview';
+import type { RunLabels } from './runlabels';
 import { mediaRows, mediaSteps, type MediaRow } from './mediasteps';
 
 export interface MediaViewProps {
   trackside: Trackside;
   model: CompareModel;
   media: ByRun<Medium[]>;
+  labels: RunLabels;
 }
 
 export class MediaView extends ReactWidget {
@@ -44,7 +46,7 @@ export async function mediaOf(api: Api, ids: readonly string[]): Promise<Map<str
   return new Map(ids.map((id, index) => [id, lists[index] ?? []]));
 }
 
-function Media({ trackside, model, media }: MediaViewProps): React.JSX.Element {
+function Media({ trackside, model, media, labels }: MediaViewProps): React.JSX.Element {
   const { runs, trans, colours } = trackside;
   useUpdatesOf(media.changed, model.changed, runs.changed, colours.changed);
   const ids = model.state.runs.filter(id => media.get(id));
@@ -88,7 +90,7 @@ function Media({ trackside, model, media }: MediaViewProps): React.JSX.Element {
               <th scope="col" />
               {ids.map(id => (
                 <th key={id} scope="col">
-                  <Swatch style={colours.styleOf(id)} /> {runs.get(id)?.name ?? id}
+                  <Swatch style={colours.styleOf(id)} /> {labels.of(id)}
                 </th>
               ))}
             </tr>

@@ -3,9 +3,11 @@ import { ReactWidget } from '@jupyterlab/ui-components';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import { useUpdatesOf } from '../hooks';
+import { useNow, useUpdatesOf } from '../hooks';
+import type { Clock } from '../model/clock';
 import { Swatch } from '../sidebar/swatch';
 import { statusLabel } from '../sidebar/status';
+import { costOf, formatCost, lacksPrice, priceSource } from '../text/cost';
 import { baseName, formatDuration, formatMoment, formatValue, runSeconds } from '../text/format';
 import type { Trackside } from '../trackside';
 import type { JsonObject, MetricSummary, Run } from '../wire/protocol';
@@ -14,11 +16,14 @@ import type { CompareModel } from './comparemodel';
 import { tableRows, type TableRow } from './differences';
 import { ResultGroup } from './resultgroup';
 import { resultRows } from './results';
+import type { RunLabels } from './runlabels';
 
 export interface RunTableProps {
   trackside: Trackside;
   model: CompareModel;
   summaries: ByRun<MetricSummary[]>;
+  labels: RunLabels;
+  clock: Clock;
 }
 
 export class RunTable extends ReactWidget {
@@ -33,12 +38,14 @@ export class RunTable extends ReactWidget {
 }
 
 /** What a run is, apart from what it was configured with and what came out. */
-function aboutRun(run: Run, trans: TranslationBundle): JsonObject {
-  const now = Date.now() / 1000;
+function aboutRun(run: Run, now: number, trans: TranslationBundle): JsonObject {
+  const cost = costOf(run, now);
   const about: JsonObject = {
     [trans.__('state')]: statusLabel(run.status, trans) + (run.status_detail ? `: ${run.status_detail}` : ''),
     [trans.__('started')]: formatMoment(run.created, now),
-    [trans.__('duration')]: run.finished === null ? '' : formatDuration(runSeconds(run, now)),
+    [trans.__('duration')]: lasts(run) ? formatDuration(runSeconds(run, now)) : '',
+    [trans.__('cost')]: cost !== null ? formatCost(cost) : lacksPrice(run) ? trans.__('no price known') : '',
+    [trans.__('price')]: priceSource(run),
     [trans.__('project')]: run.project,
     [trans.__('group')]: run.group ?? '',
     [trans.__('tags')]: run.tags.join(', '),
@@ -48,17 +55,24 @@ function aboutRun(run: Run, trans: TranslationBundle): JsonObject {
   return about;
 }
 
+/** Whether anybody knows how long it took, or takes. */
+const lasts = (run: Run): boolean => run.finished !== null || run.status === 'running';
+
 /** What people put into a summary themselves: last values of metrics have rows of their own. */
 function ownSummary(run: Run, summaries: readonly MetricSummary[] | undefined): JsonObject {
   const metrics = new Set(summaries?.map(({ name }) => name));
   return Object.fromEntries(Object.entries(run.summary).filter(([key]) => !metrics.has(key)));
 }
 
-function Table({ trackside, model, summaries }: RunTableProps): React.JSX.Element {
+function Table({ trackside, model, summaries, labels, clock }: RunTableProps): React.JSX.Element {
   const { runs, trans, colours, pointing } = trackside;
   useUpdatesOf(runs.changed, colours.changed, pointing.changed, model.changed, summaries.changed);
   const { onlyDifferences, baseline } = model.state;
   const shown = model.state.runs.flatMap(id => runs.get(id) ?? []);
+  const now = useNow(
+    clock,
+    shown.some(run => run.status === 'running')
+  );
   const results = resultRows(
     shown.map(run => summaries.get(run.id)),
     shown.findIndex(run => run.id === baseline)
@@ -67,7 +81,7 @@ function Table({ trackside, model, summaries }: RunTableProps): React.JSX.Elemen
   const groups = [
     { name: trans.__('Configuration'), key: 'config', rows: tableRows(shown.map(run => run.config)) },
     { name: trans.__('Summary'), key: 'summary', rows: tableRows(own) },
-    { name: trans.__('Run'), key: 'run', rows: tableRows(shown.map(run => aboutRun(run, trans))) }
+    { name: trans.__('Run'), key: 'run', rows: tableRows(shown.map(run => aboutRun(run, now, trans))) }
   ].map(group => ({
     ...group,
     rows: group.rows.filter(row => row.values.some(value => value !== '' && value !== undefined))
@@ -101,25 +115,7 @@ function Table({ trackside, model, summaries }: RunTableProps): React.JSX.Elemen
         aria-label={trans.__('Runs side by side')}
       >
         <table>
-          <thead>
-            <tr>
-              <th scope="col" />
-              {shown.map(run => (
-                <th
-                  key={run.id}
-                  scope="col"
-                  title={run.name}
-                  className={pointing.run === run.id ? 'jp-mod-pointed' : undefined}
-                  onMouseEnter={() => pointing.at(run.id)}
-                  onMouseLeave={() => pointing.at(null)}
-                >
-                  <Swatch style={colours.styleOf(run.id)} />
-                  <span>{run.name}</span>
-                  {run.id === baseline && <span className="jp-trackside-kind"> {trans.__('baseline')}</span>}
-                </th>
-              ))}
-            </tr>
-          </thead>
+          <Head {...{ trackside, labels, baseline }} runs={shown} />
           {configured}
           <ResultGroup
             rows={onlyDifferences ? results.filter(row => row.differs) : results}
@@ -131,6 +127,38 @@ function Table({ trackside, model, summaries }: RunTableProps): React.JSX.Elemen
         </table>
       </div>
     </>
+  );
+}
+
+interface HeadProps {
+  trackside: Trackside;
+  labels: RunLabels;
+  runs: readonly Run[];
+  baseline: string | null;
+}
+
+function Head({ trackside, labels, runs, baseline }: HeadProps): React.JSX.Element {
+  const { trans, colours, pointing } = trackside;
+  return (
+    <thead>
+      <tr>
+        <th scope="col" />
+        {runs.map(run => (
+          <th
+            key={run.id}
+            scope="col"
+            title={run.name}
+            className={pointing.run === run.id ? 'jp-mod-pointed' : undefined}
+            onMouseEnter={() => pointing.at(run.id)}
+            onMouseLeave={() => pointing.at(null)}
+          >
+            <Swatch style={colours.styleOf(run.id)} />
+            <span>{labels.of(run.id)}</span>
+            {run.id === baseline && <span className="jp-trackside-kind"> {trans.__('baseline')}</span>}
+          </th>
+        ))}
+      </tr>
+    </thead>
   );
 }
 

@@ -35,11 +35,6 @@ export class LeaseBook {
     return this._live;
   }
 
-  /** The lease of this id, also one that is released. */
-  any(id: string): Lease | undefined {
-    return this.all.get(id);
-  }
-
   /** The live lease of this id; asks the server when none is known yet. */
   async find(id: string): Promise<Lease | undefined> {
     const known = (): Lease | undefined => this._live.find(lease => lease.id === id);
@@ -80,7 +75,6 @@ export class LeaseBook {
   }
 
   private set(leases: readonly Lease[]): void {
-    this.all = new Map(leases.map(lease => [lease.id, lease]));
     const recently = Date.now() / 1000 - LOST_SHOWN_S;
     this._live = leases
       .filter(lease => lease.state !== 'released')
@@ -92,6 +86,5 @@ export class LeaseBook {
   private readonly reading: Persistent;
   private _problem: string | null = null;
   private _live: Lease[] = [];
-  private all: ReadonlyMap<string, Lease> = new Map();
   private readonly _changed = new Signal<this, void>(this);
 }

@@ -1,6 +1,7 @@
 /** The runs the panel knows, kept current by the feed. */
 import { Signal, type ISignal } from '@lumino/signaling';
 
+import { sharedNames } from '../text/runnames';
 import type { Api } from '../wire/api';
 import type { Feed } from '../wire/feed';
 import { Persistent } from '../wire/persistent';
@@ -44,6 +45,12 @@ export class RunBook {
 
   get(id: string): Run | undefined {
     return this.runs.get(id);
+  }
+
+  /** Names that more than one run has. */
+  get sharedNames(): ReadonlySet<string> {
+    this.shared ??= sharedNames(this.list);
+    return this.shared;
   }
 
   /** Why the list could not be read, `null` when it could. It is tried again by itself. */
@@ -137,7 +144,7 @@ export class RunBook {
   }
 
   private emit(ids: ReadonlySet<string>): void {
-    this.sorted = null;
+    this.sorted = this.shared = null;
     this._changed.emit(ids);
     if (this.recoloured) {
       this.recoloured = false;
@@ -149,6 +156,7 @@ export class RunBook {
   private _problem: string | null = null;
   private runs = new Map<string, Run>();
   private sorted: Run[] | null = null;
+  private shared: ReadonlySet<string> | null = null;
   private pushedSince: Set<string> | null = null;
   private _loaded = false;
   private recoloured = false;

@@ -20,7 +20,7 @@ interface RunListProps {
 }
 
 export function RunList({ shown, trackside, clock, commands, compare }: RunListProps): React.JSX.Element {
-  const { selection, colours, pointing, trans } = trackside;
+  const { runs, selection, colours, pointing, trans } = trackside;
   useUpdatesOf(pointing.changed);
   const [activeId, setActiveId] = React.useState<string | null>(null);
   const now = useNow(
@@ -85,6 +85,7 @@ export function RunList({ shown, trackside, clock, commands, compare }: RunListP
             count={shown.length}
             selected={selection.has(run.id)}
             active={index === active}
+            namesake={runs.sharedNames.has(run.name)}
             style={colours.styleOf(run.id)}
             now={now}
             trans={trans}

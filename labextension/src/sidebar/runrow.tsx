@@ -6,6 +6,7 @@ import * as React from 'react';
 import type { LineStyle } from '../model/palette';
 import { formatDuration, formatMoment, runSeconds } from '../text/format';
 import { lastValues } from '../text/metrics';
+import { shortId } from '../text/runnames';
 import type { Run } from '../wire/protocol';
 import { StatusIcon, statusLabel } from './status';
 import { Swatch } from './swatch';
@@ -19,6 +20,8 @@ export interface RunRowProps {
   count: number;
   selected: boolean;
   active: boolean;
+  /** Whether another run has its name. */
+  namesake: boolean;
   /** Whether somebody points at the run, here or in a comparison. */
   pointed: boolean;
   style: LineStyle;
@@ -66,9 +69,12 @@ export function RunRow(props: RunRowProps): React.JSX.Element {
     >
       <Tick on={props.selected} />
       <Swatch style={props.style} />
-      <span className="jp-trackside-runName">
-        {run.pinned && <PinMark />}
-        {run.name || run.id}
+      <span className="jp-trackside-runTitle">
+        <span className="jp-trackside-runName">
+          {run.pinned && <PinMark />}
+          {run.name || run.id}
+        </span>
+        {props.namesake && <ShortId run={run.id} />}
       </span>
       <StatusIcon status={run.status} />
       <RunDetail run={run} now={props.now} trans={trans} />
@@ -85,6 +91,11 @@ export function RunRow(props: RunRowProps): React.JSX.Element {
       </span>
     </div>
   );
+}
+
+/** Tells runs of one name apart. */
+export function ShortId({ run }: { run: string }): React.JSX.Element {
+  return <span className="jp-trackside-shortId">{shortId(run)}</span>;
 }
 
 /** Says that a run is pinned. */

@@ -1,9 +1,10 @@
 /** The columns that a table can have: fields of a filter, and what a run has cost. Pure functions. */
 import { fieldOf, kindOf } from '../filter/fields';
 import { fieldValue } from '../filter/matching';
+import { costOf, formatCost } from '../text/cost';
 import { formatDuration, formatMoment, formatValue } from '../text/format';
 import { formatMetric } from '../text/metrics';
-import type { Json, Lease, Run } from '../wire/protocol';
+import type { Json, Run } from '../wire/protocol';
 
 /** A column's id is the name of a field, as in a filter, or `cost`. */
 export interface Column {
@@ -26,27 +27,15 @@ export const columnOf = (id: string): Column => ({ id, width: WIDTHS[id] ?? 110 
 export interface CellContext {
   /** Seconds since the epoch. */
   now: number;
-  lease: (id: string) => Lease | undefined;
 }
 
 /** What a run has in a column; `null` for nothing. Numbers are numbers, whatever they look like. */
 export function cellValue(run: Run, id: string, context: CellContext): Json {
   if (id === COST) {
-    return costOf(run, context);
+    return costOf(run, context.now);
   }
   const field = fieldOf(id.replaceAll('`', ''));
   return field && fieldValue(run, field, context.now);
-}
-
-/** What the machine of a run has cost while it ran, in US dollars; `null` when no price is known. */
-function costOf(run: Run, { now, lease }: CellContext): number | null {
-  const id = run.facts['lease'];
-  const found = typeof id === 'string' ? lease(id) : undefined;
-  if (found?.usd_per_hour == null) {
-    return null;
-  }
-  const end = Math.min(run.finished ?? now, found.released ?? Infinity);
-  return (Math.max(0, end - run.created) / 3600) * found.usd_per_hour;
 }
 
 /** What stands in the cell. */
@@ -55,7 +44,7 @@ export function cellText(run: Run, id: string, value: Json, now: number): string
     return '';
   }
   if (id === COST) {
-    return `$${(value as number).toFixed(2)}`;
+    return formatCost(value as number);
   }
   const field = fieldOf(id.replaceAll('`', ''));
   const kind = field && kindOf(field);

@@ -1,12 +1,11 @@
 /** The run table in the main area. */
 import { ReactWidget } from '@jupyterlab/ui-components';
 import type { CommandRegistry } from '@lumino/commands';
-import type { IDisposable } from '@lumino/disposable';
-import type { Message } from '@lumino/messaging';
 import * as React from 'react';
 
 import { useUpdatesOf } from '../hooks';
-import { Clock } from '../model/clock';
+import { Attention } from '../model/attention';
+import type { Clock } from '../model/clock';
 import { FeedNotice, NoMatch, NoRuns } from '../sidebar/notices';
 import { CommandIDs, type Trackside } from '../trackside';
 import { TableBar } from './tablebar';
@@ -19,58 +18,19 @@ export interface RunTableOptions {
   commands: CommandRegistry;
 }
 
-/** Holds the feed open and its clock ticking only while it can be seen. */
 export class RunTableView extends ReactWidget {
   constructor(private readonly options: RunTableOptions) {
     super();
     this.addClass('jp-trackside-runTable');
-  }
-
-  override dispose(): void {
-    this.rest();
-    super.dispose();
+    const { feed, views } = options.trackside;
+    this.clock = new Attention(this, { feed, wake: () => void views.refresh() }).clock;
   }
 
   protected override render(): React.JSX.Element {
     return <RunTable {...this.options} clock={this.clock} />;
   }
 
-  protected override onAfterShow(msg: Message): void {
-    super.onAfterShow(msg);
-    this.wake();
-  }
-
-  protected override onAfterAttach(msg: Message): void {
-    super.onAfterAttach(msg);
-    if (this.isVisible) {
-      this.wake();
-    }
-  }
-
-  protected override onBeforeHide(msg: Message): void {
-    this.rest();
-    super.onBeforeHide(msg);
-  }
-
-  protected override onBeforeDetach(msg: Message): void {
-    this.rest();
-    super.onBeforeDetach(msg);
-  }
-
-  private wake(): void {
-    this.held ??= this.options.trackside.feed.hold();
-    this.clock.start();
-    void this.options.trackside.views.refresh();
-  }
-
-  private rest(): void {
-    this.held?.dispose();
-    this.held = null;
-    this.clock.stop();
-  }
-
-  private readonly clock = new Clock();
-  private held: IDisposable | null = null;
+  private readonly clock: Clock;
 }
 
 function RunTable({

@@ -29,7 +29,7 @@ export const rowKey = (row: Row): string => (row.kind === 'run' ? row.run.id : `
 
 export function TableGrid(props: TableGridProps): React.JSX.Element {
   const { trackside, model, clock } = props;
-  const { selection, colours, trans } = trackside;
+  const { runs, selection, colours, trans } = trackside;
   const { rows } = model.arrangement;
   const columns = useSame(model.columns);
   const node = React.useRef<HTMLDivElement>(null);
@@ -45,7 +45,7 @@ export function TableGrid(props: TableGridProps): React.JSX.Element {
     clock,
     visible.some(row => row.kind === 'run' && row.run.status === 'running')
   );
-  const context = { ...model.context, now };
+  const context = { now };
   const active = activeKey === null ? -1 : rows.findIndex(row => rowKey(row) === activeKey);
   const width = columns.reduce((sum, column) => sum + column.width, 0);
   const activate = (index: number): void => {
@@ -98,6 +98,7 @@ export function TableGrid(props: TableGridProps): React.JSX.Element {
                 {...{ run: row.run, columns, context }}
                 style={colours.styleOf(row.run.id)}
                 selected={selection.has(row.run.id)}
+                namesake={runs.sharedNames.has(row.run.name)}
               />
             );
           })}

@@ -38,8 +38,7 @@ export class TableModel {
   }
 
   get context(): CellContext {
-    const { leases } = this.trackside;
-    return { now: Date.now() / 1000, lease: id => leases.any(id) };
+    return { now: Date.now() / 1000 };
   }
 
   /** The rows; the same object until runs, filter or order change. */

@@ -3,11 +3,12 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { LineStyle } from '../model/palette';
-import { PinMark, Tick } from '../sidebar/runrow';
+import { PinMark, ShortId, Tick } from '../sidebar/runrow';
 import { StatusIcon, statusLabel } from '../sidebar/status';
 import { Swatch } from '../sidebar/swatch';
 import type { Run } from '../wire/protocol';
-import { cellText, cellValue, type CellContext, type Column } from './columns';
+import { lacksPrice, priceSource } from '../text/cost';
+import { cellText, cellValue, COST, type CellContext, type Column } from './columns';
 
 /** Of every row, in pixels; the style sheet says the same. */
 export const ROW_HEIGHT = 28;
@@ -32,6 +33,8 @@ export interface RunCellsProps {
   style: LineStyle;
   selected: boolean;
   active: boolean;
+  /** Whether another run has its name. */
+  namesake: boolean;
   trans: TranslationBundle;
 }
 
@@ -65,18 +68,20 @@ export const RunCells = React.memo(
     before.columns === after.columns &&
     before.selected === after.selected &&
     before.active === after.active &&
+    before.namesake === after.namesake &&
     before.style.colour === after.style.colour &&
     before.style.dash === after.style.dash &&
     (after.run.finished !== null || before.context.now === after.context.now)
 );
 
-function NameCell({ run, style, selected, width }: RunCellsProps & { width: number }): React.JSX.Element {
+function NameCell(props: RunCellsProps & { width: number }): React.JSX.Element {
+  const { run, style, selected, width, namesake } = props;
   return (
     <div
       className="jp-trackside-runCell jp-trackside-nameCell"
       role="rowheader"
       style={{ width }}
-      title={run.name}
+      title={namesake ? `${run.name}\n${run.id}` : run.name}
     >
       <span className="jp-trackside-tickHit" data-tick>
         <Ticked on={selected} />
@@ -84,6 +89,7 @@ function NameCell({ run, style, selected, width }: RunCellsProps & { width: numb
       <Line style={style} />
       {run.pinned && <PinMark />}
       <span className="jp-trackside-cellText">{run.name || run.id}</span>
+      {namesake && <ShortId run={run.id} />}
     </div>
   );
 }
@@ -98,7 +104,12 @@ interface CellProps {
 function Cell({ run, column, context, trans }: CellProps): React.JSX.Element {
   const value = cellValue(run, column.id, context);
   const text =
-    column.id === 'status' ? statusLabel(run.status, trans) : cellText(run, column.id, value, context.now);
+    column.id === 'status'
+      ? statusLabel(run.status, trans)
+      : column.id === COST && value === null && lacksPrice(run)
+        ? trans.__('no price known')
+        : cellText(run, column.id, value, context.now);
+  const title = column.id === 'status' ? run.status_detail : column.id === COST ? priceSource(run) : '';
   return (
     <div
       className="jp-trackside-runCell"
@@ -106,7 +117,7 @@ function Cell({ run, column, context, trans }: CellProps): React.JSX.Element {
       data-column={column.id}
       data-number={typeof value === 'number' || undefined}
       style={{ width: column.width }}
-      title={column.id === 'status' && run.status_detail ? run.status_detail : text}
+      title={title || text}
     >
       {column.id === 'status' && <State status={run.status} />}
       {column.id === 'tags' ? (

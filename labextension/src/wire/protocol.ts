@@ -34,7 +34,7 @@ export interface Run {
   finished: number | null;
   config: JsonObject;
   summary: JsonObject;
-  /** In lists only those that fit into a table's cell: `notebook`, `host`, `lease`, `gpus` … */
+  /** In lists only those that fit into a table's cell: `notebook`, `host`, `lease`, `gpus`, `price` … */
   facts: JsonObject;
   error: RunError | null;
   notes: string;

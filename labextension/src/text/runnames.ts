@@ -1,0 +1,25 @@
+/** How runs are called where several have one name. As `run_labels` of `kernel_magics/figures/table.py`. Pure functions. */
+import type { Run } from '../wire/protocol';
+
+type Named = Pick<Run, 'id' | 'name'>;
+
+/** The end of an id: its beginning is the time at which the run was made. */
+export const shortId = (id: string): string => id.slice(-6);
+
+/** Names that more than one of these runs has. */
+export function sharedNames(runs: readonly Named[]): ReadonlySet<string> {
+  const once = new Set<string>();
+  const more = new Set<string>();
+  for (const { name } of runs) {
+    (once.has(name) ? more : once).add(name);
+  }
+  return more;
+}
+
+/** What each run is called beside the others: its name, with the end of its id where another has the same. */
+export function runLabels(runs: readonly Named[]): ReadonlyMap<string, string> {
+  const shared = sharedNames(runs);
+  return new Map(
+    runs.map(({ id, name }) => [id, shared.has(name) ? `${name} (${shortId(id)})` : name || id] as const)
+  );
+}
