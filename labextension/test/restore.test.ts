@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
+import { Signal } from '@lumino/signaling';
+
+import { Restorer } from '../src/restore/restorer';
 import { StandIn } from '../src/restore/standin';
 import type { JsonObject } from '../src/wire/protocol';
 import { ReplaySocket, type CellMessage, type Follow, type OutputMessage } from '../src/wire/replay';
@@ -85,13 +88,21 @@ class FakeSocket {
   }
 }
 
-test('what was on its way for an earlier follow counts for nothing', () => {
-  const { cell, output, follow } = golden<Replay>('replay');
+/** Runs a test with sockets whose other end it is. */
+function withFakeSocket(body: (settings: never) => void): void {
   const before = globalThis.WebSocket;
   globalThis.WebSocket = FakeSocket as never;
   try {
-    const settings = { WebSocket: FakeSocket, wsUrl: 'ws://test/', appendToken: false, token: '' };
-    const socket = new ReplaySocket(settings as never, () => follow);
+    body({ WebSocket: FakeSocket, wsUrl: 'ws://test/', appendToken: false, token: '' } as never);
+  } finally {
+    globalThis.WebSocket = before;
+  }
+}
+
+test('what was on its way for an earlier follow counts for nothing', () => {
+  const { cell, output, follow } = golden<Replay>('replay');
+  withFakeSocket(settings => {
+    const socket = new ReplaySocket(settings, () => follow);
     const told: string[] = [];
     socket.messages.connect((_, message) => told.push(message.type));
     socket.began.connect(() => told.push('began'));
@@ -115,7 +126,54 @@ test('what was on its way for an earlier follow counts for nothing', () => {
       ]
     );
     socket.close();
-  } finally {
-    globalThis.WebSocket = before;
+  });
+});
+
+/** As much of a notebook of one code cell as giving back its outputs needs. */
+class FakeNotebook {
+  readonly model = {
+    type: 'code',
+    id: '',
+    executionState: 'idle',
+    executionCount: null as number | null,
+    sharedModel: { transact: (change: () => void) => change() },
+    clearExecution: () => undefined
+  };
+  readonly cell = { model: this.model, isDisposed: false, outputArea: { future: undefined } };
+  readonly kernelChanged = new Signal<this, void>(this);
+  readonly panel = {
+    content: { widgets: [this.cell] },
+    context: { path: 'a.ipynb', contentsModel: null, disposed: new Signal<this, void>(this) },
+    sessionContext: {
+      session: { kernel: { id: 'kernel-1', clientId: 'this page' } },
+      kernelDisplayStatus: 'idle',
+      statusChanged: new Signal<this, void>(this),
+      kernelChanged: this.kernelChanged
+    }
+  };
+  constructor(id: string) {
+    this.model.id = id;
   }
+}
+
+test('a cell that ended while the page began anew has ended only when its last outputs are there', () => {
+  const { cell, output } = golden<Replay>('replay');
+  const running = { ...cell, running: true, open: false };
+  withFakeSocket(settings => {
+    const notebook = new FakeNotebook(cell.cell_id);
+    new Restorer(notebook.panel as never, settings);
+    const line = FakeSocket.last;
+    line.onopen();
+    line.say({ type: 'following', number: 1 });
+    line.say(running);
+    line.say({ ...output, key: cell.key, position: 100 });
+    notebook.kernelChanged.emit();
+    line.say({ type: 'following', number: 2 });
+    line.say({ ...running, running: false, execution_count: 7 });
+    assert.equal(notebook.model.executionState, 'running');
+    assert.equal(notebook.model.executionCount, null);
+    line.say({ ...output, key: cell.key, position: 200 });
+    assert.equal(notebook.model.executionState, 'idle');
+    assert.equal(notebook.model.executionCount, 7);
+  });
 });

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import TimeoutError, expect
 
 from gpu_provisioner.home import home_folder
 from gpu_provisioner.lease_lock import lock_lease
@@ -151,12 +151,11 @@ def test_the_commands_stand_in_the_palette(lab: Lab, lab_page: LabPage) -> None:
     lab_page.open(lab)
     open_notebook(lab, lab_page)
     palette = lab_page.page.locator(".lm-CommandPalette-content")
-    for _ in range(5):  # the palette closes when the notebook, which is still coming up, takes the focus
+    words = lab_page.page.locator("#modal-command-palette input, .lm-CommandPalette-input").first
+    for _ in range(20):  # the palette closes when the notebook, which is still coming up, takes the focus
         lab_page.command("apputils:activate-command-palette")
-        lab_page.page.locator("#modal-command-palette input, .lm-CommandPalette-input").first.fill(
-            "Trackside"
-        )
-        with contextlib.suppress(AssertionError):
+        with contextlib.suppress(AssertionError, TimeoutError):
+            words.fill("Trackside", timeout=3_000)
             expect(palette.get_by_text("Show Runs and GPUs")).to_be_visible(timeout=3_000)
             break
     for label in (

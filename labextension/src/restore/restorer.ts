@@ -15,6 +15,8 @@ interface Restored {
   said: CellMessage;
   /** Up to where its outputs have come; `null` while nothing is complete. */
   position: number | null;
+  /** Whether the server has answered on this connection: all that it knew of when it spoke of the cell is here. */
+  answered: boolean;
   /** Parts of what ends at the next position: shown when all of it is there, so that nothing comes twice. */
   waiting: [string, JsonObject][];
   /** Whether it is given back up to its end. */
@@ -88,6 +90,7 @@ export class Restorer {
         restored.standIn.feed(type, content);
       }
       restored.position = position;
+      restored.answered = true;
       this.finishIfOver(restored);
     }
   }
@@ -113,6 +116,7 @@ export class Restorer {
     const { key } = restored.said;
     if (!this.asked.has(key)) {
       restored.waiting = []; // the connection broke in the middle of an answer
+      restored.answered = false;
       this.asked.add(key);
       this.socket.want(key, restored.position);
     }
@@ -123,7 +127,8 @@ export class Restorer {
     // As CodeCell.execute does. It also trusts the cell: what comes is what this notebook's kernel shows.
     model.sharedModel.transact(() => model.clearExecution(), false, 'silent-change');
     model.executionState = 'running';
-    return { cell, said, standIn: this.standFor(cell, said.key), position: null, waiting: [], over: false };
+    const standIn = this.standFor(cell, said.key);
+    return { cell, said, standIn, position: null, answered: false, waiting: [], over: false };
   }
 
   private standFor(cell: CodeCell, key: string): StandIn {
@@ -135,8 +140,8 @@ export class Restorer {
   }
 
   private finishIfOver(restored: Restored): void {
-    const { cell, said, standIn, position } = restored;
-    if (said.running || position === null || restored.over || cell.isDisposed) {
+    const { cell, said, standIn, answered } = restored;
+    if (said.running || !answered || restored.over || cell.isDisposed) {
       return;
     }
     restored.over = true;
