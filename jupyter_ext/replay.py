@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -92,9 +92,8 @@ class Replay:
         messages = [*self._announced(fresh, sessions)]
         for part in [*self._streams.news(), *self._runs.news(store)]:
             messages += _portions(part)
-        for key, after in wanted.items():
-            for part in self._follow(store, key, after):
-                messages += _portions(part)
+        for part in self._follow(store, wanted):
+            messages += _portions(part)
         return [*messages, *self._announced(known, sessions)]
 
     def _current(self, store: Store) -> list[Cell]:
@@ -103,9 +102,11 @@ class Replay:
         local = [cell for cell in self._runs.cells(store) if not self._streams.has(cell.key)]
         return list({cell.cell_id: cell for cell in [*local, *remote]}.values())
 
-    def _follow(self, store: Store, key: str, after: int | None) -> Iterator[Part]:
-        source = self._streams.follow(key, after) if self._streams.has(key) else None
-        return source or self._runs.follow(store, key, after)
+    def _follow(self, store: Store, wanted: Mapping[str, int | None]) -> Iterator[Part]:
+        remote = {key: after for key, after in wanted.items() if self._streams.has(key)}
+        yield from self._streams.follow(remote)
+        for key in wanted.keys() - remote.keys():
+            yield from self._runs.follow(store, key, wanted[key])
 
     def _announced(self, cells: Iterable[Cell], sessions: frozenset[str]) -> Iterator[str]:
         for cell in cells:

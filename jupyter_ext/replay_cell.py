@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -70,16 +70,31 @@ class Part:
     messages: Sequence[Shown]
 
 
-class CellFilter:
-    """Picks the messages that change what a cell shows, out of all that its kernel says in order."""
+class CellFilters:
+    """Picks the messages that change what some cells show, out of all that their kernel says in order.
 
-    def __init__(self, key: str) -> None:
-        self._key = key
-        self._displays: set[str] = set()
+    Args:
+        starts: key of each cell to the position at which it begins: what stands before is not its own.
+    """
+
+    def __init__(self, starts: Mapping[str, int]) -> None:
+        self._starts = dict(starts)
+        self._displays: dict[str, dict[str, None]] = {}  # display id to the cells that show it
         self._widgets = OutputWidgets()
 
-    def shown(self, parent: str, kind: str, content: bytes) -> Shown | None:
-        """The message, if it shows something in this cell: its own, or another's update of its displays.
+    @property
+    def keys(self) -> Set[str]:
+        """The cells."""
+        return self._starts.keys()
+
+    def drop(self, keys: Iterable[str]) -> None:
+        """These cells are somebody else's now."""
+        for key in keys:
+            self._starts.pop(key, None)
+
+    def shown(self, at: int, parent: str, kind: str, content: bytes) -> list[tuple[str, Shown]]:
+        """The message at position ``at`` for each of the cells in which it shows something: the one that says
+        it, or those whose display any cell updates.
 
         What goes into an ``ipywidgets.Output`` is shown by that widget, which the kernel gives back itself.
 
@@ -88,22 +103,50 @@ class CellFilter:
         """
         if kind in _WIDGETS:
             self._widgets.watch(Message("", "", kind, content))
-            return None
-        if parent == self._key:
-            if kind in _ASKS:
-                return kind, _object(content)
-            if kind in _SHOWS and self._widgets.target(parent) is None:
-                return self._remember(kind, _object(content))
-        if kind == "update_display_data":
+        elif kind == "update_display_data":
             update = _object(content)
-            return (kind, update) if _display_id(update) in self._displays else None
-        return None
+            showing = self._displays.get(_display_id(update) or "", {})
+            return [(key, (kind, update)) for key in showing if key in self._starts]
+        elif at > self._starts.get(parent, at):
+            if kind in _ASKS:
+                return [(parent, (kind, _object(content)))]
+            if kind in _SHOWS and self._widgets.target(parent) is None:
+                return [(parent, self._remember(parent, kind, _object(content)))]
+        return []
 
-    def _remember(self, kind: str, content: dict[str, Any]) -> Shown:
+    def _remember(self, key: str, kind: str, content: dict[str, Any]) -> Shown:
         display = _display_id(content)
         if display is not None:
-            self._displays.add(display)
+            self._displays.setdefault(display, {})[key] = None
         return kind, content
+
+
+class Heard:
+    """What a cell has shown so far, as a page is told of it.
+
+    Args:
+        whole: the page has nothing of it yet: it gets messages that show what all of these show in the end,
+            and a question that nobody has answered yet comes last. Else it gets all of them, text joined.
+    """
+
+    def __init__(self, *, whole: bool) -> None:
+        self._folder = Folder() if whole else None
+        self._asked: Shown | None = None
+        self._all: list[Shown] = []
+
+    def add(self, shown: Shown) -> None:
+        """The next message."""
+        if self._folder is None:
+            self._all.append(shown)
+        else:
+            self._asked = shown if shown[0] == "input_request" else None
+            self._folder.add("", *shown)
+
+    def messages(self) -> list[Shown]:
+        """What to tell."""
+        if self._folder is None:
+            return joined(self._all)
+        return [*self._folder.messages(""), *([self._asked] if self._asked else [])]
 
 
 def _object(content: bytes) -> dict[str, Any]:
@@ -115,11 +158,10 @@ def _object(content: bytes) -> dict[str, Any]:
 
 def folded(messages: Iterable[Shown]) -> list[Shown]:
     """Messages that show what all of these show in the end; a question nobody has answered yet comes last."""
-    folder, asked = Folder(), None
-    for kind, content in messages:
-        asked = (kind, content) if kind == "input_request" else None
-        folder.add("", kind, content)
-    return [*folder.messages(""), *([asked] if asked else [])]
+    heard = Heard(whole=True)
+    for message in messages:
+        heard.add(message)
+    return heard.messages()
 
 
 def joined(messages: Iterable[Shown]) -> list[Shown]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from gpu_provisioner.leases import LIVE, LeaseBook
 from gpu_provisioner.model import Lease
 from gpu_provisioner.wire import Record
 
-from .replay_cell import Cell, CellFilter, Page, Part, Shown, folded, joined
+from .replay_cell import Cell, CellFilters, Heard, Page, Part, Shown, joined
 
 
 class HomeStreams:
@@ -74,8 +74,9 @@ class StreamSource:
         self._streams = streams
         self._page = page
         self._cells: dict[str, tuple[HomeCells, HomeCell]] = {}
-        self._followed: dict[str, dict[str, CellFilter]] = {}
+        self._followed: dict[str, list[CellFilters]] = {}
         self._read: dict[str, int] = {}
+        self._parents = Parents()
         self._settled: set[str] = set()
         """Cells that had ended, and whose outputs were home, when the notebook was saved."""
 
@@ -99,36 +100,63 @@ class StreamSource:
         """Ids of the leases that have cells of the page."""
         return frozenset(stream.folder.name for stream, _ in list(self._cells.values()))
 
-    def follow(self, key: str, after: int | None) -> Iterator[Part]:
-        """What the cell has shown so far, after a position; :meth:`news` brings the rest."""
-        stream, cell = self._cells[key]
-        lease = stream.folder.name
-        self._followed.get(lease, {}).pop(key, None)
+    def follow(self, wanted: Mapping[str, int | None]) -> Iterator[Part]:
+        """What these cells have shown so far, each after a position; :meth:`news` brings the rest.
+
+        A stream is read once for all of its cells that are wanted, from where the first of them begins.
+        """
+        by_lease: dict[str, dict[str, int]] = {}
+        for key in wanted:
+            stream, cell = self._cells[key]
+            by_lease.setdefault(stream.folder.name, {})[key] = cell.start
+        for lease, starts in by_lease.items():
+            self._leave(lease, starts)
         yield from self.news()  # so that all cells of a stream have been read to the same place
-        picked = CellFilter(key)
-        position = self._read.setdefault(lease, stream.position)
-        messages = [
-            shown
-            for record in self._between(lease, cell.start, position)
-            for shown in _shown({key: picked}, record).values()
-            if after is None or record[0] > after
-        ]
-        self._followed.setdefault(lease, {})[key] = picked
-        yield Part(key, position, joined(messages) if after is not None else folded(messages))
+        for lease, starts in by_lease.items():
+            yield from self._read_so_far(lease, starts, wanted)
+
+    def _leave(self, lease: str, keys: Iterable[str]) -> None:
+        groups = self._followed.get(lease, [])
+        for group in groups:
+            group.drop(keys)
+        self._followed[lease] = [group for group in groups if group.keys]
+
+    def _read_so_far(
+        self, lease: str, starts: Mapping[str, int], wanted: Mapping[str, int | None]
+    ) -> Iterator[Part]:
+        group = CellFilters(starts)
+        heard = {key: Heard(whole=wanted[key] is None) for key in starts}
+        position = self._read.setdefault(lease, self._stream(lease).position)
+        for at, key, shown in self._shown(lease, min(starts.values()), position, [group]):
+            if at > (wanted[key] or 0):
+                heard[key].add(shown)
+        self._followed.setdefault(lease, []).append(group)
+        for key in starts:
+            yield Part(key, position, heard.pop(key).messages())
 
     def news(self) -> Iterator[Part]:
         """What has come of the cells that are followed."""
-        for lease, followed in self._followed.items():
-            stream = next(stream for stream, _ in self._cells.values() if stream.folder.name == lease)
+        for lease, groups in self._followed.items():
+            stream = self._stream(lease)
             stream.look()
-            begin, end = self._read[lease], stream.position
+            begin, end = self._read.setdefault(lease, stream.position), stream.position
             found: dict[str, list[Shown]] = {}
-            for record in self._between(lease, begin, end):
-                for key, shown in _shown(followed, record).items():
-                    found.setdefault(key, []).append(shown)
+            for _at, key, shown in self._shown(lease, begin, end, groups):
+                found.setdefault(key, []).append(shown)
             self._read[lease] = end
             for key, messages in found.items():
                 yield Part(key, end, joined(messages))
+
+    def _stream(self, lease: str) -> HomeCells:
+        return next(stream for stream, _ in self._cells.values() if stream.folder.name == lease)
+
+    def _shown(
+        self, lease: str, start: int, end: int, groups: Sequence[CellFilters]
+    ) -> Iterator[tuple[int, str, Shown]]:
+        """Position, cell and message of all that one of these shows from a part of a stream."""
+        for record in self._between(lease, start, end):
+            for key, shown in shown_in(groups, self._parents, record):
+                yield record[0], key, shown
 
     def _between(self, lease: str, start: int, end: int) -> Iterator[Record]:
         if start >= end:
@@ -149,18 +177,13 @@ class StreamSource:
         return True
 
 
-def _shown(followed: dict[str, CellFilter], record: Record) -> dict[str, Shown]:
+def shown_in(groups: Sequence[CellFilters], parents: Parents, record: Record) -> list[tuple[str, Shown]]:
     """What one record shows, by the cells that show it."""
-    _, channel, parts = record
+    at, channel, parts = record
     if channel not in (wire.IOPUB, wire.STDIN) or len(parts) < 4:
-        return {}
-    found = {}
+        return []
     try:
-        kind, parent = message_type(parts), Parents().of(parts)
-        for key, picked in followed.items():
-            shown = picked.shown(parent, kind, parts[3])
-            if shown is not None:
-                found[key] = shown
+        parent, kind = parents.of(parts), message_type(parts)
+        return [found for group in groups for found in group.shown(at, parent, kind, parts[3])]
     except (wire.WireError, ValueError, RecursionError):  # the far machine may send anything
-        return {}
-    return found
+        return []

@@ -16,6 +16,7 @@ from tornado.websocket import WebSocketClientConnection
 from traitlets.config import Config
 
 from kernel_magics import paths
+from tests.jupyter_ext.home_stream import Stream
 
 SPECIFICATION = yaml.safe_load((Path(__file__).parents[2] / "jupyter_ext" / "openapi.yaml").read_text())
 FEED = {
@@ -42,6 +43,14 @@ def jp_server_config() -> Config:
 def data_dir() -> Path:
     """The test's own data folder (root conftest), in which the server looks too."""
     return paths.data_dir()
+
+
+@pytest.fixture
+def stream(data_dir: Path) -> Iterator[Stream]:
+    """What a kernel on another machine says."""
+    made = Stream(data_dir)
+    yield made
+    made.close()
 
 
 def check(value: object, where: str) -> None:

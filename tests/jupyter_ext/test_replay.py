@@ -14,13 +14,10 @@ from tornado.httpclient import HTTPClientError
 
 import kernel_magics as km
 from gpu_provisioner import wire
-from gpu_provisioner.home import HomeJournal, home_folder
-from gpu_provisioner.lease_lock import lock_lease
-from gpu_provisioner.leases import LeaseBook
-from gpu_provisioner.model import Lease, LeaseState
-from jupyter_ext.replay_cell import CellFilter, folded, joined
+from jupyter_ext.replay_cell import CellFilters, folded, joined
 from jupyter_ext.replay_wishes import Follow, Want, wish
 from tests.jupyter_ext.conftest import check
+from tests.jupyter_ext.home_stream import Stream
 
 GOLDEN = Path(__file__).parents[1] / "contracts" / "golden" / "replay.json"
 
@@ -83,44 +80,6 @@ def view(jp_ws_fetch: Connect) -> Connect:
         return viewer
 
     return open_one
-
-
-class Stream:
-    """A kernel's stream as it comes home."""
-
-    def __init__(self, data_dir: Path, name: str = "cpu-test-1") -> None:
-        lease = Lease(name, "cpu", "local", "local", "cpu", LeaseState.READY, time.time())
-        self.held = lock_lease(home_folder(data_dir, name), lease)
-        LeaseBook(data_dir).save(lease)
-        self.journal = HomeJournal(home_folder(data_dir, name))
-
-    def add(self, *records: bytes) -> None:
-        self.journal.append(b"".join(records))
-
-    def cell(self, key: str, cell_id: str = "c1", kernel: str = "kernel-1", session: str = "page") -> None:
-        facts = {"msg_id": key, "session": session, "cell_id": cell_id, "notebook": None, "kernel_id": kernel}
-        self.add(wire.encode_event("cell", **facts))
-        self.say(key, "execute_input", {"code": "", "execution_count": 7})
-
-    def say(self, key: str, kind: str, content: dict[str, Any], channel: int = wire.IOPUB) -> None:
-        header, parent = {"msg_id": "x", "msg_type": kind}, {"msg_id": key}
-        self.add(
-            wire.encode_record(channel, [json.dumps(part).encode() for part in (header, parent, {}, content)])
-        )
-
-    def write(self, key: str, text: str) -> None:
-        self.say(key, "stream", {"name": "stdout", "text": text})
-
-    def end(self, key: str) -> None:
-        self.say(key, "status", {"execution_state": "idle"})
-
-
-@pytest.fixture
-def stream(data_dir: Path) -> Any:
-    made = Stream(data_dir)
-    yield made
-    made.journal.close()
-    made.held.close()
 
 
 async def test_a_running_cell_is_told_and_what_it_shows_comes_once_and_in_order(
@@ -284,14 +243,23 @@ def test_folding_shows_what_all_messages_show() -> None:
 
 
 def test_a_cell_gets_updates_of_its_displays_from_other_cells_and_nothing_of_a_widgets() -> None:
-    cell = CellFilter("a")
+    cell = CellFilters({"a": 10})
+
+    def shows(key: str, kind: str, content: bytes, at: int = 20) -> bool:
+        return [one for one, _shown in cell.shown(at, key, kind, content)] == ["a"]
+
     display = b'{"data": {}, "transient": {"display_id": "d"}}'
-    assert cell.shown("b", "update_display_data", display) is None, "not its display yet"
-    assert cell.shown("a", "display_data", display) is not None
-    assert cell.shown("b", "update_display_data", display) is not None
+    assert not shows("b", "update_display_data", display), "not its display yet"
+    assert not shows("a", "display_data", display, at=10), "of an earlier request with that id"
+    assert not shows("b", "update_display_data", display)
+    assert shows("a", "display_data", display)
+    assert shows("b", "update_display_data", display)
     into = b'{"comm_id": "w", "data": {"method": "update", "state": {"msg_id": "a"}}}'
     out = into.replace(b'"msg_id": "a"', b'"msg_id": ""')
-    assert cell.shown("a", "comm_msg", into) is None
-    assert cell.shown("a", "stream", b'{"name": "stdout", "text": "inside"}') is None
-    assert cell.shown("a", "comm_msg", out) is None
-    assert cell.shown("a", "stream", b'{"name": "stdout", "text": "outside"}') is not None
+    assert not shows("a", "comm_msg", into)
+    assert not shows("a", "stream", b'{"name": "stdout", "text": "inside"}')
+    assert not shows("a", "comm_msg", out)
+    assert shows("a", "stream", b'{"name": "stdout", "text": "outside"}')
+    cell.drop(["a"])
+    assert not shows("a", "stream", b'{"name": "stdout", "text": "of another page"}')
+    assert not shows("b", "update_display_data", display)

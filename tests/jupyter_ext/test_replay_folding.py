@@ -8,8 +8,9 @@ import time
 import pytest
 
 from gpu_provisioner import wire
-from jupyter_ext.replay_cell import CellFilter, folded, joined
-from jupyter_ext.replay_streams import _shown
+from gpu_provisioner.home_cells import Parents
+from jupyter_ext.replay_cell import CellFilters, folded, joined
+from jupyter_ext.replay_streams import shown_in
 from kernel_magics.store.folding import Folder
 
 
@@ -60,4 +61,5 @@ def test_text_that_is_looked_at_goes_on_and_is_cleared():
 def test_what_is_no_message_does_not_keep_the_others_from_the_page(kind, content):
     parent = json.dumps({"msg_id": "key"}).encode()
     head = json.dumps({"msg_type": kind, "msg_id": "m"}).encode()
-    assert _shown({"key": CellFilter("key")}, (1, wire.IOPUB, [head, parent, b"{}", content])) == {}
+    record = (1, wire.IOPUB, [head, parent, b"{}", content])
+    assert shown_in([CellFilters({"key": 0})], Parents(), record) == []
