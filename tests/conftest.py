@@ -41,8 +41,22 @@ def gate(gate_at: Callable[[Path], Gate], tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture
-def turnstile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Turnstile]:
-    """A turnstile of the test's own, that kernels of this user can reach; see :class:`Turnstile`."""
-    made = Turnstile(tmp_path_factory.mktemp("turnstile") / "turnstile")
-    yield made
-    made.close()
+def turnstile_at() -> Iterator[Callable[[Path], Turnstile]]:
+    """Makes turnstiles, at which nobody has a step yet; see :class:`Turnstile`."""
+    made: list[Turnstile] = []
+
+    def make(path: Path) -> Turnstile:
+        made.append(Turnstile(path))
+        return made[-1]
+
+    yield make
+    for turnstile in made:
+        turnstile.close()
+
+
+@pytest.fixture
+def turnstile(
+    turnstile_at: Callable[[Path], Turnstile], tmp_path_factory: pytest.TempPathFactory
+) -> Turnstile:
+    """A turnstile of the test's own, that kernels of this user can reach."""
+    return turnstile_at(tmp_path_factory.mktemp("turnstile") / "turnstile")

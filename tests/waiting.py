@@ -1,7 +1,7 @@
 """How tests wait: for a condition here, and in cells and scripts for the word of the test.
 
-A cell that waits blocks in the kernel of the operating system and polls nothing, so that it goes on at once however
-busy the machine is, and never before its time. Everything here that travels as source runs on Python 3.9.
+A cell that waits blocks in the kernel of the operating system and polls nothing, so that it goes on at once
+however busy the machine is, and never before its time. What travels as source runs on Python 3.9.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ UNTIL_KILLED = "import signal\nwhile True: signal.pause()\n"
 """A cell that does nothing until its process ends."""
 
 UNTIL_INTERRUPTED = "import time\nwhile True: time.sleep(0.05)\n"
-"""A cell that an interrupt ends. Short sleeps: a signal that falls between CPython's look for signals and a system call
-is seen when that call ends, so that a call without an end would miss it now and then."""
+"""A cell that an interrupt ends. Short sleeps: a signal that falls between CPython's look for signals and a
+system call is seen when that call ends, so that a call without an end would miss it now and then."""
 
 
 def eventually(condition: Callable[[], Any], timeout: float = 30.0) -> Any:
@@ -34,7 +34,7 @@ def eventually(condition: Callable[[], Any], timeout: float = 30.0) -> Any:
 
 
 def wait_for(condition: Callable[[], Any], what: str = "", timeout: float = 30.0) -> Any:
-    """What ``condition()`` answers as soon as that is true; fails when it is not within ``timeout`` seconds."""
+    """The condition's value as soon as it is true; fails when it is not within ``timeout`` seconds."""
     value = eventually(condition, timeout)
     if not value:
         raise AssertionError(f"not within {timeout:.0f} s: {what or condition}")
@@ -49,8 +49,8 @@ def last_for(seconds: float) -> None:
 class Gate:
     """Closed until :meth:`open`: whoever comes to it before waits, whoever comes after goes through.
 
-    It is a lock on a file: cells and scripts ask for a share of what the test holds alone. There is no moment to miss,
-    any number may wait, and when the test dies they go on.
+    It is a lock on a file: cells and scripts ask for a share of what the test holds alone. There is no moment
+    to miss, any number may wait, and when the test dies they go on.
     """
 
     def __init__(self, path: Path) -> None:
@@ -66,17 +66,15 @@ class Gate:
     def open(self) -> None:
         """May be called twice."""
         if not self._file.closed:
-            fcntl.flock(
-                self._file, fcntl.LOCK_UN
-            )  # even if a process that was forked from this one has the file too
+            fcntl.flock(self._file, fcntl.LOCK_UN)  # closing alone does not, while a fork has the file too
             self._file.close()
 
 
 class Turnstile:
     """Lets a cell take so many steps and no more: a named pipe, from which every step takes a byte.
 
-    For one cell, and for a flow that has to go on while something happens to it, however fast the machine is. When the
-    test has closed it, or is dead, every step is free.
+    For one cell, and for a flow that has to go on while something happens to it, however fast the machine is.
+    When the test has closed it, or is dead, every step is free.
     """
 
     def __init__(self, path: Path) -> None:

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from tests.gpu_provisioner.far import Account, Far, SshLab
-from tests.gpu_provisioner.front import MARK, MATRIX, Lab, Place, wait_for
+from tests.gpu_provisioner.front import MARK, MATRIX, Lab, Place
+from tests.waiting import wait_for
 
 FAR_IPYKERNEL = "ipykernel==7.3.0"
 

@@ -15,7 +15,8 @@ from typing import Any
 import psutil
 
 from gpu_provisioner.providers.base import Target
-from tests.gpu_provisioner.front import MARK, Lab, Place, wait_for
+from tests.gpu_provisioner.front import MARK, Lab, Place
+from tests.waiting import wait_for
 
 CLIENT = """
 Host {names}

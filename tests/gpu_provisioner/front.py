@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import threading
-import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -22,23 +21,12 @@ from gpu_provisioner.model import Lease
 from gpu_provisioner.providers.base import Target
 from gpu_provisioner.provisioner import provision
 from gpu_provisioner.wire import Record
+from tests.waiting import wait_for
 
 MARK = "TRACKSIDE_TEST_MARK"
 
 MATRIX = {"3.9": "6.31.0", "3.10": "6.29.5", "3.13": "7.3.0"}
 """Python version → the ipykernel to try it with."""
-
-
-def wait_for(condition: Callable[[], Any], what: str, timeout: float = 30.0) -> Any:
-    """Poll until ``condition()`` is true, and return what it returned."""
-    deadline = time.monotonic() + timeout
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {timeout:.0f} s: {what}")
-        time.sleep(0.02)
 
 
 def marked_processes(mark: str) -> list[psutil.Process]:

@@ -21,7 +21,8 @@ from gpu_provisioner.leases import LeaseBook
 from gpu_provisioner.model import Lease, LeaseState
 from gpu_provisioner.payload import build_payload, pack, travelling_files
 from gpu_provisioner.provisioner import refresh
-from tests.gpu_provisioner.front import Lab, Place, wait_for
+from tests.gpu_provisioner.front import Lab, Place
+from tests.waiting import wait_for
 
 LOCAL_ARGV = "gpu_provisioner.providers.local.LocalProvider.carrier_argv"
 

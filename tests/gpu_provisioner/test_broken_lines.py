@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
 import sys
-import threading
 from pathlib import Path
 
+import psutil
 import pytest
 
 from gpu_provisioner import link, wire
 from gpu_provisioner.home import read_records
-from tests.gpu_provisioner.front import Front, Lab, Place, wait_for
+from tests.breaker import Breaker
+from tests.gpu_provisioner.front import Front, Lab, Place
+from tests.waiting import UNTIL_INTERRUPTED, Turnstile, wait_for
 
 COUNTED = """
 from IPython.display import publish_display_data
-import time
 with open('ran', 'a') as f: f.write('x')
+{ready}
 for i in range({n}):
+    if i % {burst} == 0: {step}
     publish_display_data({{'application/x-count': {{'i': i}}}})
-    if i % {burst} == 0: time.sleep(0.01)
 'end'
 """
+"""A burst of messages a step."""
+
+
+def counting(turnstile: Turnstile, n: int, burst: int) -> str:
+    return COUNTED.format(n=n, burst=burst, ready=turnstile.ready, step=turnstile.step)
 
 
 def counted(front: Front, cell: str) -> list[int]:
@@ -34,36 +40,19 @@ def counted(front: Front, cell: str) -> list[int]:
     ]
 
 
-class Breaker:
-    """Kills the carrier at random moments, from a thread of its own."""
-
-    def __init__(self, front: Front, times: int) -> None:
-        self.kills = 0
-        self._front, self._times = front, times
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self) -> Breaker:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while self.kills < self._times and not self._stop.wait(random.uniform(0.02, 0.3)):
-            carrier = self._front.carrier()
-            if carrier is not None:
-                carrier.send_signal(signal.SIGKILL)
-                self.kills += 1
+def line_of(front: Front) -> list[psutil.Process]:
+    carrier = front.carrier()
+    return [] if carrier is None else [carrier]
 
 
-def test_a_stream_over_a_line_that_breaks_twenty_times_is_whole_and_in_order(lab: Lab, place: Place) -> None:
+def test_a_stream_over_a_line_that_breaks_twenty_times_is_whole_and_in_order(
+    lab: Lab, place: Place, turnstile: Turnstile
+) -> None:
     front = lab.kernel()
-    with Breaker(front, 20) as breaker:
-        cell = front.begin(COUNTED.format(n=6000, burst=15))
+    cell = front.begin(counting(turnstile, 6000, 100))
+    with Breaker(lambda: line_of(front), 20, before=turnstile.let) as breaker:
         wait_for(lambda: breaker.kills == 20, "twenty kills", 60)
+        turnstile.close()
         front.finish(cell, 90)
     assert counted(front, cell) == list(range(6000))
     assert (place.root / "work" / "ran").read_text() == "x"
@@ -72,7 +61,7 @@ def test_a_stream_over_a_line_that_breaks_twenty_times_is_whole_and_in_order(lab
 
 def test_requests_sent_while_the_line_breaks_run_exactly_once_and_in_order(lab: Lab, place: Place) -> None:
     front = lab.kernel()
-    with Breaker(front, 20) as breaker:
+    with Breaker(lambda: line_of(front), 20) as breaker:
         cells: list[str] = []
         while breaker.kills < 20 or len(cells) < 40:
             cells.append(front.begin(f"with open('ran', 'a') as f: f.write('{len(cells)} ')", len(cells) + 1))
@@ -92,14 +81,14 @@ def test_requests_posted_while_the_line_is_down_are_delivered_when_it_is_up(lab:
 
 def test_a_hundred_megabytes_in_one_message_survive_broken_lines(lab: Lab) -> None:
     front = lab.kernel()
-    with Breaker(front, 3):
+    with Breaker(lambda: line_of(front), 3):
         cell = front.execute("print('y' * 100_000_000)", timeout=120)
     assert len(cell.text) == 100_000_001
 
 
 def test_an_interrupt_given_while_the_line_is_down_arrives(lab: Lab) -> None:
     front = lab.kernel()
-    cell = front.begin("import time\nprint('up', flush=True)\nfor _ in range(6000): time.sleep(0.1)")
+    cell = front.begin("print('up', flush=True)\n" + UNTIL_INTERRUPTED)
     front.wait(lambda: "up" in front.cells[cell].text if cell in front.cells else False, "the cell runs")
     front.kill_carrier()
     front.holder.command("interrupt")
@@ -130,13 +119,14 @@ def test_a_carrier_that_cannot_be_started_is_tried_again(lab: Lab, monkeypatch: 
     assert "back" in front.execute("print('back')").text
 
 
-def test_the_kernel_speaks_on_while_nobody_is_attached(lab: Lab, place: Place) -> None:
+def test_the_kernel_speaks_on_while_nobody_is_attached(lab: Lab, place: Place, turnstile: Turnstile) -> None:
     first = lab.kernel()
-    cell = first.begin(COUNTED.format(n=3000, burst=30))
+    turnstile.let()
+    cell = first.begin(counting(turnstile, 3000, 100))
     first.wait(lambda: cell in first.cells and len(first.cells[cell].outputs) > 10, "it has begun")
     first.holder.detach()
-    seen = len(counted(first, cell))
-    assert seen < 3000
+    turnstile.close()
+    assert len(counted(first, cell)) < 3000
     second = lab.front(first.holder.lease)
     second.finish(cell, 60)
     assert counted(first, cell) + counted(second, cell) == list(range(3000))
@@ -145,8 +135,11 @@ def test_the_kernel_speaks_on_while_nobody_is_attached(lab: Lab, place: Place) -
     assert numbers == sorted(set(numbers))
 
 
-def test_a_holder_that_was_killed_leaves_a_stream_that_the_next_one_continues(lab: Lab, place: Place) -> None:
+def test_a_holder_that_was_killed_leaves_a_stream_that_the_next_one_continues(
+    lab: Lab, place: Place, turnstile: Turnstile
+) -> None:
     lease = lab.provision()
+    turnstile.let(5)
     script = (
         "import os, sys, time, threading\n"
         "from pathlib import Path\n"
@@ -155,7 +148,7 @@ def test_a_holder_that_was_killed_leaves_a_stream_that_the_next_one_continues(la
         "data = Path(sys.argv[1])\n"
         "front = Front(LeaseBook(data).load(sys.argv[2]), data)\n"
         "front.holder.start(60)\n"
-        f"cell = front.begin({COUNTED.format(n=4000, burst=30)!r})\n"
+        f"cell = front.begin({counting(turnstile, 4000, 100)!r})\n"
         "front.wait(lambda: cell in front.cells and len(front.cells[cell].outputs) > 100, 'begun')\n"
         "print(cell, flush=True)\n"
         "threading.Event().wait()\n"
@@ -173,6 +166,7 @@ def test_a_holder_that_was_killed_leaves_a_stream_that_the_next_one_continues(la
     child.kill()
     child.wait()
     child.stdout.close()
+    turnstile.close()
     front = lab.front(lease)
     front.finish(cell, 60)
     outputs = [

@@ -21,7 +21,8 @@ from gpu_provisioner.errors import BootstrapError
 from gpu_provisioner.leases import LeaseBook
 from gpu_provisioner.model import LeaseState
 from gpu_provisioner.provisioner import refresh, release
-from tests.gpu_provisioner.front import Front, Lab, Place, wait_for
+from tests.gpu_provisioner.front import Front, Lab, Place
+from tests.waiting import UNTIL_KILLED, Gate, wait_for
 
 RUN = """
 import os, pathlib
@@ -40,7 +41,7 @@ def begin(front: Front, code: str) -> str:
 
 def test_a_kernel_killed_by_the_system_is_named_and_followed_by_a_fresh_one(lab: Lab) -> None:
     front = lab.kernel()
-    begin(front, "import time; time.sleep(600)")
+    begin(front, UNTIL_KILLED)
     os.kill(lab.agent_facts(front)["kernel"], signal.SIGKILL)
     died = front.wait_event("kernel-died")
     assert (died["epoch"], died["returncode"], died["signal"]) == (1, -9, 9)
@@ -69,14 +70,16 @@ def test_a_kernel_that_exits_by_itself_says_with_what_code(lab: Lab) -> None:
     assert died["reason"] == "it ended by itself with exit code 3", "ipykernel's greeting is no reason"
 
 
-def test_everything_said_and_logged_before_a_kernels_death_is_home(lab: Lab, place: Place) -> None:
+def test_everything_said_and_logged_before_a_kernels_death_is_home(
+    lab: Lab, place: Place, gate: Gate
+) -> None:
     front = lab.kernel()
     cell = front.begin(
         RUN + "journal.write(b'p' * 5_000_000)\n"
-        "print('last words', flush=True)\n"
-        "from ipykernel.kernelapp import IPKernelApp\n"
-        "import time, signal; time.sleep(0.3); os.kill(os.getpid(), signal.SIGKILL)"
+        f"print('last words', flush=True)\n{gate.wait}\nimport signal; os.kill(os.getpid(), signal.SIGKILL)"
     )
+    front.wait(lambda: cell in front.cells and "last words" in front.cells[cell].text, "its last words")
+    gate.open()
     front.wait_event("kernel-died")
     assert "last words" in front.cells[cell].text
     assert (place.data / "runs" / "r1" / "w1.journal").stat().st_size == 5_000_000
@@ -121,7 +124,7 @@ def test_a_kernel_that_cannot_start_says_why_instead_of_being_started_for_ever(
 
 def test_a_killed_agent_takes_its_kernel_along_and_the_holder_is_told(lab: Lab, place: Place) -> None:
     front = lab.kernel()
-    cell = begin(front, RUN + "journal.write(b'q' * 3_000_000)\nimport time\nprint('kept')\ntime.sleep(600)")
+    cell = begin(front, RUN + "journal.write(b'q' * 3_000_000)\nprint('kept')\n" + UNTIL_KILLED)
     front.wait(lambda: "kept" in front.cells[cell].text, "its output")
     facts = lab.agent_facts(front)
     os.kill(facts["pid"], signal.SIGKILL)
@@ -136,11 +139,12 @@ def test_a_killed_agent_takes_its_kernel_along_and_the_holder_is_told(lab: Lab, 
     assert list(place.agents.iterdir()) == []
 
 
-def test_what_a_killed_agent_had_not_sent_comes_home_all_the_same(lab: Lab, place: Place) -> None:
+def test_what_a_killed_agent_had_not_sent_comes_home_all_the_same(lab: Lab, place: Place, gate: Gate) -> None:
     front = lab.kernel()
-    cell = front.begin("import time; time.sleep(0.7); print('said to nobody')")
+    cell = front.begin(f"{gate.wait}\nprint('said to nobody')")
     front.wait(lambda: front.cells, "it has begun")
     front.holder.detach()
+    gate.open()
     spool = place.agents / front.holder.lease.id / "spool"
     wait_for(lambda: any(b"said to nobody\\n" in path.read_bytes() for path in spool.iterdir()), "it is said")
     os.kill(lab.agent_facts(front)["pid"], signal.SIGKILL)
@@ -216,8 +220,8 @@ def test_a_kernel_whose_agent_and_supervisor_were_killed_ends_and_its_run_is_clo
     front = lab.kernel()
     cell = begin(
         front,
-        "import kernel_magics as km, time\nrun = km.init(project='p'); run.log({'a': 1}); "
-        "print('id', run.id, flush=True)\ntime.sleep(600)",
+        "import kernel_magics as km\nrun = km.init(project='p'); run.log({'a': 1}); "
+        "print('id', run.id, flush=True)\n" + UNTIL_KILLED,
     )
     front.wait(lambda: "id " in front.cells[cell].text, "the run's id")
     folder = place.data / "runs" / front.cells[cell].text.split("id ")[1].split()[0]
@@ -236,8 +240,8 @@ def test_a_stubborn_kernel_and_its_children_do_not_outlive_agent_and_supervisor(
     front = lab.kernel()
     begin(
         front,
-        "import signal, subprocess, time; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-        "child = subprocess.Popen(['sleep', '600'])\nwhile True: time.sleep(0.1)",
+        "import signal, subprocess; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "child = subprocess.Popen(['sleep', '600'])\n" + UNTIL_KILLED,
     )
     front.holder.detach()
     kill_both(lab, front)

@@ -19,7 +19,8 @@ from gpu_provisioner.home import HomeJournal, arrival, home_folder, read_records
 from gpu_provisioner.home_cells import HomeCells
 from gpu_provisioner.lease_lock import STAND_IN, is_held, is_wanted, is_worked_with, lock_lease
 from gpu_provisioner.model import Lease, LeaseState
-from tests.gpu_provisioner.front import Lab, wait_for
+from tests.gpu_provisioner.front import Lab
+from tests.waiting import wait_for
 
 LEASE = Lease("cpu-1", "cpu", "local", "local", "cpu", LeaseState.READY, 0.0)
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 
@@ -14,20 +15,20 @@ from gpu_provisioner.errors import LeaseError
 from gpu_provisioner.holder import Holder
 from gpu_provisioner.home_disk import HomeDisk
 from gpu_provisioner.model import Lease, LeaseState
-from tests.gpu_provisioner.front import Lab, Place, wait_for
+from tests.gpu_provisioner.front import Lab, Place
+from tests.waiting import UNTIL_INTERRUPTED, wait_for
 
-LOUD = """
-import os, pathlib, time
+FOREVER = indent(UNTIL_INTERRUPTED, "    ")
+LOUD = f"""
+import os, pathlib
 run = pathlib.Path(os.environ['TRACKSIDE_DIR']) / 'runs' / 'r1'
 run.mkdir(parents=True)
 journal = (run / 'w1.journal').open('wb', buffering=0)
 try:
     for turn in range(30):
-        print(f'{turn:06d}' + 'x' * 100_000)
+        print('%06d' % turn + 'x' * 100_000)
         journal.write(b'p' * 50_000)
-    while True:
-        time.sleep(0.05)
-except KeyboardInterrupt:
+{FOREVER}except KeyboardInterrupt:
     pathlib.Path('interrupted').touch()
 print('END')
 """

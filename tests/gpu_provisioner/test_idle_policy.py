@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 
@@ -13,7 +12,8 @@ from gpu_provisioner.leases import LeaseBook
 from gpu_provisioner.model import LeaseState
 from gpu_provisioner.transfer import Transfers
 from gpu_provisioner.transfer_carrier import Advance, Wanted
-from tests.gpu_provisioner.front import Front, Lab, Place, wait_for
+from tests.gpu_provisioner.front import Front, Lab, Place
+from tests.waiting import last_for, wait_for
 
 HOUR = 3600.0
 
@@ -122,7 +122,7 @@ def idle_kernel(lab: Lab, idle_s: float) -> Front:
 
 def test_an_idle_kernel_is_released_with_its_lease_and_a_running_one_is_not(lab: Lab, place: Place) -> None:
     front = idle_kernel(lab, 2.5)
-    cell = front.begin("import time; time.sleep(4.5); print('done')")
+    cell = front.begin("import time; time.sleep(3); print('done')")  # longer than the limit
     assert "done" in front.finish(cell).text
     assert not [event for event in front.events if event["type"].startswith("idle")]
     front.wait_event("idle-warning")
@@ -158,7 +158,7 @@ def test_a_machine_is_not_released_under_a_file_that_is_fetched_from_it(lab: Lab
     (place.root / "results").write_bytes(bytes(60 * 10**6))
 
     def slowly(advance: Advance) -> None:
-        time.sleep(0.1)
+        last_for(0.1)
         assert not [event for event in front.events if event["type"].startswith(("idle", "stopping"))]
 
     transfers = Transfers(front.holder.lease, lambda: front.holder.down_since is None)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.gpu_provisioner.front import MATRIX, Lab, Place
+from tests.waiting import UNTIL_INTERRUPTED
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def test_cells_input_interrupt_and_death(interpreter: Callable[[str], str], lab:
     front.wait(lambda: front.questions, "a question")
     front.send(3, "input_reply", {"value": "yes", "status": "ok"})
     assert "yes" in front.finish(asked).text
-    running = front.begin("import time\nprint('up', flush=True)\nwhile True: time.sleep(0.1)", 7)
+    running = front.begin("print('up', flush=True)\n" + UNTIL_INTERRUPTED, 7)
     front.wait(lambda: running in front.cells and "up" in front.cells[running].text, "the cell runs")
     front.holder.command("interrupt")
     reply = front.finish(running).reply

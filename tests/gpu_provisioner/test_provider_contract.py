@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import stat
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,8 @@ from gpu_provisioner.model import Lease, LeaseState
 from gpu_provisioner.providers import provider_of, provider_of_lease
 from gpu_provisioner.provisioner import refresh, release
 from tests.gpu_provisioner.far import Far, SshLab
-from tests.gpu_provisioner.front import Lab, Place, wait_for
+from tests.gpu_provisioner.front import Lab, Place
+from tests.waiting import UNTIL_INTERRUPTED, Turnstile, wait_for
 
 PROVIDERS = ("local", "ssh")
 SECRET = "hunter2-of-the-target"
@@ -133,13 +134,21 @@ def test_a_living_machine_is_found_by_its_tag_and_no_other_is(side: Side, place:
     release(lease, place.data, "the test")
 
 
-def test_a_killed_carrier_loses_nothing_and_runs_nothing_twice(side: Side) -> None:
+def test_a_killed_carrier_loses_nothing_and_runs_nothing_twice(
+    side: Side, turnstile_at: Callable[[Path], Turnstile]
+) -> None:
     front = side.lab.kernel()
-    code = "import time\nwith open('ran', 'a') as f: f.write('x')\n"
-    cell = front.begin(code + "for i in range(400): print(i, flush=True); time.sleep(0.002)")
-    for _ in range(3):
+    turnstile = turnstile_at(side.home / "turnstile")
+    cell = front.begin(
+        f"with open('ran', 'a') as f: f.write('x')\n{turnstile.ready}\n"
+        f"for i in range(400):\n    if i % 100 == 0: {turnstile.step}\n    print(i, flush=True)"
+    )
+    for kills in range(1, 4):
+        turnstile.let()
         front.kill_carrier()
+        front.wait(lambda kills=kills: front.states.count("down") == kills, "the kill is noticed")
         front.wait(lambda: front.states[-1] == "up", "it is up again")
+    turnstile.close()
     assert front.finish(cell).text.split() == [str(i) for i in range(400)]
     assert (side.home / "ran").read_text() == "x"
 
@@ -154,7 +163,7 @@ def test_a_kernel_that_nobody_holds_keeps_its_variables(side: Side) -> None:
 
 def test_an_interrupt_reaches_the_cell(side: Side) -> None:
     front = side.lab.kernel()
-    cell = front.begin("import time\nprint('up', flush=True)\nfor _ in range(6000): time.sleep(0.1)")
+    cell = front.begin("print('up', flush=True)\n" + UNTIL_INTERRUPTED)
     front.wait(lambda: cell in front.cells and "up" in front.cells[cell].text, "the cell runs")
     front.holder.command("interrupt")
     reply = front.finish(cell).reply

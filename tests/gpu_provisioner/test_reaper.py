@@ -13,7 +13,8 @@ from gpu_provisioner.providers.base import Target
 from gpu_provisioner.reaper import chosen, find_orphans, reap
 from jupyter_ext.cli import main
 from tests.gpu_provisioner.far import SshLab
-from tests.gpu_provisioner.front import Lab, Place, wait_for
+from tests.gpu_provisioner.front import Lab, Place
+from tests.waiting import UNTIL_KILLED, wait_for
 
 LOCAL = [Target("local", "local")]
 
@@ -30,7 +31,7 @@ def test_a_machine_in_use_is_no_orphan(lab: Lab, place: Place) -> None:
 def test_an_agent_whose_lease_file_is_gone_is_found_and_ended(lab: Lab, place: Place) -> None:
     front = lab.kernel()
     lease = front.holder.lease
-    cell = front.begin("import time; print('early', flush=True); time.sleep(0.3); print('late', flush=True)")
+    cell = front.begin("print('early', flush=True)\n" + UNTIL_KILLED)
     front.wait(lambda: cell in front.cells and "early" in front.cells[cell].text, "the cell runs")
     front.holder.detach()
     lab.fronts.clear()

@@ -14,7 +14,8 @@ from gpu_provisioner.holder import Holder
 from gpu_provisioner.leases import LeaseBook
 from gpu_provisioner.model import LeaseState
 from gpu_provisioner.provisioner import refresh, release
-from tests.gpu_provisioner.front import Lab, Place, wait_for
+from tests.gpu_provisioner.front import Lab, Place
+from tests.waiting import Gate, wait_for
 
 
 def test_a_cell_gives_its_outputs_its_result_and_its_reply(lab: Lab) -> None:
@@ -148,11 +149,14 @@ def test_release_from_elsewhere_while_a_notebook_holds_the_lease(lab: Lab, place
     assert list(place.agents.iterdir()) == []
 
 
-def test_release_of_a_lease_nobody_holds_brings_the_rest_home_first(lab: Lab, place: Place) -> None:
+def test_release_of_a_lease_nobody_holds_brings_the_rest_home_first(
+    lab: Lab, place: Place, gate: Gate
+) -> None:
     front = lab.kernel()
-    front.begin("import time; time.sleep(0.5); print('said while nobody listened')")
+    front.begin(f"{gate.wait}\nprint('said while nobody listened')")
     front.wait(lambda: front.cells, "it has begun")
     front.holder.detach()
+    gate.open()
     facts = lab.agent_facts(front)
     spool = place.agents / front.holder.lease.id / "spool"
     wait_for(
@@ -278,17 +282,20 @@ def test_a_journal_written_by_a_cell_is_home_before_the_cells_answer(lab: Lab, p
     assert home.read_bytes().endswith(b"one more point")
 
 
-def test_a_journal_that_grows_while_no_cell_runs_comes_home_by_itself(lab: Lab, place: Place) -> None:
+def test_a_journal_that_grows_while_no_cell_runs_comes_home_by_itself(
+    lab: Lab, place: Place, gate: Gate
+) -> None:
     front = lab.kernel()
     front.execute(
-        "import os, pathlib, threading, time\n"
+        "import os, pathlib, threading\n"
         "run = pathlib.Path(os.environ['TRACKSIDE_DIR']) / 'runs' / 'r1'\n"
         "run.mkdir(parents=True)\n"
         "def later():\n"
-        "    time.sleep(0.3)\n"
+        f"    {gate.wait}\n"
         "    (run / 'rank1.journal').write_bytes(b'from a thread')\n"
         "threading.Thread(target=later).start()"
     )
+    gate.open()
     home = place.data / "runs" / "r1" / "rank1.journal"
     wait_for(lambda: home.exists() and home.read_bytes() == b"from a thread", "the journal is home")
 

@@ -21,7 +21,8 @@ from gpu_provisioner.openssh import SshHost
 from gpu_provisioner.providers import provider_of, provider_of_lease
 from gpu_provisioner.provisioner import provision, release
 from tests.gpu_provisioner.far import Far, SshLab
-from tests.gpu_provisioner.front import Place, wait_for
+from tests.gpu_provisioner.front import Place
+from tests.waiting import wait_for
 
 
 def refusal(far: Far, **options: object) -> ProvisionError:

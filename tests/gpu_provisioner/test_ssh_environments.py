@@ -19,8 +19,9 @@ from gpu_provisioner.model import Lease, LeaseState
 from gpu_provisioner.provisioner import provision, release
 from kernel_magics.magics.provision_packages import differences, modules_of_notebook
 from tests.gpu_provisioner.far import Far, SshLab
-from tests.gpu_provisioner.front import Place, wait_for
+from tests.gpu_provisioner.front import Place
 from tests.kernel_magics.bridge.notebook_driver import Notebook
+from tests.waiting import wait_for
 
 SYSTEM = Path("/usr/bin/python3")
 

@@ -17,25 +17,24 @@ import pytest
 from gpu_provisioner import link
 from kernel_magics.store import open_store
 from tests.gpu_provisioner.far import Account, Far, SshLab
-from tests.gpu_provisioner.front import Front, Place, wait_for
+from tests.gpu_provisioner.front import Front, Place
+from tests.waiting import Turnstile, last_for, wait_for
 
 QUICK = ("-o", "ServerAliveInterval=1", "-o", "ServerAliveCountMax=3", "-o", "ConnectTimeout=2")
 """What the product does in half a minute, in seconds; these come before its own options and win."""
 
 CELL = """
-import os, time
 import kernel_magics as km
 with open('ran', 'a') as f: f.write('x')
 run = km.init(project='faults')
+{ready}
 for i in range({messages}):
-    if i == {messages} - 500:
-        while not os.path.exists('over'): time.sleep(0.05)
+    if i % 100 == 0: {step}
     print(i, flush=True)
     for j in range(4): run.log({{'loss': 4 * i + j}})
-    time.sleep(0.004)
 run.finish()
 """
-"""Its last 500 messages come after the last fault, so the faults fall into it on any machine."""
+"""A hundred messages a step: steps are let at every fault, so the faults fall into it on any machine."""
 
 
 class Net:
@@ -103,16 +102,22 @@ def quick(lab: SshLab) -> Front:
     return lab.kernel(ssh_args=[*QUICK, *lab.far.target().options["ssh_args"]])
 
 
-def pause(condition: Callable[[], object], seconds: float) -> None:
-    """Let a fault last: until the condition holds, at most ``seconds``."""
-    try:
-        wait_for(condition, "", seconds)
-    except AssertionError:
-        return
+def begin(front: Front, turnstile: Turnstile, messages: int) -> str:
+    """The cell, of which the first five steps run."""
+    turnstile.let(5)
+    cell = front.begin(counted(turnstile, messages))
+    front.wait(lambda: cell in front.cells and len(front.cells[cell].outputs) > 20, "the cell prints")
+    return cell
 
 
-def never() -> bool:
-    return False
+def counted(turnstile: Turnstile, messages: int) -> str:
+    return CELL.format(messages=messages, ready=turnstile.ready, step=turnstile.step)
+
+
+@pytest.fixture
+def there(turnstile_at: Callable[[Path], Turnstile]) -> Callable[[Far], Turnstile]:
+    """A turnstile that the far user can reach."""
+    return lambda far: turnstile_at(far.home / "turnstile")
 
 
 def logged(place: Place) -> list[float]:
@@ -124,33 +129,37 @@ def logged(place: Place) -> list[float]:
 
 
 def test_everything_comes_home_once_and_in_order_over_a_network_that_breaks_in_every_way(
-    net: Net, net_lab: SshLab, place: Place
+    net: Net, net_lab: SshLab, place: Place, there: Callable[[Far], Turnstile]
 ) -> None:
     front = quick(net_lab)
-    cell = front.begin(CELL.format(messages=5000))
-    front.wait(lambda: cell in front.cells and len(front.cells[cell].outputs) > 20, "the cell prints")
+    turnstile = there(net_lab.far)
+    cell = begin(front, turnstile, 5000)
+    turnstile.let(5)
     net.link("down")
-    pause(never, 10)
+    last_for(10)
     net.link("up")
     front.wait(lambda: front.states[-1] == "up", "up after the link was down", 60)
     downs = front.states.count("down")
+    turnstile.let(5)
     net.firewall("-j", "DROP")
     front.wait(lambda: front.states.count("down") > downs, "the black hole is noticed", 30)
     net.firewall()
     front.wait(lambda: front.states[-1] == "up", "up after the black hole", 60)
     downs = front.states.count("down")
+    turnstile.let(5)
     net.firewall("-p", "tcp", "-j", "REJECT", "--reject-with", "tcp-reset")
     front.wait(lambda: front.states.count("down") > downs, "the reset is noticed", 30)
     net.firewall()
     front.wait(lambda: front.states[-1] == "up", "up after the reset", 60)
     kills = 0
     while kills < 20:
-        pause(never, random.uniform(0.02, 0.4))
+        turnstile.let()
+        last_for(random.uniform(0.02, 0.4))
         carrier = front.carrier()
         if carrier is not None:
             carrier.send_signal(signal.SIGKILL)
             kills += 1
-    net_lab.far.home.joinpath("over").touch()
+    turnstile.close()
     home = front.finish(cell, 120)
     assert home.reply is not None and home.reply["status"] == "ok"
     assert home.text.split() == [str(i) for i in range(5000)]
@@ -190,14 +199,17 @@ def test_a_shared_connection_that_hangs_is_given_up_and_gone_around(
     assert "down" in front.states
 
 
-def test_the_sshd_restarted_and_all_its_sessions_ended_is_no_more_than_a_pause(ssh_lab: SshLab) -> None:
+def test_the_sshd_restarted_and_all_its_sessions_ended_is_no_more_than_a_pause(
+    ssh_lab: SshLab, there: Callable[[Far], Turnstile]
+) -> None:
     front = ssh_lab.kernel()
-    cell = front.begin(CELL.format(messages=1500))
-    front.wait(lambda: cell in front.cells and len(front.cells[cell].outputs) > 20, "the cell prints")
+    turnstile = there(ssh_lab.far)
+    cell = begin(front, turnstile, 1500)
+    turnstile.let(5)
     ssh_lab.far.stop()
     front.wait(lambda: front.states[-1] == "down", "it is noticed")
     ssh_lab.far.start()
-    ssh_lab.far.home.joinpath("over").touch()
+    turnstile.close()
     assert front.finish(cell, 60).text.split() == [str(i) for i in range(1500)]
     assert (ssh_lab.far.home / "ran").read_text() == "x"
 
@@ -231,12 +243,14 @@ def impatient_lab(place: Place, account: Account) -> Iterator[SshLab]:
 
 
 def test_a_laptop_that_slept_until_sshd_gave_up_has_everything_after_waking(
-    impatient_lab: SshLab, place: Place
+    impatient_lab: SshLab, place: Place, there: Callable[[Far], Turnstile]
 ) -> None:
     far = impatient_lab.far
+    turnstile = there(far)
+    turnstile.let(5)
     lease = impatient_lab.provision()
     laptop = subprocess.Popen(
-        [sys.executable, "-c", SLEEPER, str(place.data), lease.id, CELL.format(messages=2500)],
+        [sys.executable, "-c", SLEEPER, str(place.data), lease.id, counted(turnstile, 2500)],
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent.parent)},
     )
@@ -244,8 +258,9 @@ def test_a_laptop_that_slept_until_sshd_gave_up_has_everything_after_waking(
     with laptop:
         try:
             assert laptop.stdout.readline() == b"begun\n"
+            turnstile.let(10)
             sleep_until_sshd_gives_up(far)
-            far.home.joinpath("over").touch()
+            turnstile.close()
             said = json.loads(laptop.stdout.readline())
         except BaseException:
             laptop.kill()

@@ -16,8 +16,9 @@ from gpu_provisioner.payload import build_payload
 from gpu_provisioner.provisioner import release
 from kernel_magics.store import open_store
 from tests.gpu_provisioner.far import Account, Far, SshLab
-from tests.gpu_provisioner.front import Place, wait_for
+from tests.gpu_provisioner.front import Place
 from tests.kernel_magics.bridge.notebook_driver import Notebook
+from tests.waiting import wait_for
 
 DAY_S = 86400
 SmallDisk = Callable[[int], Path]

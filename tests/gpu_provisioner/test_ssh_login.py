@@ -21,8 +21,9 @@ from gpu_provisioner.providers.base import NobodyToAsk
 from gpu_provisioner.providers.ssh import SshProvider
 from gpu_provisioner.provisioner import release
 from tests.gpu_provisioner.far import Account, Far, SshLab
-from tests.gpu_provisioner.front import Place, files_with, wait_for
+from tests.gpu_provisioner.front import Place, files_with
 from tests.kernel_magics.bridge.notebook_driver import Notebook
+from tests.waiting import Gate, wait_for
 
 PASSWORD = "pw-correct-horse-7f"
 CODE = "424242-second"
@@ -192,11 +193,14 @@ def test_a_host_key_nobody_knows_is_refused_and_not_asked_about(door: Door) -> N
     assert not person.asked and (door.far.keys / "known_hosts").read_text() == ""
 
 
-def test_a_reconnect_never_asks_and_says_how_to_log_in_again(door: Door, place: Place) -> None:
+def test_a_reconnect_never_asks_and_says_how_to_log_in_again(
+    door: Door, place: Place, gate_at: Callable[[Path], Gate]
+) -> None:
     door.provider().log_in(Person([PASSWORD, CODE]))
     lab = SshLab(place, door.far)
     front = lab.kernel()
-    running = front.begin("import time\nfor i in range(40): print(i, flush=True); time.sleep(0.1)")
+    go = gate_at(door.far.home / "go")
+    running = front.begin(f"for i in range(40):\n    print(i, flush=True)\n    if i == 20: {go.wait}")
     front.wait(lambda: running in front.cells and "3" in front.cells[running].text, "the cell runs")
     door.far.close_shared_connections()
     notice = front.wait_event("notice")["text"]
@@ -204,6 +208,7 @@ def test_a_reconnect_never_asks_and_says_how_to_log_in_again(door: Door, place: 
     assert provider_of_lease(front.holder.lease).needs_login()  # type: ignore[attr-defined]
     front.wait(lambda: front.states[-1] == "down", "it is down")
     assert door.pushes == 1
+    go.open()
     person = Person([PASSWORD, CODE])
     provider_of_lease(front.holder.lease).log_in(person)  # type: ignore[attr-defined]
     assert front.finish(running).text.split() == [str(i) for i in range(40)]
@@ -336,19 +341,16 @@ def test_the_notebook_asks_unseen_and_only_for_a_machine_that_was_named(
 
 
 def test_after_a_login_that_ended_the_notebook_says_what_to_type_and_the_cell_comes_home(
-    notebook: Notebook, door: Door, place: Place
+    notebook: Notebook, door: Door, place: Place, gate_at: Callable[[Path], Gate]
 ) -> None:
     notebook.must("%gpu_provision cpu --on gpu1 --name deep", answers=[PASSWORD, CODE], timeout=120)
-    flag = door.far.home / "go"
-    cell = notebook.execute(
-        f"import pathlib, time\nprint('waiting', flush=True)\n"
-        f"while not pathlib.Path({str(flag)!r}).exists(): time.sleep(0.05)\nprint('went on')"
-    )
+    go = gate_at(door.far.home / "go")
+    cell = notebook.execute(f"print('waiting', flush=True)\n{go.wait}\nprint('went on')")
     notebook.pump(lambda: "waiting" in cell.all_text, 30, cell)
     door.far.close_shared_connections()
     notebook.pump(lambda: "%gpu_attach deep" in cell.all_text, 60, cell)
     assert "the login of before has ended" in cell.all_text and door.pushes == 1
-    flag.touch()
+    go.open()
     # A kernel runs one cell at a time, so a magic would wait behind this one.
     words = ["-m", "jupyter_ext.cli", "login", "deep"]
     terminal = pexpect.spawn(sys.executable, words, timeout=30, encoding="utf-8")

@@ -22,7 +22,8 @@ from gpu_provisioner.openssh_hosts import configured_hosts
 from gpu_provisioner.providers.base import Target
 from gpu_provisioner.provisioner import provision, refresh, release
 from tests.gpu_provisioner.far import Account, Far, SshLab
-from tests.gpu_provisioner.front import Lab, Place, wait_for
+from tests.gpu_provisioner.front import Lab, Place
+from tests.waiting import wait_for
 
 GIB = 2**30
 

@@ -14,21 +14,21 @@ import pytest
 from kernel_magics.store import open_store
 from tests.gpu_provisioner.cable import Cable
 from tests.gpu_provisioner.far import Account, Far, SshLab
-from tests.gpu_provisioner.front import Front, Place, wait_for
+from tests.gpu_provisioner.front import Front, Place
+from tests.waiting import Gate, last_for, wait_for
 
 MESSAGES, POINTS_EACH, LAST, BREAKS = 20_000, 10, 2_000, 30
 QUICK = ("-o", "ServerAliveInterval=1", "-o", "ServerAliveCountMax=3", "-o", "ConnectTimeout=2")
 """What the product does in half a minute, in seconds; these come before its own options and win."""
 
 CELL = f"""
-import os, time
 import kernel_magics as km
 from IPython.display import publish_display_data
 with open('ran', 'a') as f: f.write('x')
 run = km.init(project='breaks')
 for i in range({MESSAGES}):
     if i == {MESSAGES - LAST}:
-        while not os.path.exists('over'): time.sleep(0.05)
+        WAIT
     if i % 2: print(i, flush=True)
     else: publish_display_data({{{{'application/x-count': i}}}})
     for j in range({POINTS_EACH}): run.log({{{{'loss': {POINTS_EACH} * i + j}}}})
@@ -61,12 +61,6 @@ def lab(cable: Cable, place: Place, account: Account) -> Iterator[SshLab]:
     cable.link("up")
     made.close()
     far.close()
-
-
-def last_for(seconds: float) -> None:
-    """Let a fault last."""
-    with pytest.raises(AssertionError):
-        wait_for(lambda: False, "nothing is waited for", seconds)
 
 
 def breaks(cable: Cable, front: Front) -> dict[str, Callable[[float], None]]:
@@ -114,10 +108,11 @@ def numbers(front: Front, cell: str) -> list[int]:
 
 @pytest.mark.timeout(600)
 def test_every_message_and_point_comes_home_once_and_in_order_over_thirty_breaks(
-    cable: Cable, lab: SshLab, place: Place
+    cable: Cable, lab: SshLab, place: Place, gate_at: Callable[[Path], Gate]
 ) -> None:
     front = lab.kernel(ssh_args=[*QUICK, *lab.far.target().options["ssh_args"]])
-    cell = front.begin(CELL)
+    over = gate_at(lab.far.home / "over")
+    cell = front.begin(CELL.replace("WAIT", over.wait))
     front.wait(lambda: cell in front.cells and len(front.cells[cell].outputs) > 20, "the cell prints")
     ways = breaks(cable, front)
     chosen = [*ways, *random.choices(list(ways), weights=(6, 1, 1, 1, 1), k=BREAKS - len(ways))]
@@ -127,7 +122,7 @@ def test_every_message_and_point_comes_home_once_and_in_order_over_thirty_breaks
         front.wait(lambda: front.holder.state == "up", f"the line is up before it is {way}", 90)
         last_for(random.uniform(0.02, 0.3))
         ways[way](random.uniform(0.2, 4.0 if way in ("down", "dropped") else 1.0))
-    lab.far.home.joinpath("over").touch()
+    over.open()
     reply = front.finish(cell, 240).reply
     assert reply is not None and reply["status"] == "ok"
     assert numbers(front, cell) == list(range(MESSAGES))

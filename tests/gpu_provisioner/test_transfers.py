@@ -19,7 +19,8 @@ from gpu_provisioner.errors import TransferError
 from gpu_provisioner.transfer import Listing, Transfers
 from gpu_provisioner.transfer_carrier import Advance, FarFile, Wanted
 from tests.gpu_provisioner.far import SshLab
-from tests.gpu_provisioner.front import Front, Lab, Place, wait_for
+from tests.gpu_provisioner.front import Front, Lab, Place
+from tests.waiting import wait_for
 
 BIG = 200 * 10**6
 PARCEL = "ab" * 16

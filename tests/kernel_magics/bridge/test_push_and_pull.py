@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
-import signal
-import threading
 from pathlib import Path
+from textwrap import indent
 
 import psutil
 import pytest
 
-from tests.kernel_magics.bridge.notebook_driver import Cell, Notebook, wait_until
+from tests.breaker import Breaker
+from tests.kernel_magics.bridge.notebook_driver import Cell, Notebook
+from tests.waiting import UNTIL_INTERRUPTED, wait_for
 
 MAKE = """%%local
 import numpy as np, threading
@@ -104,8 +104,9 @@ def test_what_unpickling_prints_there_is_shown_in_the_cell(made: Notebook) -> No
 
 def test_an_interrupt_leaves_the_kernels_usable_and_says_what_is_over(made: Notebook) -> None:
     made.must(
-        "%%local\nimport time\nclass Slow:\n    def __getstate__(self):\n"
-        "        open('packing', 'w').close(); time.sleep(60)\nslow = Slow()"
+        "%%local\nclass Slow:\n    def __getstate__(self):\n        open('packing', 'w').close()\n"
+        + indent(UNTIL_INTERRUPTED, " " * 8)
+        + "slow = Slow()"
     )
     cell = made.execute("%gpu_push weights slow")
     made.pump(lambda: (made.cwd / "packing").exists())
@@ -115,36 +116,20 @@ def test_an_interrupt_leaves_the_kernels_usable_and_says_what_is_over(made: Note
     assert made.value("len(weights)") == 1000
 
 
-class Breaker:
-    """Kills every carrier of a notebook, the kernel's own line among them, again and again."""
-
-    def __init__(self, notebook: Notebook, times: int) -> None:
-        self.kills = 0
-        self._notebook, self._times = notebook, times
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self) -> Breaker:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while self.kills < self._times and not self._stop.wait(random.uniform(0.1, 0.5)):
-            for child in psutil.Process(self._notebook.pid).children():
-                with contextlib.suppress(psutil.Error):
-                    if " -I -S -c " in " ".join(child.cmdline()):
-                        child.send_signal(signal.SIGKILL)
-                        self.kills += 1
+def lines_of(notebook: Notebook) -> list[psutil.Process]:
+    """Every carrier of a notebook, the kernel's own line among them."""
+    found = []
+    for child in psutil.Process(notebook.pid).children():
+        with contextlib.suppress(psutil.Error):
+            if " -I -S -c " in " ".join(child.cmdline()):
+                found.append(child)
+    return found
 
 
 def test_a_line_that_breaks_is_gone_on_with(made: Notebook) -> None:
     """Both lines are killed, again and again; the value is the value, there and back."""
     made.must("%%local\nbig = np.random.default_rng(0).integers(0, 255, 60_000_000, dtype='u1'); big2 = big")
-    with Breaker(made, 12) as breaker:
+    with Breaker(lambda: lines_of(made), 12, pauses=(0.1, 0.5)) as breaker:
         while breaker.kills < 12:
             made.must("%gpu_push big", timeout=90)
             made.must("%gpu_pull big", timeout=90)
@@ -236,5 +221,5 @@ class TestFiles:
             (there.cwd / "big").unlink()
         assert "again" in cell.error and not (there.cwd / "big").exists()
         there.must("%gpu_get big")
-        wait_until(lambda: not list(there.cwd.glob(".big.*")), what="no part is left")
+        wait_for(lambda: not list(there.cwd.glob(".big.*")), what="no part is left")
         assert (there.cwd / "big").read_bytes() == (tmp_path / "there" / "big").read_bytes()
