@@ -34,13 +34,13 @@ class Survey:
     offers: Tuple[Offer, ...] = ()
     problems: Tuple[Problem, ...] = ()
     inventories: Tuple[Tuple[str, str], ...] = field(default=())
-    """(target, what is there at all) of the targets that offered nothing."""
+    """(target, what is there at all) of the targets that offered nothing; of all, if that was asked for."""
     waiting: Tuple[str, ...] = ()
     """Targets that have not answered yet."""
 
 
-_Said = Union[Problem, Sequence[Offer], str]
-"""A target's problem, its offers, or (without any) what it has at all."""
+_Said = Union[Problem, Tuple[Sequence[Offer], str]]
+"""A target's problem, or its offers and what it has at all ("" where that was not asked)."""
 
 _Answer = Tuple[str, Sequence[_Said]]
 """A target's name, and what it said to each request."""
@@ -75,15 +75,19 @@ class Catalog:
         return self.surveys([request])[0]
 
     def surveys(
-        self, requests: Sequence[GpuRequest], on_news: Callable[[List[Survey]], None] = lambda _: None
+        self,
+        requests: Sequence[GpuRequest],
+        on_news: Callable[[List[Survey]], None] = lambda _: None,
+        whole: bool = False,
     ) -> List[Survey]:
         """Ask every target for each of the requests.
 
         Args:
+            whole: also of targets with an offer what they have at all: what is busy, and by whom.
             on_news: called in this thread with what is known so far: when a moment has passed and some have
                 not answered, and then at each answer.
         """
-        asking = self._begin(requests)
+        asking = self._begin(requests, whole)
         asking.wait(self._moment_s, lambda: not asking.waiting)
         seen = len(asking.waiting) + 1
         while asking.waiting and len(asking.waiting) < seen:
@@ -129,12 +133,13 @@ class Catalog:
             on_progress("offers", f"{name}: no answer yet; not waited for, as there is an offer.")
         return self._ended(asking, hung=False)[0]
 
-    def _begin(self, requests: Sequence[GpuRequest]) -> _Asking:
+    def _begin(self, requests: Sequence[GpuRequest], whole: bool = False) -> _Asking:
         asked = [target for target in self._targets if target.name not in self._hung]
         asking = _Asking(requests, [target.name for target in self._targets], {each.name for each in asked})
         for target in asked:
             # Daemon threads: one that hangs in a dead network must not keep the interpreter from ending.
-            threading.Thread(target=self._ask, args=(target, requests, asking), daemon=True).start()
+            arguments = (target, requests, asking, whole)
+            threading.Thread(target=self._ask, args=arguments, daemon=True).start()
         return asking
 
     def _ended(self, asking: _Asking, hung: bool = True) -> List[Survey]:
@@ -152,12 +157,13 @@ class Catalog:
             self._providers[target.name] = provider_of(target, self._live_leases)
         return self._providers[target.name]
 
-    def _ask(self, target: Target, requests: Sequence[GpuRequest], asking: _Asking) -> None:
+    def _ask(self, target: Target, requests: Sequence[GpuRequest], asking: _Asking, whole: bool) -> None:
         said: List[_Said] = []
         try:
             provider = self._provider(target)
             for request in requests:
-                said.append(provider.offers(request) or provider.inventory())
+                offers = provider.offers(request)
+                said.append((offers, provider.inventory() if whole or not offers else ""))
         except ProvisionError as error:
             problem = Problem(target.name, error.message, error.remedy)
             said += [problem] * (len(requests) - len(said))
@@ -206,10 +212,10 @@ class _Asking:
             said = answers[index]
             if isinstance(said, Problem):
                 problems.append(said)
-            elif isinstance(said, str):
-                inventories.append((name, said))
-            else:
-                offers.extend(said)
+                continue
+            offers.extend(said[0])
+            if said[1]:
+                inventories.append((name, said[1]))
         offers.sort(key=lambda offer: (*_price_rank(offer), _memory(offer), self._order[offer.target]))
         waiting = tuple(sorted(self.waiting))
         return Survey(tuple(offers), tuple(problems), tuple(sorted(inventories)), waiting)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TypedDict
 
+from gpu_provisioner.errors import BadRequest, LeaseError, ProvisionError
 from gpu_provisioner.errors import ConfigurationError as ProvisionConfigurationError
-from gpu_provisioner.errors import LeaseError, ProvisionError
 from kernel_magics.errors import (
     ConfigurationError,
     DataFolderError,
@@ -38,6 +38,7 @@ class ErrorBody(TypedDict):
 STATUS: tuple[tuple[type[Exception], int], ...] = (
     (BadQuery, 400),
     (UsageMistake, 400),
+    (BadRequest, 400),
     (UnknownRun, 404),
     (UnknownLease, 404),
     (UnknownMedia, 404),

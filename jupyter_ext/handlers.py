@@ -190,7 +190,9 @@ class Offers(TracksideHandler):
     @authenticated
     @authorized
     async def get(self) -> None:
-        self.finish(await self.services.offers.listing())
+        specification = self.get_query_argument("spec", None)
+        known = queries.number_known(self.get_query_argument("known", None))
+        self.finish(await self.services.offers.listing(specification, known))
 
 
 class Views(TracksideHandler):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,10 +13,6 @@ from gpu_provisioner.model import Offer
 from gpu_provisioner.providers import provider_of
 from gpu_provisioner.providers.base import Target
 
-from .encode import array, record
-
-FRESH_S = 5.0
-"""An answer is given again for so long: asking may mean a login to every target."""
 SPECIFICATIONS = ("gpu", "cpu")
 
 
@@ -28,11 +22,6 @@ class Survey:
 
     offers: tuple[Offer, ...]
     problems: tuple[Problem, ...]
-
-    def to_json(self) -> str:
-        """``GET offers``."""
-        problems = ({"target": one.target, "message": one.message} for one in self.problems)
-        return record(offers=array(offer.to_json() for offer in self.offers), problems=array(problems))
 
 
 def targets() -> list[Target]:
@@ -79,26 +68,3 @@ def survey(data_dir: Path) -> Survey:
 
 def _with_remedy(problem: Problem) -> str:
     return f"{problem.message} Try: {problem.remedy}" if problem.remedy else problem.message
-
-
-class OfferDesk:
-    """Asks in a thread, for several who want to know at once only once."""
-
-    def __init__(self, data_dir: Path) -> None:
-        self._data_dir = data_dir
-        self._answer: asyncio.Task[str] | None = None
-        self._asked = 0.0
-
-    async def listing(self) -> str:
-        """``GET offers``, at most :data:`FRESH_S` old."""
-        if self._answer is None or time.monotonic() - self._asked > FRESH_S or _failed(self._answer):
-            self._asked = time.monotonic()
-            self._answer = asyncio.get_running_loop().create_task(self._ask())
-        return await asyncio.shield(self._answer)
-
-    async def _ask(self) -> str:
-        return await asyncio.to_thread(lambda: survey(self._data_dir).to_json())
-
-
-def _failed(answer: asyncio.Task[str]) -> bool:
-    return answer.done() and (answer.cancelled() or answer.exception() is not None)

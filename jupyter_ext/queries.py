@@ -166,6 +166,13 @@ def media_number(text: str) -> int:
     return int(text)
 
 
+def number_known(text: str | None) -> int | None:
+    """The number of an earlier answer, ``None`` when there was none."""
+    if text is not None and re.fullmatch(r"[0-9]{1,12}", text) is None:
+        raise BadQuery(f"{text[:80]!r} is no number of an answer.")
+    return None if text is None else int(text)
+
+
 def lease_id(text: str) -> str:
     """``text`` when it can be a lease id."""
     if LEASE_ID.fullmatch(text) is None:

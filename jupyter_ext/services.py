@@ -16,7 +16,7 @@ from .deaths import KernelDeaths
 from .feed import Feed
 from .ingest import IngestChild, Report
 from .leases import LeaseFolder
-from .offers import OfferDesk
+from .offer_desk import OfferDesk
 from .readers import StoreReaders
 from .replay import Replays
 from .sessions import open_sessions
