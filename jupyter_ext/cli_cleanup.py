@@ -7,6 +7,7 @@ import re
 
 from kernel_magics.errors import UnknownRun, UsageMistake
 from kernel_magics.figures import words
+from kernel_magics.model import counted
 from kernel_magics.store import cleanup, trash
 
 from .cli_machines import data_folder
@@ -64,7 +65,8 @@ def collect(arguments: argparse.Namespace) -> int:
         for one in (*planned.trash, *planned.runs):
             print(f"{one.run_id}  {human(one.size):>10}  {words.flat_text(one.name)}  ({one.why})")
         if planned.blobs:
-            print(f"{len(planned.blobs):,} files that no run refers to  {human(planned.blob_bytes):>10}")
+            files = counted(len(planned.blobs), "file")
+            print(f"{files} that no run refers to  {human(planned.blob_bytes):>10}")
         noted = len(planned.notes)
         freed = cleanup.carry_out(store, planned) if arguments.yes else planned.freed
     for number, note in enumerate(planned.notes):

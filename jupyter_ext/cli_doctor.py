@@ -19,6 +19,7 @@ from kernel_magics import paths
 from kernel_magics.config import capture_settings
 from kernel_magics.errors import TracksideError
 from kernel_magics.figures import words
+from kernel_magics.model import counted
 from kernel_magics.store import open_store
 
 from . import offers
@@ -172,7 +173,7 @@ def _data_folder(data_dir: Path) -> Finding:
 def _index(data_dir: Path) -> Finding:
     with open_store(data_dir) as store:
         store.refresh()
-        return Finding("ok", "index", f"{len(store.runs()):,} runs")
+        return Finding("ok", "index", counted(len(store.runs()), "run"))
 
 
 def _leases(data_dir: Path) -> Finding:

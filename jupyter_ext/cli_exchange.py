@@ -11,6 +11,7 @@ from pathlib import Path
 from kernel_magics.errors import UsageMistake
 from kernel_magics.exchange import FORMATS, export_runs, format_of, import_file
 from kernel_magics.figures import choose_runs
+from kernel_magics.model import counted
 from kernel_magics.store import Store
 
 from .cli_machines import data_folder
@@ -50,12 +51,8 @@ def export(arguments: argparse.Namespace) -> int:
         progress = Progress("exported")
         points = export_runs(store, ids, arguments.output, arguments.format, progress)
         progress.end()
-    print(f"{arguments.output}: {_runs(len(ids))}, {points:,} points.")
+    print(f"{arguments.output}: {counted(len(ids), 'run')}, {counted(points, 'point')}.")
     return 0
-
-
-def _runs(count: int) -> str:
-    return f"{count:,} run{'' if count == 1 else 's'}"
 
 
 def _wanted(store: Store, arguments: argparse.Namespace) -> Sequence[str]:
@@ -74,7 +71,7 @@ def import_runs(arguments: argparse.Namespace) -> int:
     progress.end()
     for run_id in ids:
         print(run_id)
-    print(f"{_runs(len(ids))}, {progress.done:,} points of {arguments.file}.")
+    print(f"{counted(len(ids), 'run')}, {counted(progress.done, 'point')} of {arguments.file}.")
     return 0
 
 
@@ -96,8 +93,8 @@ class Progress:
         now = time.monotonic()
         if self._seen and now - self._shown > _EVERY_S:
             self._shown = now
-            of = f" of {total:,} ({done / total:.0%})" if total else ""
-            sys.stderr.write(f"\r{self._word} {done:,}{of} points")
+            share = f" ({done / total:.0%} of {total:,})" if total else ""
+            sys.stderr.write(f"\r{self._word} {counted(done, 'point')}{share}")
             sys.stderr.flush()
 
     def end(self) -> None:

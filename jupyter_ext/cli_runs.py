@@ -25,7 +25,7 @@ from kernel_magics.figures import (
 )
 from kernel_magics.figures.listing import where_hints
 from kernel_magics.figures.table import columns_of_text
-from kernel_magics.model import RunInfo
+from kernel_magics.model import RunInfo, counted
 from kernel_magics.store import Store, open_store
 
 from .encode import array, dumps, light_run, record
@@ -152,7 +152,8 @@ def rebuild_index(arguments: argparse.Namespace) -> int:
     with opened(arguments) as store:
         store.rebuild()
         count = len(store.runs())
-    print(f"The index is made anew from the journals: {count:,} runs in {time.monotonic() - started:.1f} s.")
+    took = time.monotonic() - started
+    print(f"The index is made anew from the journals: {counted(count, 'run')} in {took:.1f} s.")
     return 0
 
 

@@ -183,3 +183,8 @@ def random_word(length: int) -> str:
 def is_run_id(text: str) -> bool:
     """Whether ``text`` may be used as a run id (and so as a folder name)."""
     return RUN_ID.fullmatch(text) is not None
+
+
+def counted(number: int, noun: str) -> str:
+    """How many there are, as a sentence says it: ``1 run``, ``12,000 runs``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

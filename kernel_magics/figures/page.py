@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kernel_magics.errors import DataFolderError
-from kernel_magics.model import RunInfo
+from kernel_magics.model import RunInfo, counted
 
 from . import words
 from .charts import LineKey, compare_figures, line_key
@@ -86,7 +86,7 @@ def comparison_page(
 
 def page_title(runs: Sequence[RunInfo]) -> str:
     projects = list(dict.fromkeys(run.project for run in runs if run.project))
-    many = f"{len(runs)} runs" if len(runs) != 1 else "1 run"
+    many = counted(len(runs), "run")
     return f"{' + '.join(projects)} · {many}" if projects else many
 
 
@@ -112,7 +112,7 @@ def _group_legend(key: LineKey, groups: Sequence[RunGroup]) -> str:
     cards = []
     for group in groups:
         style, label = key.of(group.run_ids[0])
-        many = f"{len(group.run_ids)} run{'s' if len(group.run_ids) != 1 else ''}"
+        many = counted(len(group.run_ids), "run")
         cards.append(
             f"<li>{_chip(group.run_ids[0], style)}<b>{escape(label)}</b>"
             f'<span class="state">mean of {many}, with least and greatest</span></li>'

@@ -14,6 +14,7 @@ from kernel_magics import paths
 from kernel_magics.errors import DataFolderError
 from kernel_magics.journal import format as fmt
 from kernel_magics.journal import lock, mounts
+from kernel_magics.model import counted
 
 HELD_LIMIT = 8 * 1024 * 1024
 """Bytes of points and outputs kept in memory while the journal cannot be written; what is more is lost."""
@@ -146,10 +147,7 @@ class JournalWriter:
         points = self._lost_points + self.waiting_points
         records = self._lost_records + sum(count == 0 for _, count in self._held)
         if points or records:
-            self._report(
-                f"{points:,} points and {records:,} other records could not be written to {self.path}"
-                " and are lost."
-            )
+            self._report(f"{_amount(points, records)} could not be written to {self.path}: they are lost.")
         error = self.sync()
         if error is not None:
             self._report(f"{self.path} could not be brought to stable storage: {error.strerror}.")
@@ -229,7 +227,7 @@ class JournalWriter:
         points, records = self._lost_points, self._lost_records
         self._lost_points = self._lost_records = 0
         lost = points > 0 or records > 0
-        what = f"{points:,} points and {records:,} other records are lost" if lost else "nothing is lost"
+        what = f"lost: {_amount(points, records)}" if lost else "nothing is lost"
         detail = f"The journal could not be written for {time.time() - since:.1f} s; {what}."
         event = {
             "time": time.time(),
@@ -244,6 +242,10 @@ class JournalWriter:
         self.append(fmt.pack_frame(fmt.Kind.EVENT, fmt.pack_json(event)))
         if self._tell or lost:
             self._report(f"The run's journal can be written again. {detail}")
+
+
+def _amount(points: int, records: int) -> str:
+    return f"{counted(points, 'point')} and {counted(records, 'other record')}"
 
 
 def append_after_close(path: Path, frame: bytes) -> None:

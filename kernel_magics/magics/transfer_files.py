@@ -15,6 +15,7 @@ from gpu_provisioner.transfer import Listing
 from gpu_provisioner.transfer_carrier import FarFile, Wanted, size_of
 from kernel_magics.magics.transfer import Road
 from kernel_magics.magics.transfer_display import TransferLine, size_text
+from kernel_magics.model import counted
 
 _LONGEST_NAME = 200
 """Bytes of a name that a part can have in its own; most file systems end at 255."""
@@ -147,7 +148,7 @@ def _report(listing: Listing, plan: _Plan, changed: Sequence[str], line: Transfe
     if not plan.get and listing.files:
         return f"{plan.target} is here already, unchanged since; nothing was fetched."
     size = size_text(sum(file.size for file, _ in plan.get))
-    count = f"{len(plan.get):,} files, " if listing.folder else ""
+    count = f"{counted(len(plan.get), 'file')}, " if listing.folder else ""
     told = [f"{plan.target} is here ({count}{size} in {line.elapsed_s:.1f} s; SHA-256 compared)."]
     if plan.here:
         told.append(f"{len(plan.here):,} {'was' if len(plan.here) == 1 else 'were'} here already.")

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from kernel_magics import paths
 from kernel_magics.errors import TracksideError
-from kernel_magics.model import RunInfo, RunStatus
+from kernel_magics.model import RunInfo, RunStatus, counted
 
 from . import trash
 
@@ -136,7 +136,8 @@ class _Planner:
         candidates = sorted((run for run in self._runs if self._may_go(run)), key=self._last)
         for run in candidates:
             if older_than_s is not None and self._now - self._last(run) > older_than_s:
-                self._doom(planned, run, f"{(self._now - self._last(run)) / 86400:,.0f} days old")
+                days = round((self._now - self._last(run)) / 86400)
+                self._doom(planned, run, f"{counted(days, 'day')} old")
             elif quota is not None and planned.total - planned.freed > quota:
                 self._doom(planned, run, "over the quota")
         if self._busy and self._blobs:

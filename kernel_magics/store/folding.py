@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from kernel_magics.model import counted
+
 Output = dict[str, Any]
 Shown = tuple[str, dict[str, Any]]
 """Type and content of a message that shows something."""
@@ -122,6 +124,6 @@ def _cut(content: Mapping[str, Any]) -> str:
     messages, size = int(content.get("messages") or 0), int(content.get("bytes") or 0)
     limit = int(content.get("limit") or 0)
     return (
-        f"\n[Trackside left out {messages:,} messages of {size:,} bytes here:"
+        f"\n[Trackside left out {counted(messages, 'message')} of {counted(size, 'byte')} here:"
         f" a cell's record ends at {limit:,} bytes.]\n"
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from kernel_magics.journal.format import Kind, unpack_json
-from kernel_magics.model import MetricSource
+from kernel_magics.model import MetricSource, counted
 
 from .ahead import Ahead, last_values
 from .documents import DOCUMENT_KINDS, Document, began, derive, fold, light_facts
@@ -103,7 +103,7 @@ class RunState:
         for frame in batch.frames:
             self._frame(journal, frame, number)
         for offset, size in batch.skipped:
-            self._damage(journal, offset, f"{size:,} damaged bytes of {writer}.journal were skipped")
+            self._damage(journal, offset, f"skipped {counted(size, 'damaged byte')} of {writer}.journal")
         self._points(journal, batch.points, number)
         self._sql.execute("UPDATE journal SET offset=?, refused=NULL WHERE id=?", (batch.end, journal.row))
 
@@ -238,7 +238,7 @@ class RunState:
 
     def _lost_points(self, journal: _JournalState, block: PointsBlock, what: str) -> None:
         count = len(block.offset)
-        self._damage(journal, int(block.offset[0]), f"{count:,} points {what} were skipped")
+        self._damage(journal, int(block.offset[0]), f"skipped {counted(count, 'point')} {what}")
 
     def _damage(self, journal: _JournalState, offset: int, detail: str) -> None:
         self._sql.execute("INSERT OR REPLACE INTO damage VALUES(?, ?, ?)", (journal.row, offset, detail))

@@ -13,6 +13,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any, Callable, Deque, Dict, List, Optional, Protocol, Sequence, Tuple
 
+from kernel_magics.model import counted
 from kernel_magics.tracking.cell_host import Message
 
 LIMIT_BYTES = 32 * 1024 * 1024
@@ -148,7 +149,8 @@ class OutputRecorder:
     def _state_cut(self) -> None:
         cut = {"messages": self._cut_messages, "bytes": self._cut_bytes, "limit": self._limit}
         self._run.record_output(self._key, "cut", json.dumps(cut).encode())
-        detail = f"{self._cut_bytes:,} bytes in {self._cut_messages:,} messages were left out of the middle."
+        messages = counted(self._cut_messages, "message")
+        detail = f"Left out of the middle: {counted(self._cut_bytes, 'byte')} in {messages}."
         self._run.record_event("output-cut", level="warning", detail=detail, **cut)
 
     def _tell_cap(self) -> None:

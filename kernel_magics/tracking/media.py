@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence
 
+from kernel_magics.model import counted
+
 LIMIT = 16 * 1024 * 1024
 """Bytes of one item, encoded. ``log_artifact`` keeps files of any size."""
 
@@ -90,7 +92,9 @@ class Table(Media):
         for number, row in enumerate(rows):
             cells = [row] if isinstance(row, (str, bytes)) else list(row)
             if len(cells) != len(names):
-                raise Unusable(f"a Table of which row {number} has {len(cells)} cells, not {len(names)}")
+                raise Unusable(
+                    f"a Table of which row {number} has {counted(len(cells), 'cell')}, not {len(names)}"
+                )
             data.append(cells)
         about: Dict[str, Any] = {"rows": len(data), "columns": len(names)}
         return Encoded("table", "application/json", content={"columns": names, "data": data}, about=about)

@@ -15,7 +15,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Type,
 
 from kernel_magics import paths
 from kernel_magics.journal import format as fmt
-from kernel_magics.model import MetricSource, RunStatus
+from kernel_magics.model import MetricSource, RunStatus, counted
 from kernel_magics.tracking import artifacts, blobs, endings
 from kernel_magics.tracking.background import Task
 from kernel_magics.tracking.intake import Intake
@@ -209,7 +209,8 @@ class Run:
             action()
         missing = self._intake.drain(time.monotonic() + FINISH_S)
         if missing:
-            detail = f"{missing:,} points lost: the GPU did not give their values within {FINISH_S:.0f} s."
+            lost = counted(missing, "point")
+            detail = f"{lost} lost: the GPU did not give their values within {FINISH_S:.0f} s."
             notice(detail)
             self.record_event("points-lost", "error", detail, lost_points=missing)
         if not self._scribe.close([] if self._scribe.silent else [self._last_frame(ending)], FINISH_S):

@@ -191,7 +191,7 @@ def test_a_lease_is_released_by_its_name() -> None:
 def test_rebuild_makes_the_same_index_again() -> None:
     a_run("one")
     before = trackside("ls", "--json").stdout
-    assert "1 runs" in trackside("rebuild").stdout
+    assert "1 run" in trackside("rebuild").stdout
     assert trackside("ls", "--json").stdout == before
 
 

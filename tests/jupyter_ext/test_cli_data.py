@@ -132,3 +132,12 @@ def test_progress_is_a_line_on_a_terminal(tmp_path: Path) -> None:
     os.close(leader)
     assert process.wait(60) == 0
     assert b"points" in said and b"%" in said and said.endswith(b"\x1b[K")
+
+
+def test_one_of_something_is_not_several(tmp_path: Path) -> None:
+    with km.init(name="one") as run:
+        run.log({"loss": 1.0})
+    assert "journals: 1 run in " in trackside("rebuild").stdout
+    assert ": 1 run, 1 point." in trackside("export", "one", "-o", tmp_path / "a.csv").stdout
+    assert "1 run, 1 point of " in trackside("import", tmp_path / "a.csv").stdout
+    assert "journals: 2 runs in " in trackside("rebuild").stdout

@@ -105,7 +105,7 @@ def test_finish_waits_for_them_so_long_and_says_how_many_are_lost(
     run.log({"a": FakeTensor(1.0), "b": FakeTensor(2.0)})
     run.log({"a": FakeTensor(3.0)})
     gpu.finished = 1
-    with pytest.warns(TracksideWarning, match="1 points lost"):
+    with pytest.warns(TracksideWarning, match="1 point lost"):
         run.finish()
     record = records(run.id)[0]
     assert record.points("a") == [(0, 1.0)]

@@ -182,7 +182,7 @@ def test_secrets_are_masked_in_tables_and_html(
         (km.Image("/no/such/file.png"), "cannot be kept .No such file"),
         (km.Image(b"%PDF"), "no PNG, JPEG"),
         (km.Image(3.0), "an Image made of a float"),
-        (km.Table(["a", "b"], [[1, 2], [3]]), "row 1 has 1 cells, not 2"),
+        (km.Table(["a", "b"], [[1, 2], [3]]), "row 1 has 1 cell, not 2"),
         (km.Table(["a"]), "without rows"),
         (km.Table(["a"], 3), "raises TypeError"),  # type: ignore[arg-type]
         (km.Html(3), "an Html made of a int"),  # type: ignore[arg-type]
