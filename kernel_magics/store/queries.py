@@ -21,17 +21,21 @@ from .streams import STREAM_COLUMNS, Stream
 
 _MANY = 500
 """Values in one ``IN (…)``; SQLite allows at least 999."""
+_READ = "(SELECT json_group_object(writer, MAX(offset, seen)) FROM journal WHERE journal.run=run.id)"
+"""Up to where the index holds each journal of a run, in bytes; a torn tail counts as read."""
 _RUN = (
     "run_id, name, project, state, detail, grp, tags, created, finished,"
-    " config, summary, light, extremes, error, CASE WHEN state IS NULL THEN writers END, changed, marks"
+    " config, summary, light, extremes, error, CASE WHEN state IS NULL THEN writers END, changed, marks,"
+    f" CASE WHEN state IS NULL THEN {_READ} END"
 )
 _SOURCES = ("logged", "inferred", "system")
 """The order in which a metric is looked for when nobody names a source."""
 _STATUSES = {str(status): status for status in RunStatus}
 _new = object.__new__
 
-StateOf = Callable[[str, str, str | None, int], State]
-"""Run id, writers and short facts as JSON, number of the last change; the state of a run without a finish."""
+StateOf = Callable[[str, str, str, str | None, int], State]
+"""Run id, then as JSON its writers, up to where each is read, and short facts, then the number of the last
+change; the state of a run without a finish."""
 
 
 def run_row(sql: sqlite3.Connection, run_id: str) -> int:
@@ -85,6 +89,12 @@ def runs_by_id(sql: sqlite3.Connection, state_of: StateOf, run_ids: Collection[s
     return sorted(_run_infos(rows, state_of), key=lambda run: (run.created, run.id), reverse=True)
 
 
+def edited(sql: sqlite3.Connection, run_ids: Collection[str]) -> dict[str, float]:
+    """When each of these runs that there are was changed last, in seconds since the epoch; 0.0 for never."""
+    rows = _in(sql, "SELECT run_id, edited FROM run WHERE run_id IN", run_ids)
+    return {run_id: when or 0.0 for run_id, when in rows}
+
+
 def facts(sql: sqlite3.Connection, row: int) -> dict[str, Any]:
     """All facts of a run."""
     found = sql.execute("SELECT facts FROM facts WHERE run=?", (row,)).fetchone()
@@ -99,7 +109,7 @@ def _run_infos(rows: Sequence[tuple[Any, ...]], state_of: StateOf) -> list[RunIn
     for row, config, summary, light, extremes in zip(rows, *objects, extremes_of, strict=True):
         run_id, name, project, status, detail, group, tags, created, finished = row[:9]
         if status is None:
-            state = _open_state(state_of, run_id, row[11], *row[14:16])
+            state = _open_state(state_of, (run_id, row[14], row[17], row[11], row[15]))
             status, detail, finished = state.status, state.detail, state.finished
         else:
             status = _STATUSES[status]
@@ -130,18 +140,19 @@ def _run_infos(rows: Sequence[tuple[Any, ...]], state_of: StateOf) -> list[RunIn
     return found
 
 
-def _open_state(
-    state_of: StateOf, run_id: str, light: str | None, writers: str | None, changed: int
-) -> State:
-    return State(RunStatus.UNKNOWN) if writers is None else state_of(run_id, writers, light, changed)
+def _open_state(state_of: StateOf, row: Sequence[Any]) -> State:
+    """``row`` is as :data:`StateOf` takes it; without writers nothing but the run's id is known."""
+    run_id, writers, read, light, changed = row
+    return State(RunStatus.UNKNOWN) if writers is None else state_of(run_id, writers, read, light, changed)
 
 
 def open_runs(sql: sqlite3.Connection, state_of: StateOf) -> dict[str, State]:
     """The present state of every run that has not said how it ended."""
     rows = sql.execute(
-        "SELECT run_id, writers, light, changed FROM run WHERE state IS NULL AND writers IS NOT NULL"
+        f"SELECT run_id, writers, {_READ}, light, changed FROM run"
+        " WHERE state IS NULL AND writers IS NOT NULL"
     )
-    return {run_id: state_of(run_id, writers, light, changed) for run_id, writers, light, changed in rows}
+    return {row[0]: _open_state(state_of, row) for row in rows}
 
 
 def streams(sql: sqlite3.Connection, run_ids: Collection[str]) -> Iterator[tuple[str, Stream]]:

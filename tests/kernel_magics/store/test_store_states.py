@@ -88,6 +88,30 @@ def test_a_killed_run_is_killed_with_every_point_and_counts_as_changed(training,
     assert not store.refresh()
 
 
+def test_a_run_that_has_just_ended_is_never_called_killed_by_an_index_that_is_behind(data_dir, reopen):
+    run = km.init()
+    run.log({"loss": 1.0})
+    ingesting, reading = reopen(), reopen(ingest=False)
+    run.finish()  # its lock is free; the index has not read how it ended
+    assert reading.run(run.id).status == RunStatus.RUNNING
+    assert [info.status for info in reading.runs()] == [RunStatus.RUNNING]
+    ingesting.refresh()
+    assert reading.run(run.id).status == RunStatus.FINISHED
+
+
+def test_a_killed_run_is_killed_once_all_that_it_recorded_has_been_read(training, reopen):
+    child, run_id = training
+    ingesting, reading = reopen(), reopen(ingest=False)
+    child.kill()
+    child.wait()
+    journal = next((reading.data_dir / "runs" / run_id).glob("*.journal"))
+    torn = journal.read_bytes() + b"\x05torn"
+    journal.write_bytes(torn)  # as a process leaves it that is killed in the middle of a frame
+    assert reading.run(run_id).status == RunStatus.RUNNING
+    ingesting.refresh()
+    assert reading.run(run_id).status == RunStatus.KILLED
+
+
 def test_the_agent_s_word_on_a_killed_run_is_the_last_word(training, reopen, new_journal):
     child, run_id = training
     child.kill()
