@@ -249,6 +249,13 @@ class LabPage:
             "async ([c, a]) => { await jupyterapp.commands.execute(c, a) }", [name, args or {}]
         )
 
+    def eventually(self, script: str, argument: Any = None) -> Any:
+        """The first truthy answer of an async function of the page.
+
+        Playwright's ``wait_for_function`` takes the promise for the answer, which is true at once.
+        """
+        return wait_until(lambda: self.page.evaluate(script, argument), script)
+
     def sidebar(self) -> Locator:
         """The panel in the left sidebar, opened."""
         tab = self.page.locator(f'.jp-SideBar li.lm-TabBar-tab[data-id="{SIDEBAR}"]')

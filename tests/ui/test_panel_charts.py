@@ -126,8 +126,9 @@ def test_a_chart_becomes_csv_and_a_picture(seeded: Lab, lab_page: LabPage) -> No
     assert saved.value.suggested_filename == "train_loss.png"
     assert saved.value.path().read_bytes().startswith(b"\x89PNG")
     menu(chart, "Copy as PNG")
-    # The clipboard is written piece by piece: what is read meanwhile is refused, and is read again.
-    colours = """async () => { const png = await navigator.clipboard.read()
+    # The clipboard is written piece by piece: what is read meanwhile is refused.
+    colours = """async () => {
+        const png = await navigator.clipboard.read()
             .then(([item]) => item.getType('image/png')).catch(() => null);
         if (!png) return null;
         const image = await createImageBitmap(png);
@@ -137,7 +138,7 @@ def test_a_chart_becomes_csv_and_a_picture(seeded: Lab, lab_page: LabPage) -> No
         const d = context.getImageData(0, 0, c.width, c.height).data, seen = new Set();
         for (let i = 0; i < d.length; i += 4) seen.add(d[i] << 16 | d[i + 1] << 8 | d[i + 2]);
         return [...seen].map(n => '#' + n.toString(16).padStart(6, '0')) }"""
-    seen = page.wait_for_function(colours).json_value()
+    seen = lab_page.eventually(colours)
     for stroke in page.locator(".jp-trackside-chip line").evaluate_all(
         "l => l.map(n => n.getAttribute('stroke'))"
     ):

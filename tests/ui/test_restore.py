@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 from collections.abc import Iterator
@@ -134,8 +133,14 @@ def desk(lab: Lab, lab_page: LabPage, tmp_path: Path, request: pytest.FixtureReq
     """A notebook of the test's own; its kernel is shut down afterwards."""
     made = Desk(lab, lab_page, tmp_path, f"{request.node.name[:40].replace('[', '-').replace(']', '')}.ipynb")
     yield made
-    with contextlib.suppress(Exception):
-        made.page.evaluate("async () => { await jupyterapp.serviceManager.sessions.shutdownAll() }")
+    # A kernel that is just coming up again cannot be ended: it is asked again.
+    lab_page.expected.append("/api/sessions/")
+    lab_page.eventually(
+        """async () => { const { sessions } = jupyterapp.serviceManager;
+             await sessions.shutdownAll().catch(() => null);
+             await sessions.refreshRunning();
+             return [...sessions.running()].length === 0 }"""
+    )
 
 
 @pytest.mark.parametrize("where", ["remote", "tracked"])
