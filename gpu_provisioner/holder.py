@@ -22,6 +22,7 @@ from gpu_provisioner.leases import LeaseBook
 from gpu_provisioner.link import Link
 from gpu_provisioner.model import Lease, LeaseState
 from gpu_provisioner.providers import provider_of_lease
+from gpu_provisioner.pulse import Pulse
 from gpu_provisioner.wire import Record
 
 _RELEASE_LIMIT_S = 30.0
@@ -111,6 +112,8 @@ class Holder:
                 self._on_link,
                 self._on_welcome,
             )
+            self._pulse = Pulse(self._journal.folder, self._link.ask_gauge)
+            self._link.on_gauge = self._pulse.take
             self._files.catch_up(boundary)
         except OSError as error:
             self._lock.close()
@@ -127,7 +130,7 @@ class Holder:
         Raises:
             BootstrapError: the agent or the kernel did not come up; the message says why. Not detached.
         """
-        self._link.start()
+        self._begin()
         with self._changed:
             done = self._changed.wait_for(lambda: self._started or self._failure, timeout)
             if self._failure:
@@ -142,6 +145,11 @@ class Holder:
 
     def keep_line(self) -> None:
         """Connect, again and again if need be, and wait for nothing; for who only brings home what comes."""
+        self._begin()
+
+    def _begin(self) -> None:
+        self._pulse.line_is("new", None, "")
+        self._pulse.start()
         self._link.start()
 
     @property
@@ -173,6 +181,7 @@ class Holder:
 
         What was posted before is delivered first, if the line is up.
         """
+        self._pulse.stop()
         self._link.wait_received(_DELIVERY_LIMIT_S)
         self._link.close()
         with self._changed:
@@ -249,6 +258,7 @@ class Holder:
                 self.detail = detail
             self._changed.notify_all()
         if changed:
+            self._pulse.line_is(state, self.down_since, self.detail if state == "down" else "")
             self._guarded(self._on_state, state)
 
     def _on_data(self, data: bytes) -> None:

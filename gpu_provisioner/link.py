@@ -63,6 +63,8 @@ class Link:
         self._opener, self._journal, self._disk = opener, journal, disk
         self._on_data, self._on_state, self._on_welcome = on_data, on_state, on_welcome
         self.client = secrets.token_hex(16)
+        self.on_gauge: Callable[[Mapping[str, Any]], None] = lambda _: None
+        """Called in the reading thread with what was asked for by :meth:`ask_gauge`."""
         self.reconnects = 0
         self._changed = threading.Condition()
         self._carrier: Optional[Carrier] = None
@@ -103,6 +105,14 @@ class Link:
             if self._ready:
                 self._out += frame
                 self._flush()
+
+    def ask_gauge(self) -> bool:
+        """Ask for a sample of the machine's load, unless the line is down; whether it was asked for."""
+        with self._changed:
+            if self._ready:
+                self._out += wire.encode_frame(wire.GAUGE)
+                self._flush()
+            return self._ready
 
     def hurry(self) -> None:
         """Try again now if the line is down, instead of when its time has come."""
@@ -218,6 +228,8 @@ class Link:
         elif tag == wire.WELCOME:
             self._welcomed(wire.from_json(body))
             return True
+        elif tag == wire.GAUGE:
+            self.on_gauge(wire.from_json(body))
         elif tag == wire.TROUBLE:
             self._on_state("trouble", str(wire.from_json(body).get("text")))
         elif tag == wire.REFUSAL:

@@ -22,8 +22,10 @@ CHANNEL_NAMES = ("iopub", "shell", "control", "stdin", "event", "file")
 CHANNELS_UP = (SHELL, CONTROL, STDIN)
 """Channels of the kernel itself on which something may go up."""
 
-HELLO, MESSAGE, ACK, PING = b"H", b"M", b"A", b"P"
-"""Tags of frames that go up, to the agent. PING also answers a ping that came down (unused today)."""
+HELLO, MESSAGE, ACK, PING, GAUGE = b"H", b"M", b"A", b"P", b"G"
+"""Tags of frames that go up, to the agent. PING also answers a ping that came down (unused today).
+GAUGE asks for a sample of the machine's load; the answer has the same tag (JSON, see
+:mod:`gpu_provisioner.agent.gauge`). Neither is spooled, and neither counts as need of the kernel."""
 
 WELCOME, DATA, RECEIPT, PONG, REFUSAL, TROUBLE = b"W", b"D", b"U", b"P", b"X", b"T"
 """Tags of frames that come down, from the agent. TROUBLE (JSON: text) is what the spool itself cannot say:

@@ -46,12 +46,12 @@ class Pending:
     metrics: set[tuple[str, str]] = field(default_factory=set)
     new_metrics: set[str] = field(default_factory=set)
     leases: bool = False
+    pulses: bool = False
     everything: bool = False
 
     def __bool__(self) -> bool:
-        return bool(
-            self.runs or self.removed or self.metrics or self.new_metrics or self.leases or self.everything
-        )
+        runs = self.runs or self.removed or self.metrics or self.new_metrics
+        return bool(runs or self.leases or self.pulses or self.everything)
 
     def merge(self, other: Pending) -> None:
         """Adds what ``other`` names."""
@@ -60,17 +60,31 @@ class Pending:
         self.metrics |= other.metrics
         self.new_metrics |= other.new_metrics
         self.leases |= other.leases
+        self.pulses |= other.pulses
         self.everything |= other.everything
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where a feed reads what it tells.
+
+    Attributes:
+        leases: the message with all leases.
+        pulses: the message with the samples after a time, and the latest time in it.
+    """
+
+    readers: StoreReaders
+    leases: Callable[[], str]
+    pulses: Callable[[float], tuple[str, float]]
 
 
 class Connection:
     """One browser that listens: what it watches, and what it has not been told."""
 
-    def __init__(
-        self, readers: StoreReaders, read_leases: Callable[[], str], send: Send, log: logging.Logger
-    ) -> None:
-        self._readers = readers
-        self._read_leases = read_leases
+    def __init__(self, sources: Sources, send: Send, log: logging.Logger) -> None:
+        self._readers = sources.readers
+        self._sources = sources
+        self._pulsed = 0.0
         self._send = send
         self._log = log
         self._pending = Pending()
@@ -78,12 +92,21 @@ class Connection:
         self._watch = Watch(0, ())
         self._watched: frozenset[tuple[str, str]] = frozenset()
 
+    @property
+    def watches_pulses(self) -> bool:
+        """Whether it wants to know how busy machines are."""
+        return self._watch.pulses
+
     def watch(self, watch: Watch) -> None:
         """Replaces what is watched; what is pushed from now on carries its id."""
+        begins = watch.pulses and not self._watch.pulses
         self._watch = watch
         self._watched = frozenset(
             (run, metric) for one in watch.series for run in one.runs for metric in one.metrics
         )
+        if begins:
+            self._pulsed = 0.0
+            self.tell(Pending(pulses=True))
 
     def tell(self, news: Pending) -> None:
         """Notes what has changed; it is sent when the browser has taken what came before."""
@@ -123,7 +146,10 @@ class Connection:
         if news.new_metrics:
             yield answers.feed_metrics(news.new_metrics)
         if news.leases:
-            yield await asyncio.to_thread(self._read_leases)
+            yield await asyncio.to_thread(self._sources.leases)
+        if news.pulses and self._watch.pulses:
+            text, self._pulsed = await asyncio.to_thread(self._sources.pulses, self._pulsed)
+            yield text
         watch = self._watch
         for index, one in enumerate(watch.series):
             if watch is not self._watch:
@@ -142,9 +168,8 @@ class Connection:
 class Feed:
     """All connections."""
 
-    def __init__(self, readers: StoreReaders, read_leases: Callable[[], str], log: logging.Logger) -> None:
-        self._readers = readers
-        self._read_leases = read_leases
+    def __init__(self, sources: Sources, log: logging.Logger) -> None:
+        self._sources = sources
         self._log = log
         self._connections: set[Connection] = set()
 
@@ -153,7 +178,7 @@ class Feed:
 
     def connect(self, send: Send) -> Connection:
         """A connection that is told everything from now on."""
-        connection = Connection(self._readers, self._read_leases, send, self._log)
+        connection = Connection(self._sources, send, self._log)
         self._connections.add(connection)
         return connection
 
@@ -172,6 +197,15 @@ class Feed:
                 everything=report.everything,
             )
         )
+
+    @property
+    def watches_pulses(self) -> bool:
+        """Whether any browser wants to know how busy machines are."""
+        return any(connection.watches_pulses for connection in self._connections)
+
+    def on_pulses(self) -> None:
+        """There are new samples of the machines' load."""
+        self._tell(Pending(pulses=True))
 
     def on_leases(self) -> None:
         """A lease has come, gone or changed."""

@@ -186,6 +186,15 @@ class Lease(TracksideHandler):
         self.finish()
 
 
+class AgentLog(TracksideHandler):
+    @authenticated
+    @authorized
+    async def get(self, lease_id: str) -> None:
+        name = self.get_query_argument("name", "agent")
+        offset = queries.number_known(self.get_query_argument("offset", None))
+        self.finish(await self.services.leases.log(queries.lease_id(lease_id), name, offset))
+
+
 class Offers(TracksideHandler):
     @authenticated
     @authorized

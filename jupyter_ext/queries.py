@@ -121,10 +121,15 @@ class ReportQuery:
 
 @dataclass(frozen=True)
 class Watch:
-    """What a connection wants to be told about; ``id`` is the browser's own number for it."""
+    """What a connection wants to be told about; ``id`` is the browser's own number for it.
+
+    Attributes:
+        pulses: whether somebody looks at how busy the leased machines are.
+    """
 
     id: int
     series: tuple[WindowQuery, ...]
+    pulses: bool = False
 
     @classmethod
     def from_json(cls, message: object) -> Watch:
@@ -141,7 +146,10 @@ class Watch:
             raise BadQuery("A watch has a list `series`.")
         if len(series) > MAX_SERIES:
             raise BadQuery(f"A watch names at most {MAX_SERIES} series; this one has {len(series)}.")
-        return cls(number, tuple(WindowQuery.from_json(one) for one in series))
+        pulses = watch.get("pulses", False)
+        if not isinstance(pulses, bool):
+            raise BadQuery("`pulses` is true or false.")
+        return cls(number, tuple(WindowQuery.from_json(one) for one in series), pulses)
 
 
 def json_body(text: str | bytes) -> object:

@@ -27,6 +27,7 @@ ROUTES: list[tuple[str, type[Any]]] = [
     (f"{PREFIX}/report", handlers.Report),
     (f"{PREFIX}/leases", handlers.Leases),
     (f"{PREFIX}/leases/([^/]+)", handlers.Lease),
+    (f"{PREFIX}/leases/([^/]+)/log", handlers.AgentLog),
     (f"{PREFIX}/offers", handlers.Offers),
     (f"{PREFIX}/feed", FeedSocket),
     (f"{PREFIX}/replay", ReplaySocket),

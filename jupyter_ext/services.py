@@ -13,7 +13,7 @@ from kernel_magics.tracking import aftermath
 
 from .answers import API, JOURNAL
 from .deaths import KernelDeaths
-from .feed import Feed
+from .feed import Feed, Sources
 from .ingest import IngestChild, Report
 from .leases import LeaseFolder
 from .offer_desk import OfferDesk
@@ -43,8 +43,9 @@ class Services:
         """The parts for the data folder of the user who runs this server."""
         data_dir = paths.data_dir()
         readers = StoreReaders(data_dir)
-        leases = LeaseFolder(data_dir, on_change=lambda: feed.on_leases(), log=log)
-        feed = Feed(readers, leases.message, log)
+        sources = Sources(readers, lambda: leases.message(), lambda since: leases.pulses.message(since))
+        feed = Feed(sources, log)
+        leases = LeaseFolder(data_dir, feed.on_leases, feed, log)
         replays = Replays(data_dir, readers, open_sessions, log)
 
         def on_report(report: Report) -> None:

@@ -63,7 +63,8 @@ class StandIn:
 
     def _on_records(self, records: Sequence[Record]) -> None:
         if self._joined_at is None:
-            assert self._holder.welcome is not None
+            if self._holder.welcome is None:
+                return  # it was gone before it ever answered: nothing here is for who comes later
             self._joined_at = self._holder.welcome.end
         for end, channel, parts in records:
             if channel == wire.EVENT and end > self._joined_at:  # what came before was for a former holder

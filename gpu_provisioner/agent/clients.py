@@ -10,6 +10,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional
 
 from gpu_provisioner import wire
 from gpu_provisioner.agent.connection import Connection
+from gpu_provisioner.agent.gauge import Gauge
 from gpu_provisioner.agent.keeper import Keeper
 from gpu_provisioner.agent.places import private_folder
 from gpu_provisioner.agent.zeromq import zmq
@@ -27,6 +28,8 @@ class Clients:
         runtime: folder of the socket, ``attach``.
         poller: the loop's.
         describe: what a welcome says besides positions.
+
+    :attr:`gauge` measures the machine's load for a holder who asks.
     """
 
     def __init__(
@@ -37,6 +40,7 @@ class Clients:
         on_message: OnMessage,
         describe: Callable[[], Mapping[str, Any]],
     ) -> None:
+        self.gauge = Gauge(())
         self._runtime, self._poller, self._keeper = runtime, poller, keeper
         self._on_message, self._describe = on_message, describe
         self._connections: Dict[int, Connection] = {}
@@ -51,11 +55,14 @@ class Clients:
 
     def prepare(self) -> None:
         """Before the loop polls: ask to write where there is something to write."""
+        sample = self.gauge.take()
         for handle, connection in self._connections.items():
             if connection.is_holder and connection.told != self._keeper.trouble:
                 connection.told = self._keeper.trouble
                 if connection.told:
                     connection.put(wire.TROUBLE, wire.to_json({"text": connection.told}))
+            if sample is not None and connection.is_holder:
+                connection.put(wire.GAUGE, sample)
             wants = connection.wants_to_write(self._keeper.spool.end)
             self._poller.modify(handle, zmq.POLLIN | (zmq.POLLOUT if wants else 0))
 
@@ -138,6 +145,8 @@ class Clients:
         elif tag == wire.ACK and connection.is_holder:
             connection.acked = wire.decode_offset(body)
             self._keeper.acknowledge(connection.acked)
+        elif tag == wire.GAUGE:
+            self.gauge.ask()
         elif tag == wire.PING:
             connection.put(wire.PONG, body)
 

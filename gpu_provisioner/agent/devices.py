@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Dict, List, Optional, Sequence, Set
+from typing import Any, Dict, List, Optional, Sequence, Set, Tuple
 
 from gpu_provisioner.agent.claims import claimed_gpus
 
@@ -123,3 +123,70 @@ def _process_name(pid: int) -> str:
 
 def _text(value: Any) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
+
+
+class GpuMeter:
+    """How busy some GPUs are, again and again; NVML stays open between two readings.
+
+    Args:
+        uuids: of the GPUs.
+    """
+
+    def __init__(self, uuids: Sequence[str]) -> None:
+        self._uuids = tuple(uuids)
+        self._nvml: Optional[Any] = None
+
+    def read(self) -> Tuple[List[Dict[str, Any]], str]:
+        """``[{uuid, use_percent, memory_gib, memory_total_gib}]`` and a sentence on what does not answer.
+
+        A value that a GPU does not tell (MIG has no utilisation) is ``None``.
+        """
+        if not self._uuids:
+            return [], ""
+        try:
+            nvml = self._open()
+        except ImportError:
+            return [], "the package nvidia-ml-py is not installed there"
+        if isinstance(nvml, str):
+            return [], nvml
+        found: List[Dict[str, Any]] = []
+        problems: List[str] = []
+        for uuid in self._uuids:
+            try:
+                found.append(_use(nvml, uuid))
+            except nvml.NVMLError as error:
+                problems.append(f"{uuid} does not answer: {error}")
+        if problems:
+            self.close()  # a driver that was loaded anew needs a new beginning
+        return found, "; ".join(problems)
+
+    def close(self) -> None:
+        """May be called again; the next reading opens NVML anew."""
+        nvml, self._nvml = self._nvml, None
+        if nvml is not None:
+            try:
+                nvml.nvmlShutdown()
+            except nvml.NVMLError as error:
+                print(f"NVML does not close: {error}", file=sys.stderr)
+
+    def _open(self) -> Any:
+        """The module, initialised; or, as a text, why it cannot be."""
+        if self._nvml is None:
+            nvml = _nvml()
+            try:
+                nvml.nvmlInit()
+            except nvml.NVMLError as error:
+                return _why_no_nvml(nvml, error)
+            self._nvml = nvml
+        return self._nvml
+
+
+def _use(nvml: Any, uuid: str) -> Dict[str, Any]:
+    handle = nvml.nvmlDeviceGetHandleByUUID(uuid)
+    memory = nvml.nvmlDeviceGetMemoryInfo(handle)
+    try:
+        use: Optional[int] = int(nvml.nvmlDeviceGetUtilizationRates(handle).gpu)
+    except nvml.NVMLError:
+        use = None
+    amounts = {"memory_gib": memory.used / _GIB, "memory_total_gib": memory.total / _GIB}
+    return {"uuid": uuid, "use_percent": use, **{name: round(gib, 2) for name, gib in amounts.items()}}

@@ -13,6 +13,7 @@ from typing import Any, Callable, Dict, Mapping
 
 from gpu_provisioner.agent.devices import describe_gpus
 from gpu_provisioner.agent.ending import end_agent, living_agents
+from gpu_provisioner.agent.log_reading import log
 from gpu_provisioner.agent.packages import packages
 from gpu_provisioner.agent.places import agent_facts, agent_folder, runtime_folder
 from gpu_provisioner.agent.streams import listing
@@ -54,5 +55,6 @@ ERRANDS: Dict[str, Callable[[Mapping[str, Any]], Dict[str, Any]]] = {
     "find": find,
     "packages": packages,
     "list": listing,
+    "log": log,
 }
 """By the header's ``mode``."""

@@ -20,6 +20,7 @@ from gpu_provisioner.agent import idle
 from gpu_provisioner.agent.cell_note import cell_note
 from gpu_provisioner.agent.channels import KernelChannels
 from gpu_provisioner.agent.clients import Clients
+from gpu_provisioner.agent.gauge import Gauge
 from gpu_provisioner.agent.guard import Guard
 from gpu_provisioner.agent.keeper import Keeper
 from gpu_provisioner.agent.machine import describe_machine
@@ -87,6 +88,7 @@ class Agent:
             self._channels = KernelChannels(self._context, self._poller, kernel.connection)
         self._poller.register(wakeup, zmq.POLLIN)
         self._clients = Clients(runtime, self._poller, self._keeper, self._on_message, self._describe)
+        self._clients.gauge = Gauge(config.gpus)
         self._write_facts()
 
     @property

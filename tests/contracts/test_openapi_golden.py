@@ -60,6 +60,7 @@ def test_a_golden_answer_is_as_specified(name: str, where: str) -> None:
         ("watch", "FeedWatch"),
         ("runs", "FeedRuns"),
         ("leases", "FeedLeases"),
+        ("pulses", "FeedPulses"),
         ("series", "FeedSeries"),
         ("metrics", "FeedMetrics"),
         ("error", "FeedError"),

@@ -1,14 +1,16 @@
 /* A libnvidia-ml.so.1 for tests: its GPUs are the lines of the text file $NVML_STUB_GPUS, read at every call.
  *
- * One line per GPU:   name|uuid|total bytes|used bytes|pids, separated by commas (or nothing)
+ * One line per GPU:   name|uuid|total bytes|used bytes|pids, separated by commas (or nothing)|use in percent
+ * (nothing: it does not tell)
  * A line whose name is "lost" is a GPU that has fallen off the bus. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SUCCESS = 0, INVALID_ARGUMENT = 2, INSUFFICIENT_SIZE = 7, DRIVER_NOT_LOADED = 9, GPU_IS_LOST = 15 };
+enum { SUCCESS = 0, INVALID_ARGUMENT = 2, INSUFFICIENT_SIZE = 7, DRIVER_NOT_LOADED = 9, GPU_IS_LOST = 15,
+       NOT_SUPPORTED = 3, NOT_FOUND = 6 };
 
-typedef struct { char name[96], uuid[96], pids[256]; unsigned long long total, used; } Device;
+typedef struct { char name[96], uuid[96], pids[256]; unsigned long long total, used; int use; } Device;
 typedef struct { unsigned long long total, free, used; } Memory;
 typedef struct { unsigned pid; unsigned long long used; unsigned gpu_instance, compute_instance; } Process;
 
@@ -22,10 +24,10 @@ static int load(void) {
     int count = 0;
     if (!file) return -1;
     while (count < 16 && fgets(line, sizeof line, file)) {
-        char *rest = line, *field[5];
+        char *rest = line, *field[6] = {0};
         int n;
         line[strcspn(line, "\n")] = 0;
-        for (n = 0; n < 5 && rest; n++) field[n] = strsep(&rest, "|");
+        for (n = 0; n < 6 && rest; n++) field[n] = strsep(&rest, "|");
         if (n < 5) continue;
         Device *device = &devices[count++];
         snprintf(device->name, sizeof device->name, "%s", field[0]);
@@ -33,6 +35,7 @@ static int load(void) {
         device->total = strtoull(field[2], NULL, 10);
         device->used = strtoull(field[3], NULL, 10);
         snprintf(device->pids, sizeof device->pids, "%s", field[4]);
+        device->use = field[5] && *field[5] ? atoi(field[5]) : -1;
     }
     fclose(file);
     return count;
@@ -57,6 +60,22 @@ int nvmlDeviceGetCount_v2(unsigned *count) { *count = (unsigned)load(); return S
 int nvmlDeviceGetHandleByIndex_v2(unsigned index, Device **device) {
     if ((int)index >= load()) return INVALID_ARGUMENT;
     *device = &devices[index];
+    return SUCCESS;
+}
+
+int nvmlDeviceGetHandleByUUID(const char *uuid, Device **device) {
+    int count = load();
+    for (int index = 0; index < count; index++)
+        if (!strcmp(devices[index].uuid, uuid)) { *device = &devices[index]; return check(*device); }
+    return NOT_FOUND;
+}
+
+int nvmlDeviceGetUtilizationRates(Device *device, unsigned *rates) {
+    int status = check(device);
+    if (status) return status;
+    if (device->use < 0) return NOT_SUPPORTED;
+    rates[0] = (unsigned)device->use;
+    rates[1] = 0;
     return SUCCESS;
 }
 

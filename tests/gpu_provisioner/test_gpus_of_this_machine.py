@@ -209,3 +209,38 @@ say(got=sorted(gpu.uuid for lease in got for gpu in lease.gpus), failed=failed)
     )
     assert told["got"] == ["GPU-aaaa", "GPU-gggg"]
     assert len(told["failed"]) == 1
+
+
+METER = """
+from gpu_provisioner.agent.devices import GpuMeter
+gpus = Path(os.environ["NVML_STUB_GPUS"])
+lines = gpus.read_text()
+uuids = [line.split("|")[1] for line in lines.splitlines()]
+meter = GpuMeter(uuids)
+say(read=meter.read())
+gpus.write_text(lines.replace("|83", "|7").replace("NVIDIA L4", "lost"))
+say(read=meter.read())
+gpus.write_text(lines)
+say(read=meter.read())
+meter.close()
+meter.close()
+say(read=GpuMeter([]).read())
+"""
+
+
+def test_the_load_of_gpus_is_read_again_and_again_also_after_one_was_lost(machine: Machine) -> None:
+    machine.gpus(f"{A100}|83", f"{L4}|")
+    first, lost, again, nothing = (each["read"] for each in machine.run(METER))
+    a100 = {"uuid": "GPU-aaaa", "use_percent": 83, "memory_gib": 0.5, "memory_total_gib": 80.0}
+    l4 = {"uuid": "GPU-eeee", "use_percent": None, "memory_gib": 0.0, "memory_total_gib": 23.0}
+    assert first == [[a100, l4], ""]
+    assert lost[0] == [{**a100, "use_percent": 7}]
+    assert "GPU-eeee does not answer" in lost[1] and "ost" in lost[1]
+    assert again == first
+    assert nothing == [[], ""]
+
+
+def test_a_meter_without_a_driver_says_why(machine: Machine) -> None:
+    code = 'from gpu_provisioner.agent.devices import GpuMeter\nsay(read=GpuMeter(["GPU-aaaa"]).read())'
+    ((gpus, problem),) = (each["read"] for each in machine.run(code))
+    assert gpus == [] and "driver" in problem

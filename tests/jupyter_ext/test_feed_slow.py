@@ -12,7 +12,7 @@ import pytest
 
 import kernel_magics as km
 from jupyter_ext import feed as feed_module
-from jupyter_ext.feed import Feed
+from jupyter_ext.feed import Feed, Sources
 from jupyter_ext.ingest import Report
 from jupyter_ext.queries import Watch
 from jupyter_ext.readers import StoreReaders
@@ -63,7 +63,7 @@ async def test_what_a_slow_browser_has_not_taken_is_replaced_by_the_newest(reade
     run = km.init(name="live")
     ingest()
     browser = SlowBrowser()
-    feed = Feed(readers, lambda: "{}", LOG)
+    feed = Feed(Sources(readers, lambda: "{}", lambda since: ("{}", since)), LOG)
     connection = feed.connect(browser.send)
     connection.watch(
         Watch.from_json({"type": "watch", "id": 1, "series": [{"metric": "loss", "runs": [run.id]}]})
@@ -104,7 +104,7 @@ async def test_a_question_that_fails_is_asked_again_and_nothing_is_lost(
         return await real_read(ask)
 
     monkeypatch.setattr(readers, "read", failing)
-    feed = Feed(readers, lambda: "{}", LOG)
+    feed = Feed(Sources(readers, lambda: "{}", lambda since: ("{}", since)), LOG)
     pushing = asyncio.create_task(feed.connect(browser.send).push())
     feed.on_report(Report(runs=frozenset({run.id})))
     await until(lambda: browser.taken)
@@ -121,7 +121,7 @@ async def test_after_a_gap_every_run_and_every_watched_series_is_told(readers: S
     ingest()
     browser = SlowBrowser()
     browser.allowed = asyncio.Semaphore(100)
-    feed = Feed(readers, lambda: "{}", LOG)
+    feed = Feed(Sources(readers, lambda: "{}", lambda since: ("{}", since)), LOG)
     connection = feed.connect(browser.send)
     connection.watch(Watch.from_json({"type": "watch", "id": 4, "series": [{"metric": "loss", "runs": ids}]}))
     pushing = asyncio.create_task(connection.push())
@@ -145,7 +145,7 @@ async def test_a_push_says_which_of_the_watched_series_it_is(readers: StoreReade
     ingest()
     browser = SlowBrowser()
     browser.allowed = asyncio.Semaphore(100)
-    feed = Feed(readers, lambda: "{}", LOG)
+    feed = Feed(Sources(readers, lambda: "{}", lambda since: ("{}", since)), LOG)
     connection = feed.connect(browser.send)
     one = {"metric": "loss", "runs": [run.id]}
     connection.watch(
@@ -173,7 +173,7 @@ async def test_a_watch_that_is_replaced_while_it_is_told_loses_no_change(readers
         run.log({"loss": 1.0, "acc": 0.5})
     ingest()
     browser = SlowBrowser()
-    feed = Feed(readers, lambda: "{}", LOG)
+    feed = Feed(Sources(readers, lambda: "{}", lambda since: ("{}", since)), LOG)
     connection = feed.connect(browser.send)
     loss, acc = ({"metric": name, "runs": [run.id]} for name in ("loss", "acc"))
     connection.watch(watch(1, loss, acc))
