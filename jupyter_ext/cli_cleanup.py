@@ -27,7 +27,9 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     back = commands.add_parser("restore", help="bring deleted runs back; without a RUN: list them")
     back.add_argument("runs", metavar="RUN", nargs="*", help="an id, or the beginning or the end of one")
     back.set_defaults(act=restore)
-    gc = commands.add_parser("gc", help="free space: empty the trash, delete old runs and unused files")
+    gc = commands.add_parser(
+        "gc", help="free space: empty the trash, delete old runs and unused files, put edits together"
+    )
     gc.add_argument(
         "--older-than", metavar="AGE", type=_age, help="delete runs that ended so long ago: 90d, 12h"
     )
@@ -67,13 +69,16 @@ def collect(arguments: argparse.Namespace) -> int:
         if planned.blobs:
             files = counted(len(planned.blobs), "file")
             print(f"{files} that no run refers to  {human(planned.blob_bytes):>10}")
+        if planned.edits:
+            journals = counted(sum(one.journals for one in planned.edits), "journal")
+            print(f"{journals} of edits become {len(planned.edits):,}; nothing of them is lost")
         noted = len(planned.notes)
         freed = cleanup.carry_out(store, planned) if arguments.yes else planned.freed
     for number, note in enumerate(planned.notes):
         print(note if number < noted else f"Left alone: {note}")
     if arguments.yes:
         print(f"Freed {human(freed)} of {human(planned.total)}.")
-    elif freed:
+    elif freed or planned.edits:
         print(f"This would free {human(freed)} of {human(planned.total)}, for good.  trackside gc … --yes")
     else:
         print(f"There is nothing to free; the data folder holds {human(planned.total)}.")

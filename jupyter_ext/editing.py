@@ -44,12 +44,13 @@ class Edit:
         return cls(queries.run_id(run), edits.check(one["change"]))
 
 
-def carry_out(data_dir: Path, wanted: tuple[Edit, ...]) -> str:
+def carry_out(store: Store, wanted: tuple[Edit, ...]) -> str:
     """``PATCH runs``: each edit for itself; what could not be done is said."""
     changed, problems = [], []
+    known = store.edited({one.run for one in wanted})
     for one in wanted:
         try:
-            edits.edit(data_dir, one.run, one.change)
+            edits.edit(store.data_dir, one.run, one.change, known.get(one.run, 0.0))
             changed.append(one.run)
         except TracksideError as error:
             problems.append({"run": one.run, "message": error.message})

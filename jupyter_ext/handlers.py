@@ -82,7 +82,7 @@ class Runs(TracksideHandler):
     @authorized
     async def patch(self) -> None:
         wanted = editing.Edit.all_from_json(queries.json_body(self.request.body))
-        self.finish(await asyncio.to_thread(editing.carry_out, self.services.data_dir, wanted))
+        self.finish(await self.services.readers.read(partial(editing.carry_out, wanted=wanted)))
 
 
 class Run(TracksideHandler):

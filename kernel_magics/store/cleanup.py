@@ -4,6 +4,9 @@ The trash is emptied. A run is deleted when it is older than wanted, or when the
 wanted, the oldest first; never one that runs, never one with the tag ``keep``. A run's age counts from its
 end or from when its journals were last written to, whichever is later.
 
+Edits of the runs that stay, each of which is a journal of its own, are put together
+(:mod:`kernel_magics.store.compaction`): nothing of them is lost.
+
 A blob is deleted when no journal that stays has its digest anywhere in its bytes: so a damaged journal, or
 one of a newer version, keeps its blobs. While anything runs no blob is touched, and none that is younger than
 a day, since a blob is written before a journal names it.
@@ -16,7 +19,7 @@ import os
 import re
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +28,7 @@ from kernel_magics import paths
 from kernel_magics.errors import TracksideError
 from kernel_magics.model import RunInfo, RunStatus, counted
 
-from . import trash
+from . import compaction, trash
 
 if TYPE_CHECKING:
     from .store import Store
@@ -48,6 +51,15 @@ class Doomed:
     why: str
 
 
+@dataclass(frozen=True)
+class Scattered:
+    """A run with edits in several journals, which can be one."""
+
+    run_id: str
+    journals: int
+    saving: int
+
+
 @dataclass
 class Plan:
     """What a clean-up would do.
@@ -57,6 +69,7 @@ class Plan:
         trash: the same, of those that somebody has deleted.
         blobs: files that nothing refers to then.
         blob_bytes: of these.
+        edits: would be put together.
         total: bytes of the data folder's runs, trash and blobs now.
         notes: what was left alone, and why.
     """
@@ -65,13 +78,19 @@ class Plan:
     trash: list[Doomed] = field(default_factory=list)
     blobs: list[Path] = field(default_factory=list)
     blob_bytes: int = 0
+    edits: list[Scattered] = field(default_factory=list)
     total: int = 0
     notes: list[str] = field(default_factory=list)
 
     @property
+    def saving(self) -> int:
+        """Bytes that edits take less when they are together."""
+        return sum(one.saving for one in self.edits)
+
+    @property
     def freed(self) -> int:
         """Bytes that would be free."""
-        return sum(one.size for one in (*self.runs, *self.trash)) + self.blob_bytes
+        return sum(one.size for one in (*self.runs, *self.trash)) + self.blob_bytes + self.saving
 
 
 def plan(store: Store, older_than_s: float | None = None, quota: int | None = None) -> Plan:
@@ -107,6 +126,20 @@ def carry_out(store: Store, planned: Plan) -> int:
         size = _size(blob)
         blob.unlink(missing_ok=True)
         freed += size
+    return freed + _put_together(store.data_dir, planned)
+
+
+def _put_together(data_dir: Path, planned: Plan) -> int:
+    freed = 0
+    for one in planned.edits:
+        try:
+            freed += compaction.compact(paths.runs_dir(data_dir) / one.run_id)
+        except FileNotFoundError:
+            continue  # it was deleted meanwhile
+        except OSError as error:
+            planned.notes.append(
+                f"The edits of run {one.run_id} are as they were: {error.strerror or error}."
+            )
     return freed
 
 
@@ -140,6 +173,10 @@ class _Planner:
                 self._doom(planned, run, f"{counted(days, 'day')} old")
             elif quota is not None and planned.total - planned.freed > quota:
                 self._doom(planned, run, "over the quota")
+        gone = {one.run_id for one in planned.runs}
+        planned.edits = [
+            one for run_id in self._folders if run_id not in gone for one in self._scattered(run_id)
+        ]
         if self._busy and self._blobs:
             planned.notes.append(
                 "Something is running: artifacts and media are left alone until it has ended."
@@ -149,6 +186,11 @@ class _Planner:
                 "The quota cannot be kept: what is left runs, is tagged `keep`, or is fresh."
             )
         return planned
+
+    def _scattered(self, run_id: str) -> Iterator[Scattered]:
+        edits = compaction.together(self._folders[run_id])
+        if edits:
+            yield Scattered(run_id, len(edits), compaction.saving(edits))
 
     def _may_go(self, run: RunInfo) -> bool:
         return run.status != RunStatus.RUNNING and KEEP not in run.tags

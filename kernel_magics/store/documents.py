@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from kernel_magics.journal.changes import EDITOR, moment
 from kernel_magics.journal.format import Kind
 from kernel_magics.model import RunStatus
 
@@ -32,7 +33,7 @@ def fold(document: Document, kind: int, content: Mapping[str, Any]) -> None:
     elif kind == Kind.CHANGE:
         said = {key: value for key, value in content.items() if key != "time"}
         document.setdefault("change", {}).update(said)
-        document.setdefault("changed", {}).update(dict.fromkeys(said, _number(content.get("time"))))
+        document.setdefault("changed", {}).update(dict.fromkeys(said, moment(content.get("time"))))
     else:
         part = document.setdefault(Kind(kind).name.lower(), {})
         deleted = content.get("$deleted") or ()
@@ -48,7 +49,10 @@ def fold(document: Document, kind: int, content: Mapping[str, Any]) -> None:
 
 @dataclass
 class RunRow:
-    """A run as its documents say it; the live part of its state is not known here."""
+    """A run as its documents say it; the live part of its state is not known here.
+
+    ``edited`` is the latest time of any change that counts, in seconds since the epoch; 0.0: there is none.
+    """
 
     name: str
     project: str
@@ -64,6 +68,7 @@ class RunRow:
     facts: dict[str, Any] = field(default_factory=dict)
     writers: list[list[Any]] = field(default_factory=list)
     marks: dict[str, Any] = field(default_factory=dict)
+    edited: float = 0.0
 
 
 def in_order(documents: Mapping[str, Document]) -> list[tuple[str, Document]]:
@@ -76,7 +81,7 @@ def began(document: Document) -> float:
 
     Writers of one run share its ``created``: torchrun starts ranks again that say the same of the run.
     """
-    return _number(_writer(document).get("began")) or _number(document.get("run", {}).get("created"))
+    return moment(_writer(document).get("began")) or moment(document.get("run", {}).get("created"))
 
 
 def derive(run_id: str, documents: Mapping[str, Document]) -> RunRow:
@@ -89,7 +94,7 @@ def derive(run_id: str, documents: Mapping[str, Document]) -> RunRow:
         project=str(head.get("project") or ""),
         group=_text(head.get("group")),
         tags=_tags(head.get("tags")),
-        created=_number(head.get("created")),
+        created=moment(head.get("created")),
     )
     for writer, document in ordered:
         row.facts.update(document.get("facts", {}))
@@ -98,10 +103,12 @@ def derive(run_id: str, documents: Mapping[str, Document]) -> RunRow:
         if "finish" in document and not _begun_again(document, ordered):
             _finish(row, document["finish"])
         said = _writer(document)
-        if said.get("role") != "editor":  # whoever edits a run says nothing of whether it lives
+        if said.get("role") != EDITOR:  # whoever edits a run says nothing of whether it lives
             gathers = [said["batch_s"]] if said.get("batch_s") else []
             row.writers.append([writer, said.get("host"), *gathers])
-    _change(row, _newest_changes(ordered))
+    changes = _newest_changes(ordered)
+    row.edited = max((when for when, _value in changes.values()), default=0.0)
+    _change(row, {key: value for key, (_when, value) in changes.items()})
     return row
 
 
@@ -112,7 +119,7 @@ def _writer(document: Document) -> Mapping[str, Any]:
 
 def _begun_again(ended: Document, documents: Iterable[tuple[str, Document]]) -> bool:
     """Whether a main writer began after this one had ended the run: torchrun started rank 0 again."""
-    last = max(began(ended), _number(ended["finish"].get("time")))
+    last = max(began(ended), moment(ended["finish"].get("time")))
     return any(began(other) > last for _id, other in documents if _writer(other).get("role") == "main")
 
 
@@ -127,8 +134,8 @@ def _merge(into: dict[str, Any], document: Document, part: str) -> None:
         into.pop(key, None)
 
 
-def _newest_changes(ordered: Iterable[tuple[str, Document]]) -> dict[str, Any]:
-    """What was said last of each key, whoever said it: a person may edit a run while its process lives."""
+def _newest_changes(ordered: Iterable[tuple[str, Document]]) -> dict[str, tuple[float, Any]]:
+    """What was said last of each key, and when, whoever said it: a person may edit a run while it goes on."""
     newest: dict[str, tuple[float, Any]] = {}
     for _writer_id, document in ordered:
         times = document.get("changed", {})
@@ -136,7 +143,7 @@ def _newest_changes(ordered: Iterable[tuple[str, Document]]) -> dict[str, Any]:
             when = times.get(key) or began(document)
             if key not in newest or when >= newest[key][0]:
                 newest[key] = when, value
-    return {key: value for key, (_when, value) in newest.items()}
+    return newest
 
 
 def _change(row: RunRow, change: Mapping[str, Any]) -> None:
@@ -159,7 +166,7 @@ def _finish(row: RunRow, finish: Mapping[str, Any]) -> None:
     if status not in {str(one) for one in RunStatus}:
         status, detail = str(RunStatus.UNKNOWN), f"It ended with a status that is not known here: {status!r}."
     row.state, row.detail = str(status), detail
-    row.finished = _number(finish.get("time")) or None
+    row.finished = moment(finish.get("time")) or None
     row.error = _error(error) if isinstance(error, dict) else None
 
 
@@ -179,8 +186,3 @@ def _tags(value: object) -> list[str]:
 
 def _text(value: object) -> str | None:
     return None if value is None else str(value)
-
-
-def _number(value: object) -> float:
-    good = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e15
-    return float(value) if good else 0.0  # type: ignore[arg-type]

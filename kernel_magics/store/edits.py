@@ -8,7 +8,6 @@ anew says the same. Of two edits of one thing the later one counts.
 
 from __future__ import annotations
 
-import math
 import os
 import time
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ from typing import Any
 from kernel_magics import paths
 from kernel_magics.errors import DataFolderError, JournalError, UnknownRun, UsageMistake
 from kernel_magics.journal import format as fmt
+from kernel_magics.journal.changes import EDITOR, edit_times, time_after
 from kernel_magics.journal.lock import lock_path
 from kernel_magics.journal.reader import JournalReader
 from kernel_magics.journal.writer import JournalWriter
@@ -33,11 +33,13 @@ _HEAD = 262_144
 """Bytes in which a journal's first frame lies."""
 
 
-def edit(data_dir: Path, run_id: str, change: Mapping[str, Any]) -> None:
+def edit(data_dir: Path, run_id: str, change: Mapping[str, Any], known: float = 0.0) -> None:
     """Writes a change of a run down.
 
     Args:
         change: some of :data:`KEYS`; ``None`` as ``group`` or ``colour`` takes it back.
+        known: the time of the last change that whoever edits can have seen (:meth:`Store.edited`): this one
+            is later. Edits of others are looked for here.
 
     Raises:
         UnknownRun: there is no such run.
@@ -46,14 +48,14 @@ def edit(data_dir: Path, run_id: str, change: Mapping[str, Any]) -> None:
     """
     checked = check(change)
     folder = paths.runs_dir(data_dir) / run_id
-    journals = _beginnings(folder) if is_run_id(run_id) and folder.is_dir() else []
-    head = _head(journals)
+    head = _head(folder) if is_run_id(run_id) and folder.is_dir() else None
     if head is None:
         raise UnknownRun(f"There is no run {run_id}; nothing was changed.", remedy="trackside ls")
-    writer_id = f"editor-{random_word(8)}"
+    writer_id = f"{EDITOR}-{random_word(8)}"
+    when = time_after([known, *edit_times(folder)])
     frames = (
         fmt.pack_frame(fmt.Kind.RUN, fmt.pack_json({**head, "writer": _identity(writer_id)})),
-        fmt.pack_frame(fmt.Kind.CHANGE, fmt.pack_json({**checked, "time": _after(journals)})),
+        fmt.pack_frame(fmt.Kind.CHANGE, fmt.pack_json({**checked, "time": when})),
     )
     problems: list[str] = []
     try:
@@ -128,36 +130,21 @@ def _is_text(value: Any, most: int) -> bool:
     )
 
 
-_Frames = list[tuple[int, dict[str, Any]]]
-
-
-def _beginnings(folder: Path) -> list[_Frames]:
-    """The first frame of each of a run's journals that can be read; of an editor's also the one behind it."""
-    found = []
-    for journal in folder.glob("*.journal"):
-        try:
-            frames = JournalReader(journal).read(limit=_HEAD).frames[:2]
-            said = [frame for frame in frames if frame.kind in (fmt.Kind.RUN, fmt.Kind.CHANGE)]
-            found.append([(frame.kind, fmt.unpack_json(frame.payload)) for frame in said])
-        except (OSError, ValueError, JournalError):
-            continue
-    return found
-
-
-def _after(journals: list[_Frames]) -> float:
-    """Now, and later than every edit so far: what was typed last counts, whatever the clocks said."""
-    times = [said.get("time") for frames in journals for kind, said in frames if kind == fmt.Kind.CHANGE]
-    last = max((one for one in times if isinstance(one, float) and math.isfinite(one)), default=0.0)
-    return max(time.time(), math.nextafter(last, math.inf))
-
-
-def _head(journals: list[_Frames]) -> dict[str, Any] | None:
+def _head(folder: Path) -> dict[str, Any] | None:
     """The run's first frame, as its oldest journal has it."""
-    heads = [frames[0][1] for frames in journals if frames and frames[0][0] == fmt.Kind.RUN]
+    heads = [head for head in map(_first_frame, folder.glob("*.journal")) if head is not None]
     if not heads:
         return None
     oldest = min(heads, key=lambda head: (_role(head) != "main", str(head.get("created"))))
     return {key: value for key, value in oldest.items() if key != "writer"}
+
+
+def _first_frame(journal: Path) -> dict[str, Any] | None:
+    try:
+        (frame, *_others) = JournalReader(journal).read(limit=_HEAD).frames
+        return fmt.unpack_json(frame.payload) if frame.kind == fmt.Kind.RUN else None
+    except (OSError, ValueError, RecursionError, JournalError):
+        return None
 
 
 def _role(head: Mapping[str, Any]) -> str:
@@ -174,6 +161,6 @@ def _identity(writer_id: str) -> dict[str, Any]:
         "host": host,
         "rank": None,
         "world_size": None,
-        "role": "editor",
+        "role": EDITOR,
         "began": time.time(),
     }

@@ -133,6 +133,11 @@ class Ingester:
         new = journal.key not in self.growth.offsets
         try:
             batch = read_batch(journal.path, journal.offset, limit)
+        except (
+            FileNotFoundError
+        ):  # its run was deleted this moment, or its edits stand in another journal now
+            self.growth.stuck[journal.key] = journal.size
+            return False
         except (JournalError, OSError) as error:
             changed = state.refuse(journal.writer, str(error))
             self._stuck(state, journal)

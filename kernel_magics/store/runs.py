@@ -252,13 +252,14 @@ class RunState:
         self._sql.execute("INSERT OR REPLACE INTO facts VALUES(?, ?)", (self.row, facts))
         self._sql.execute(
             "UPDATE run SET name=?, project=?, grp=?, tags=?, created=?, state=?, detail=?, finished=?,"
-            " error=?, config=?, summary=?, light=?, writers=?, marks=?, extremes=?, changed=? WHERE id=?",
+            " error=?, config=?, summary=?, light=?, writers=?, marks=?, edited=?, extremes=?,"
+            " changed=? WHERE id=?",
             (
                 *(run.name, run.project, run.group, json.dumps(run.tags), run.created),
                 *(run.state, run.detail, run.finished, json.dumps(run.error) if run.error else None),
                 *(json.dumps(run.config), self._summary(), json.dumps(light_facts(run.facts))),
                 *(json.dumps(run.writers), json.dumps(run.marks) if run.marks else None),
-                *(self._extremes(), number, self.row),
+                *(run.edited, self._extremes(), number, self.row),
             ),
         )
 

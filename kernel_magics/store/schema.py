@@ -16,14 +16,14 @@ from pathlib import Path
 from kernel_magics import paths
 from kernel_magics.errors import DataFolderError
 
-SCHEMA = 5
+SCHEMA = 6
 """Raised with every change of the tables, of the encodings, or of what is derived from a journal."""
 
 TABLES = (
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID",
     "CREATE TABLE run(id INTEGER PRIMARY KEY, run_id TEXT UNIQUE NOT NULL, name TEXT, project TEXT, grp TEXT,"
     " tags TEXT, created REAL, state TEXT, detail TEXT, finished REAL, error TEXT, config TEXT, summary TEXT,"
-    " light TEXT, writers TEXT, marks TEXT, extremes TEXT, changed INTEGER NOT NULL)",
+    " light TEXT, writers TEXT, marks TEXT, edited REAL, extremes TEXT, changed INTEGER NOT NULL)",
     "CREATE INDEX run_changed ON run(changed)",
     "CREATE INDEX run_created ON run(created)",
     "CREATE TABLE facts(run INTEGER PRIMARY KEY, facts TEXT)",

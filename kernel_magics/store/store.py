@@ -130,8 +130,15 @@ class Store:
             UsageMistake: the change makes no sense.
             DataFolderError: the data folder cannot be written.
         """
-        edits.edit(self.data_dir, run_id, change)
+        if is_run_id(run_id):
+            self.refresh([run_id])  # so that a change by the run's own process is known
+        edits.edit(self.data_dir, run_id, change, self.edited([run_id]).get(run_id, 0.0))
         self.refresh([run_id])
+
+    def edited(self, run_ids: Collection[str]) -> dict[str, float]:
+        """When each of these runs that there are was changed last by anybody: seconds since the epoch by the
+        clock of whoever did it, 0.0 for never."""
+        return self._ask(lambda sql: queries.edited(sql, run_ids))
 
     def runs(
         self,

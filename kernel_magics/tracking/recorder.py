@@ -15,6 +15,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Type,
 
 from kernel_magics import paths
 from kernel_magics.journal import format as fmt
+from kernel_magics.journal.changes import edit_times, time_after
 from kernel_magics.model import MetricSource, RunStatus, counted
 from kernel_magics.tracking import artifacts, blobs, endings
 from kernel_magics.tracking.background import Task
@@ -52,6 +53,7 @@ class Run:
         self.config = RecordedMapping(self._change_config)
         self.summary = RecordedMapping(self._change_summary)
         self._changes: Dict[str, Any] = {}
+        self._changed = 0.0
         self._outputs: Dict[str, int] = {}
         self._before_finish: List[Callable[[], None]] = []
 
@@ -146,7 +148,8 @@ class Run:
                 tell = partial(self._scribe.tell_once, f"long {key}", event="value-refused")
                 change[key] = label(change[key], key, tell)
         self._changes.update(change)
-        self._write(fmt.Kind.CHANGE, {**change, "time": time.time()})
+        self._changed = time_after([self._changed, *edit_times(self._scribe.folder)])
+        self._write(fmt.Kind.CHANGE, {**change, "time": self._changed})
 
     def record_facts(self, facts: Mapping[str, Any]) -> None:
         """Facts about the run, merged over earlier ones key by key; also after the end."""

@@ -66,14 +66,18 @@ class Scribe:
     def _open(self, batched: Optional[bool] = None) -> JournalWriter:
         role = "member" if self.member else "main"
         identity = writer_identity(f"{role}-{random_word(8)}", role)
-        folder = paths.runs_dir(self.data) / self.head.id
-        writer = JournalWriter(folder, identity["id"], report=self._report, batched=batched)
+        writer = JournalWriter(self.folder, identity["id"], report=self._report, batched=batched)
         self._path = writer.path
         if writer.batched:
             identity["batch_s"] = BATCH_S
         head = clean({**self.head.to_json(), "writer": identity})
         writer.append(fmt.pack_frame(fmt.Kind.RUN, fmt.pack_json(head)))
         return writer
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder."""
+        return paths.runs_dir(self.data) / self.head.id
 
     def points(
         self, layout: Layout, step: Optional[int], values: Collection[Any], when: Optional[float] = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -51,6 +52,23 @@ async def test_edits_of_several_runs_are_written_and_pushed(ask: Ask, wait_for: 
         message = await browser.until(lambda one: one["type"] == "runs")
         seen.update({run["id"]: run for run in message["changed"]})
     assert (seen[first]["name"], seen[first]["tags"], seen[second]["notes"]) == ("uno", ["a"], "hm")
+
+
+async def test_an_edit_in_the_panel_counts_after_a_change_by_a_machine_whose_clock_is_ahead(
+    ask: Ask, wait_for: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, now = km.init("digits", "first"), time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 3600.0)
+    run.change(name="ahead")
+    run.finish()
+    monkeypatch.undo()
+
+    async def is_called(name: str) -> bool:
+        return await names(ask) == [name]
+
+    await wait_for(lambda: is_called("ahead"))
+    assert (await edit(ask, (run.id, {"name": "typed"})))["changed"] == [run.id]
+    await wait_for(lambda: is_called("typed"))
 
 
 async def both(ask: Ask, *run_ids: str) -> bool:

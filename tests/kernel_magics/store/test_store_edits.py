@@ -9,6 +9,7 @@ import pytest
 
 import kernel_magics as km
 from kernel_magics.errors import UnknownRun, UsageMistake
+from kernel_magics.journal import format as fmt
 from kernel_magics.model import RunStatus
 from kernel_magics.store import edits, open_store, views
 
@@ -65,6 +66,57 @@ def test_the_last_edit_counts_although_a_clock_was_wrong(tmp_path, monkeypatch):
             assert store.run(run_id).name == name
         store.rebuild()
         assert store.run(run_id).name == "third"
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """``clock(ahead)``: the clock of this machine is wrong by so many seconds from now on."""
+    right = time.time
+
+    def set_clock(ahead):
+        monkeypatch.setattr(time, "time", lambda: right() + ahead)
+
+    return set_clock
+
+
+def test_an_edit_counts_after_a_change_by_a_process_whose_clock_is_ahead(tmp_path, clock):
+    run = km.init("digits", "first", data_dir=tmp_path)
+    clock(3600.0)
+    run.change(name="an hour from now", tags=["t"])
+    clock(0.0)
+    with open_store(tmp_path) as store:
+        assert store.run(run.id).name == "an hour from now"
+        store.edit(run.id, name="by a person")
+        store.rebuild()
+        assert (store.run(run.id).name, store.run(run.id).tags) == ("by a person", ("t",))
+        assert store.edited([run.id])[run.id] > time.time() + 3500
+    run.finish()
+
+
+def test_a_change_by_the_process_counts_after_an_edit_that_it_can_see(tmp_path, clock):
+    run = km.init("digits", "first", data_dir=tmp_path)
+    with open_store(tmp_path) as store:
+        clock(3600.0)
+        run.change(group="g1")
+        store.edit(run.id, name="an hour from now")
+        clock(-3600.0)
+        run.change(name="an hour ago", group="g2")
+        store.rebuild()
+        assert (store.run(run.id).name, store.run(run.id).group) == ("an hour ago", "g2")
+    run.finish()
+
+
+def test_a_change_at_a_time_that_is_none_can_be_edited(tmp_path):
+    run_id = a_run(tmp_path)
+    path = next((tmp_path / "runs" / run_id).glob("*.journal"))
+    with open_store(tmp_path) as store:
+        for said in ("Infinity", "NaN", "1e300", "-1e300", "true", '"soon"', "[]"):
+            frame = fmt.pack_frame(fmt.Kind.CHANGE, f'{{"name": "odd {said[:1]}", "time": {said}}}'.encode())
+            path.write_bytes(path.read_bytes() + frame)
+            store.edit(run_id, name=f"after {said}")
+            assert store.run(run_id).name == f"after {said}"
+        store.rebuild()
+        assert store.run(run_id).name == "after []"
 
 
 def test_a_live_run_is_edited_and_its_own_later_change_counts(tmp_path):
