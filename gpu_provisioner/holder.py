@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
-from gpu_provisioner import wire
+from gpu_provisioner import obituary, wire
 from gpu_provisioner.bootstrap import open_carrier
 from gpu_provisioner.carrier import Carrier
 from gpu_provisioner.errors import BootstrapError, LeaseError, LoginNeeded, ProvisionError
-from gpu_provisioner.home import HomeJournal, home_folder
+from gpu_provisioner.home import HomeJournal, arrival, home_folder
 from gpu_provisioner.home_disk import HomeDisk
 from gpu_provisioner.home_files import HomeFiles
 from gpu_provisioner.lease_lock import lock_lease
-from gpu_provisioner.leases import LeaseBook
+from gpu_provisioner.leases import LIVE, LeaseBook
 from gpu_provisioner.link import Link
 from gpu_provisioner.model import Lease, LeaseState
 from gpu_provisioner.providers import provider_of_lease
@@ -104,6 +104,7 @@ class Holder:
             boundary, part = self._journal.unfinished()
             self._reader = wire.RecordReader(boundary)
             self._reader.feed(part)
+            self._journal.boundary, self._fed = boundary, boundary + len(part)
             self._link = Link(
                 self._open,
                 self._journal,
@@ -156,6 +157,16 @@ class Holder:
     def home_end(self) -> int:
         """Offset up to which the stream is home."""
         return self._journal.end
+
+    def wait_over(self, timeout: float) -> bool:
+        """Wait until nothing more will come: whether that is so."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self.state in ("gone", "released"), timeout)
+
+    def wait_given_back(self, timeout: float) -> None:
+        """If the agent ended of its own accord, wait until its machine has gone back as well."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._gives_back, timeout)
 
     def post(self, channel: int, parts: Sequence[bytes]) -> int:
         """Send a message's parts to the kernel, once, also over broken lines. Any thread; never waits.
@@ -217,6 +228,9 @@ class Holder:
                 epoch=int(message["epoch"]),
                 offset=int(message["offset"]),
                 end=int(message["end"]),
+        if int(message["offset"]) != self._fed:  # the stream goes on elsewhere, with a whole record
+            self._fed = int(message["offset"])
+            self._reader = wire.RecordReader(self._fed)
                 pid=message.get("pid"),
                 machine=message.get("machine") or {},
             )
@@ -250,6 +264,8 @@ class Holder:
         self.down_since = None if state == "up" else (self.down_since or time.time())
         self._set_state(state, detail)
 
+            if self._released_by == obituary.stopped(obituary.TERMINATED):
+                self._finish_lease(f"{self._released_by}. Its variables are lost; all it had said is here.")
     def _set_state(self, state: str, detail: Optional[str] = None) -> None:
         with self._changed:
             changed = state != self.state
@@ -268,6 +284,8 @@ class Holder:
         passed: List[Record] = []
         events: List[Dict[str, Any]] = []
         for record in records:
+        self._fed += len(data)
+        self._journal.boundary = self._reader.position
             if record[1] == wire.FILE:
                 self._files.apply(record)
                 continue
@@ -298,13 +316,13 @@ class Holder:
             elif kind == "kernel-died" and not self._started:
                 self._failure = f"The kernel ended before it was ready: {event.get('reason')}."
             elif kind == "agent-died":
-                self._lost_reason = str(event.get("reason"))
+                self._lost_reason = obituary.told_by_heir(event)
             elif kind == "stopping":
-                self._released_by = f"released by {event.get('by')}"
+                self._released_by = obituary.stopped(event.get("by"))
                 self._gives_back = bool(event.get("release"))
             self._changed.notify_all()
         if kind == "agent-died":
-            self._finish_lease()
+            self._finish_lease(self._lost_reason)
         elif kind in ("idle-warning", "idle-over"):
             self._note_in_lease(str(event.get("text")) if kind == "idle-warning" else "")
 
@@ -326,7 +344,10 @@ class Holder:
     def _lost(self, detail: str) -> None:
         """The agent is gone for good. When it could not say so in the spool, it is said here."""
         if not self._lost_reason:
-            self._lost_reason = detail
+            self._lost_reason = obituary.vanished(detail, arrival(self._journal.folder, self._journal.end))
+        with self._changed:
+            self._gives_back = False
+            self._changed.notify_all()
             facts: Dict[str, Any] = {
                 "epoch": self.epoch,
                 "returncode": None,
@@ -335,11 +356,11 @@ class Holder:
             }
             events = [
                 {"type": "kernel-died", **facts},
-                {"type": "agent-died", "reason": detail, "time": None},
+                {"type": "agent-died", "reason": detail, "time": None, "told": self._lost_reason},
             ]
             end = self._journal.end
             self._guarded(self._on_records, [(end, wire.EVENT, [wire.to_json(event)]) for event in events])
-        self._finish_lease()
+        self._finish_lease(self._lost_reason, only_live=True)
         self._failure = self._lost_reason
 
     def _say(self, text: str) -> None:
@@ -347,9 +368,12 @@ class Holder:
         notice = wire.to_json({"type": "notice", "text": text})
         self._guarded(self._on_records, [(self._journal.end, wire.EVENT, [notice])])
 
-    def _finish_lease(self) -> None:
+    def _finish_lease(self, why: str, only_live: bool = False) -> None:
+        """``only_live``: of one that is over already it is known better why."""
         try:
-            LeaseBook(self.data_dir).finish(self.lease.id, LeaseState.LOST, self._lost_reason)
+            book = LeaseBook(self.data_dir)
+            if not only_live or book.load(self.lease.id).state in LIVE:
+                book.finish(self.lease.id, LeaseState.LOST, why)
         except ProvisionError as error:
             # A full disk; whoever looks at the leases next finds out by himself.
             log.warning("%s", error)

@@ -43,6 +43,8 @@ class HomeJournal:
         self.base = int(marks.get("base", 0))
         self.applied = max(self.base, int(marks.get("applied", 0)))
         self.end = self.base + os.fstat(self._handle).st_size
+        self.boundary = self.applied
+        """Offset behind the last whole record, as far as whoever reads the records has told."""
         self._times = os.open(folder / "stream.times", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self._marked_at = 0.0
 
@@ -79,8 +81,13 @@ class HomeJournal:
         (self.folder / "stream").rename(kept)
         os.close(self._handle)
         self._handle = os.open(self.folder / "stream", os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-        self.base = self.applied = self.end = offset
+        self.base = self.applied = self.end = self.boundary = offset
         self.mark_applied(offset)
+
+    def cut(self, offset: int) -> None:
+        """Forget what lies behind ``offset``: a part of a record of which nobody has the end any more."""
+        os.ftruncate(self._handle, offset - self.base)
+        self.end = offset
 
     def mark_applied(self, offset: int) -> None:
         """Put down that all file records before ``offset`` are applied."""
@@ -132,6 +139,11 @@ def read_records(data_dir: Path, lease_id: str, start: int = 0) -> Iterator[List
 def stream_base(folder: Path) -> int:
     """The spool offset of the first byte of a home journal."""
     return int((read_json(folder / "stream.json") or {}).get("base", 0))
+
+
+def stream_end(folder: Path) -> int:
+    """The offset behind the last byte that is home. ``OSError`` when nothing ever was."""
+    return stream_base(folder) + (folder / "stream").stat().st_size
 
 
 def arrival(folder: Path, offset: int) -> float:

@@ -8,7 +8,7 @@ import os
 import socket
 import time
 from pathlib import Path
-from typing import Any, Mapping, Optional
+from typing import Any, Dict, Mapping, Optional
 
 from gpu_provisioner.agent.places import private_folder, process_birth, read_json, write_private
 from gpu_provisioner.errors import LeaseError
@@ -64,8 +64,7 @@ def lock_lease(folder: Path, lease: Lease, role: str = "") -> LeaseLock:
             "release it there, or close that notebook's kernel",
         )
     me = {
-        "pid": os.getpid(),
-        "host": socket.gethostname(),
+        **_myself(),
         "notebook": os.environ.get("JPY_SESSION_NAME"),
         "since": time.time(),
         "role": role,
@@ -81,6 +80,11 @@ def lock_lease(folder: Path, lease: Lease, role: str = "") -> LeaseLock:
 def is_wanted(folder: Path) -> bool:
     """Whether a living process of this machine waits for the lease of that folder."""
     return _is_alive(read_json(folder / _WANTED_NOTE))
+
+
+def _myself() -> Dict[str, Any]:
+    """This process, as a note names it: after a reboot, or a while, its id is somebody else's."""
+    return {"pid": os.getpid(), "host": socket.gethostname(), "birth": process_birth(os.getpid())}
 
 
 def _lock(handle: int) -> bool:
@@ -100,8 +104,7 @@ def _ask_for(handle: int, folder: Path) -> bool:
             owner = read_json(folder / HOLDER_NOTE)  # none: it is taken or given up at this moment
             if owner is not None and owner.get("role") != STAND_IN:
                 return False
-            me = {"pid": os.getpid(), "host": socket.gethostname()}
-            write_private(note, json.dumps(me).encode())
+            write_private(note, json.dumps(_myself()).encode())
             if _lock(handle):
                 return True
             time.sleep(_POLL_S)
@@ -132,7 +135,8 @@ def _is_alive(owner: Optional[Mapping[str, Any]]) -> bool:
     except (TypeError, ValueError):
         return False
     here = (owner or {}).get("host") == socket.gethostname()
-    return here and pid > 0 and process_birth(pid) is not None
+    birth = process_birth(pid) if here and pid > 0 else None
+    return birth is not None and (owner or {}).get("birth") in (None, birth)
 
 
 def is_held_elsewhere(folder: Path) -> bool:

@@ -17,16 +17,18 @@ from gpu_provisioner.lease_lock import is_held, is_held_elsewhere
 from gpu_provisioner.leases import LIVE, LeaseBook
 from gpu_provisioner.model import Lease, LeaseState
 from gpu_provisioner.providers import provider_class, provider_of_lease
+from gpu_provisioner.remains import fetch_remains
 
 _BRING_UP_LIMIT_S = 300.0
 _STATUS_LIMIT_S = 12.0
+_REMAINS_LIMIT_S = 10.0
 
 log = logging.getLogger("trackside.provisioner")
 
 
 def refresh(book: LeaseBook, asked: Optional[Dict[str, float]] = None) -> List[Lease]:
-    """All leases, after asking the providers of the live ones; what has vanished becomes ``LOST``, with a
-    reason.
+    """All leases, after asking the providers of the live ones. Of one whose agent has ended what it left is
+    fetched; then it is ``LOST``, or ``RELEASED`` if it gave itself back, with a reason.
 
     All are asked at once, for at most :data:`_STATUS_LIMIT_S`; a lease whose machine does not answer stays as
     it is, and so does one that is held: its holder knows better.
@@ -48,13 +50,13 @@ def refresh(book: LeaseBook, asked: Optional[Dict[str, float]] = None) -> List[L
         elif _is_due(lease, asked):
             waiting += 1
             # Daemon threads: one that hangs in a dead network must not keep the interpreter from ending.
-            threading.Thread(target=_ask_status, args=(lease, answers), daemon=True).start()
+            threading.Thread(target=_ask_status, args=(lease, book, answers), daemon=True).start()
     deadline = time.monotonic() + _STATUS_LIMIT_S
     with contextlib.suppress(queue.Empty):
         while waiting:
             lease, state = answers.get(timeout=max(0.0, deadline - time.monotonic()))
             waiting -= 1
-            if state == LeaseState.LOST:
+            if state == LeaseState.LOST and book.load(lease.id).state in LIVE:
                 where = lease.machine or lease.target
                 book.finish(lease.id, LeaseState.LOST, f"its agent on {where} has died or vanished")
             elif state == LeaseState.READY and lease.state != LeaseState.READY:
@@ -78,10 +80,15 @@ def _is_due(lease: Lease, asked: Optional[Dict[str, float]]) -> bool:
     return True
 
 
-def _ask_status(lease: Lease, answers: queue.Queue[Tuple[Lease, Optional[LeaseState]]]) -> None:
+def _ask_status(
+    lease: Lease, book: LeaseBook, answers: queue.Queue[Tuple[Lease, Optional[LeaseState]]]
+) -> None:
     try:
-        answers.put((lease, provider_of_lease(lease).status(lease)))
-    except ProvisionError:
+        state = provider_of_lease(lease).status(lease)
+        if state == LeaseState.LOST and lease.state == LeaseState.READY:
+            fetch_remains(lease, book.data_dir, _REMAINS_LIMIT_S)
+        answers.put((lease, state))
+    except (ProvisionError, OSError):
         answers.put((lease, None))
     except Exception:
         # A provider from elsewhere; its failure is in the log, the other leases are shown.

@@ -195,6 +195,7 @@ class Link:
                 return False
             self._carrier = carrier
         hello = {"client": self.client, "offset": self._journal.end, "role": "holder"}
+        hello["boundary"] = self._journal.boundary
         welcome = False
         try:
             carrier.write_all(wire.encode_json_frame(wire.HELLO, hello), time.monotonic() + _SILENCE_LIMIT_S)
@@ -242,6 +243,10 @@ class Link:
         if offset > self._journal.end:
             log.warning("%d bytes are no longer there", offset - self._journal.end)
             self._journal.begin_at(offset)
+        elif offset < self._journal.end and offset == self._journal.boundary:
+            # That machine went down and lost the end of a record of which we have the beginning.
+            self._journal.cut(offset)
+            self._acked = min(self._acked, offset)
         elif offset < self._journal.end:
             raise wire.WireError(f"the agent has {offset} bytes, but {self._journal.end} are home")
         self._on_welcome(welcome)

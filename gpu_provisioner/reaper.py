@@ -40,8 +40,11 @@ class Orphan:
     ours: bool
 
 
-def find_orphans(targets: Sequence[Target], book: LeaseBook) -> Tuple[List[Orphan], List[Problem]]:
-    """Ask all targets at once; those that could not be asked are named."""
+def find_orphans(
+    targets: Sequence[Target], book: LeaseBook, limit_s: float = _ANSWER_LIMIT_S
+) -> Tuple[List[Orphan], List[Problem]]:
+    """Ask all targets at once; those that could not be asked, or did not answer within ``limit_s``, are
+    named."""
     answers: queue.Queue[Tuple[str, Any]] = queue.Queue()
     for target in targets:
         # Daemon threads: one that hangs in a dead network must not keep the interpreter from ending.
@@ -49,7 +52,7 @@ def find_orphans(targets: Sequence[Target], book: LeaseBook) -> Tuple[List[Orpha
     waiting = {target.name for target in targets}
     found: List[Lease] = []
     problems: List[Problem] = []
-    deadline = time.monotonic() + _ANSWER_LIMIT_S
+    deadline = time.monotonic() + limit_s
     while waiting:
         try:
             name, said = answers.get(timeout=max(0.0, deadline - time.monotonic()))
@@ -60,7 +63,7 @@ def find_orphans(targets: Sequence[Target], book: LeaseBook) -> Tuple[List[Orpha
             problems.append(said)
         else:
             found += said
-    problems += [Problem(name, f"did not answer within {_ANSWER_LIMIT_S:.0f} s") for name in sorted(waiting)]
+    problems += [Problem(name, f"did not answer within {limit_s:.0f} s") for name in sorted(waiting)]
     known = {lease.id: lease for lease in book.all()}
     return _without_live(found, known, owner_of(book.data_dir)), problems
 

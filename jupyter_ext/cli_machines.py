@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from gpu_provisioner import provisioner, reaper
-from gpu_provisioner.errors import LeaseError, ProvisionError
+from gpu_provisioner.errors import ConfigurationError, LeaseError, ProvisionError
 from gpu_provisioner.leases import LeaseBook
-from gpu_provisioner.model import Lease
+from gpu_provisioner.model import Lease, LeaseState
 from kernel_magics import paths
 from kernel_magics.errors import UsageMistake
 from kernel_magics.figures import words
@@ -20,6 +22,9 @@ from .encode import array, record
 from .errors import UnknownLease
 from .leases import public
 from .offers import targets
+
+_LATELY_S = 24 * 3600.0
+_LOOK_LIMIT_S = 8.0
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -57,7 +62,37 @@ def list_leases(arguments: argparse.Namespace) -> int:
         print(columns_of_text([head, *map(_row, leases)]))
     else:
         print("No leases.")
+    if not arguments.json:
+        _tell_endings(leases)
+        _tell_orphans(book)
     return 0
+
+
+def _tell_endings(leases: Sequence[Lease]) -> None:
+    """Why those that are lost are, and what is kept of them."""
+    for lease in leases:
+        if lease.state == LeaseState.LOST and time.time() - (lease.released or 0.0) < _LATELY_S:
+            print(f"\n{lease.id}: {_safe(lease.detail)}")
+
+
+def _tell_orphans(book: LeaseBook) -> None:
+    """What runs without a lease, as far as the targets tell within a few seconds."""
+    try:
+        orphans, problems = reaper.find_orphans(targets(), book, _LOOK_LIMIT_S)
+    except ConfigurationError as error:
+        print(f"Not asked for machines without a lease: {error.message}", file=sys.stderr)
+        return
+    if orphans:
+        named = ", ".join(f"{orphan.lease.id} on {_safe(orphan.lease.machine)}" for orphan in orphans)
+        print(f"\nWithout a lease here: {named}. `trackside reap` says more, and ends them.")
+    for problem in problems:
+        told = _safe(problem.message)
+        print(f"Not asked for machines without a lease: {problem.target}: {told}", file=sys.stderr)
+
+
+def _safe(text: str) -> str:
+    """``text`` of a machine on one line, without control characters."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def release_lease(arguments: argparse.Namespace) -> int:

@@ -20,6 +20,10 @@ _CLIENTS_REMEMBERED = 64
 OnMessage = Callable[[int, int, List[bytes]], None]
 """Called with epoch, channel and parts of a message that came up for the first time."""
 
+OnHolder = Callable[[int, int], int]
+"""Called when a holder comes, with how far the stream is home there and the record boundary before that.
+Returns the offset from which it gets the stream."""
+
 
 class Clients:
     """The agent's Unix socket and the connections on it.
@@ -27,6 +31,7 @@ class Clients:
     Args:
         runtime: folder of the socket, ``attach``.
         poller: the loop's.
+        on_holder: asked before a holder is welcomed.
         describe: what a welcome says besides positions.
 
     :attr:`gauge` measures the machine's load for a holder who asks.
@@ -38,11 +43,12 @@ class Clients:
         poller: Any,
         keeper: Keeper,
         on_message: OnMessage,
+        on_holder: OnHolder,
         describe: Callable[[], Mapping[str, Any]],
     ) -> None:
         self.gauge = Gauge(())
         self._runtime, self._poller, self._keeper = runtime, poller, keeper
-        self._on_message, self._describe = on_message, describe
+        self._on_message, self._on_holder, self._describe = on_message, on_holder, describe
         self._connections: Dict[int, Connection] = {}
         self._received: Dict[str, int] = {}
         """Highest number received from each Link client: what is sent twice is not done twice. (A ``msg_id``
@@ -159,6 +165,7 @@ class Clients:
                 # The newest wins: the older one may be half open, and nobody would ever close it.
                 if other is not connection and other.is_holder:
                     other.closed = True
+            offset = self._on_holder(offset, int(hello.get("boundary", offset)))
             offset = min(max(offset, spool.start), spool.end)
             connection.offset = connection.acked = offset
             self._keeper.acknowledge(offset)

@@ -92,6 +92,11 @@ class Keeper:
         self.acked = max(self.acked, min(offset, self.spool.end))
         self.spool.free(self.acked)
 
+    def resume_at(self, boundary: int) -> None:
+        """Everything before ``boundary``, which lies ahead of the spool's end, is home already."""
+        self.spool.begin_at(boundary)
+        self.acked = boundary
+
     @property
     def is_all_home(self) -> bool:
         return self.acked >= self.spool.end and not self._unspooled

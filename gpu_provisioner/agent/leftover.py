@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any, List, Mapping, Optional
+from typing import Any, Dict, List, Mapping, Optional
 
 from gpu_provisioner.agent.places import boot_id, process_birth, read_json
 from gpu_provisioner.agent.supervisor import end_group
@@ -28,13 +28,34 @@ def end_leftover(folder: Path) -> None:
         time.sleep(0.02)
 
 
-def how_it_ended(folder: Path) -> str:
-    """Why nobody has written down how the agent of ``folder`` ended: a clause for a message."""
+def how_it_ended(folder: Path) -> Dict[str, Any]:
+    """What is known of an agent that left no word: ``reason``, a clause; after a restart of the machine also
+    ``restarted``, when it began anew, and ``last_word``, when the agent last wrote anything (seconds since
+    the epoch by that machine's clock, ``None`` where nothing tells).
+    """
     birth = str((read_json(folder / "agent.json") or {}).get("birth") or "")
     now = boot_id()
     if now is None or not birth:
-        return "the machine was restarted, or its supervisor was killed as well"
-    return "killed together with its supervisor" if birth.startswith(now) else "the machine was restarted"
+        return {"reason": "the machine was restarted, or its supervisor was killed as well"}
+    if birth.startswith(now):
+        return {"reason": "killed together with its supervisor"}
+    facts = {"restarted": _boot_time(), "last_word": _last_word(folder)}
+    return {"reason": "the machine was restarted", **facts}
+
+
+def _boot_time() -> Optional[float]:
+    """When this machine was started: ``btime`` in ``/proc/stat`` (proc(5))."""
+    try:
+        lines = Path("/proc/stat").read_text().splitlines()
+    except OSError:
+        return None
+    return next((float(line.split()[1]) for line in lines if line.startswith("btime ")), None)
+
+
+def _last_word(folder: Path) -> Optional[float]:
+    """When the spool or a journal last grew: what was on the disk when the machine went down."""
+    files = [*folder.glob("spool/*.spool"), *folder.glob("data/runs/*/*.journal")]
+    return max((path.stat().st_mtime for path in files), default=None)
 
 
 def _is_ours(group: int, facts: Mapping[str, Any]) -> bool:

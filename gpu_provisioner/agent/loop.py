@@ -22,6 +22,7 @@ from gpu_provisioner.agent.channels import KernelChannels
 from gpu_provisioner.agent.clients import Clients
 from gpu_provisioner.agent.gauge import Gauge
 from gpu_provisioner.agent.guard import Guard
+from gpu_provisioner.agent.heir import Inheritance
 from gpu_provisioner.agent.keeper import Keeper
 from gpu_provisioner.agent.machine import describe_machine
 from gpu_provisioner.agent.mirror import MirroredFolder, work_folder
@@ -35,8 +36,9 @@ _IDLE_POLL_S = 0.5
 _ACTIVE_FOR_S = 3.0
 _HOUSEKEEPING_S = 1.0
 _LAST_ACK_S = 15.0
-_NOBODY_S = {"stopped": 3.0, "died": 120.0}
-"""How long an agent whose work is over waits for somebody to fetch the rest."""
+_NOBODY_S, _NOBODY_FOR_HEIR_S = 3.0, 120.0
+"""How long an agent whose work is over waits for somebody to fetch the rest: one that has just been stopped,
+and one that was started for nothing else."""
 
 _BOOT_DEATHS = 2
 
@@ -47,7 +49,7 @@ class Agent:
     Args:
         folder: the agent's folder.
         runtime: the folder of its sockets.
-        kernel: the first kernel, already started; ``None`` to bring home what a dead agent left.
+        kernel: the first kernel, already started; ``None`` to bring home what a former agent left.
         wakeup: file descriptor that becomes readable, with its number, when a signal has arrived.
         guard: told the process group of every kernel that starts, for the supervisor.
     """
@@ -82,12 +84,20 @@ class Agent:
         self._stopped_by = ""
         self._over = "" if kernel is not None else "died"
         """Why no kernel will run here any more: ``"stopped"``, ``"died"`` (the former agent), or ``""``."""
+        self._nobody_s = _NOBODY_S if kernel is not None else _NOBODY_FOR_HEIR_S
+        self._inheritance: Optional[Inheritance] = None
+        self._released = False
+        """Whether its holder was told to give the machine back."""
+        self._ack_seen = (0, time.monotonic())
+        """What the holder last acknowledged, and when that was new."""
         self._over_since = self._scanned = self._kept_house = time.monotonic()
         if kernel is not None:
             self._keeper.epoch = kernel.epoch
             self._channels = KernelChannels(self._context, self._poller, kernel.connection)
         self._poller.register(wakeup, zmq.POLLIN)
-        self._clients = Clients(runtime, self._poller, self._keeper, self._on_message, self._describe)
+        self._clients = Clients(
+            runtime, self._poller, self._keeper, self._on_message, self._on_holder, self._describe
+        )
         self._clients.gauge = Gauge(config.gpus)
         self._write_facts()
 
@@ -96,12 +106,24 @@ class Agent:
         """Whether every byte of the spool has been acknowledged."""
         return self._keeper.is_all_home
 
-    def report_predecessor(self, died: Mapping[str, Any]) -> None:
-        """Say in the spool how the former agent died (``died``: reason, time); bring the rest."""
-        where = f"the agent on {socket.gethostname()}"
-        reason = f"{where} died ({died.get('reason')}), and its kernel was ended with it"
-        self._report_death(None, reason)
-        self._keeper.keep(wire.encode_event("agent-died", reason=reason, time=died.get("time")))
+    def succeed_dead(self, died: Mapping[str, Any]) -> None:
+        """Bring home the rest of an agent that died; ``died``: how (:class:`Inheritance`)."""
+        self._inheritance = Inheritance(self._keeper, died, self._report_death)
+
+    def succeed_stopped(self, ended: Mapping[str, Any]) -> None:
+        """Bring home the rest of an agent that ended as it should, but while nobody was there to fetch it;
+        ``ended``: what its :meth:`word_for_heir` was."""
+        self._finish("stopped")
+        self._stopped_by, self._released = str(ended.get("by")), bool(ended.get("release"))
+
+    def word_for_heir(self) -> Dict[str, Any]:
+        """How this agent was stopped, for one that fetches the rest; empty if it was not."""
+        if self._over != "stopped":
+            return {}
+        return {"by": self._stopped_by, "release": self._released, "time": time.time()}
+
+    def _on_holder(self, home: int, boundary: int) -> int:
+        return self._inheritance.meet(home, boundary) if self._inheritance is not None else home
 
     def run(self) -> None:
         try:
@@ -134,15 +156,19 @@ class Agent:
     def _is_done(self) -> bool:
         if self._kernel is not None or not self._over:
             return False
-        since = time.monotonic() - self._over_since
+        now = time.monotonic()
         holder = self._clients.holder()
         if holder is None:
-            alone = time.monotonic() - max(self._clients.lonely_since, self._over_since)
-            return self.is_all_home or alone > _NOBODY_S[self._over]
+            alone = now - max(self._clients.lonely_since, self._over_since)
+            told = self._inheritance is None or self._inheritance.is_told
+            return (told and self.is_all_home) or alone > self._nobody_s
         if holder.acked >= self._keeper.spool.end and not holder.closing:
             holder.put(wire.REFUSAL, wire.to_json({"reason": self._over, "by": self._stopped_by}))
             holder.closing = True
-        return self._over == "stopped" and since > _LAST_ACK_S
+        if holder.acked != self._ack_seen[0]:
+            self._ack_seen = (holder.acked, now)
+        # A slow line may need long for the rest: as long as some of it arrives, it is waited for.
+        return self._over == "stopped" and now - max(self._over_since, self._ack_seen[1]) > _LAST_ACK_S
 
     # ------------------------------------------------------------------ the kernel
 
@@ -300,6 +326,7 @@ class Agent:
         if self._stopped_by:
             return
         self._stopped_by = by
+        self._released = bool(more.get("release"))
         self._keeper.keep(wire.encode_event("stopping", by=by, **more))
         self._end_kernel()
         if self._kernel is None:

@@ -7,6 +7,7 @@ kernel should the agent be killed.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import importlib.util
 import json
@@ -26,7 +27,7 @@ from gpu_provisioner.agent.guard import WELL, Guard
 from gpu_provisioner.agent.leftover import end_leftover, how_it_ended
 from gpu_provisioner.agent.log import LastingLog
 from gpu_provisioner.agent.mirror import prepare, work_folder
-from gpu_provisioner.agent.places import private_folder, read_json, runtime_folder
+from gpu_provisioner.agent.places import private_folder, read_json, runtime_folder, write_private
 from gpu_provisioner.agent.process import AgentConfig, KernelProcess
 from gpu_provisioner.agent.supervisor import supervise
 
@@ -106,8 +107,9 @@ def run_agent(folder: Path, ready: int, guard: Guard, salvage: bool) -> int:
 
     kernel: Optional[KernelProcess] = None
     died: Dict[str, Any] = {}
+    ended = read_json(folder / "ended.json") if salvage else None
     if salvage:
-        died = read_json(folder / "died.json") or {"reason": how_it_ended(folder)}
+        died = {} if ended is not None else _how_it_died(folder)
         end_leftover(folder)
     else:
         private_folder(folder / "data")
@@ -116,16 +118,31 @@ def run_agent(folder: Path, ready: int, guard: Guard, salvage: bool) -> int:
     from gpu_provisioner.agent.loop import Agent
 
     agent = Agent(config, folder, runtime, kernel, wakeup, guard)
-    if salvage:
-        agent.report_predecessor(died)
+    if ended is not None:
+        agent.succeed_stopped(ended)
+    elif salvage:
+        agent.succeed_dead(died)
     _say(ready, {"socket": str(runtime / "attach")})
     agent.run()
     claims.close()
     shutil.rmtree(runtime, ignore_errors=True)
     if agent.is_all_home:
         shutil.rmtree(folder, ignore_errors=True)
+    elif agent.word_for_heir():
+        write_private(folder / "ended.json", json.dumps(agent.word_for_heir()).encode())
     guard.tell(WELL)
     return 0
+
+
+def _how_it_died(folder: Path) -> Dict[str, Any]:
+    """Why the former agent died. Where nobody has written it down that is done now: should this one not get
+    everything home either, the next one cannot tell any more."""
+    died = read_json(folder / "died.json")
+    if died is None:
+        died = how_it_ended(folder)
+        with contextlib.suppress(OSError):
+            write_private(folder / "died.json", json.dumps(died).encode())
+    return died
 
 
 def _say(handle: int, message: Dict[str, Any]) -> None:

@@ -44,6 +44,17 @@ class Spool:
     def held_bytes(self) -> int:
         return self.end - self.start
 
+    def begin_at(self, offset: int) -> None:
+        """Go on at ``offset``, ahead of the end: what lies between is home, but was lost here with a machine
+        that went down. The older segments are deleted, for they are home as well.
+        """
+        for _, handle, path in self._segments:
+            os.close(handle)
+            path.unlink(missing_ok=True)
+        self._segments.clear()
+        self.end = offset
+        self._open_segment()
+
     def append(self, data: bytes) -> None:
         """Write whole records at the end.
 
@@ -102,15 +113,21 @@ class Spool:
         self._segments.append((self.end, handle, path))
 
     def _cut_torn_record(self) -> None:
-        """A killed agent may have left half a record at the end; it was never sent to anybody."""
+        """A killed agent may have left half a record at the end; it was never sent to anybody. After a power
+        failure some file systems end a file in zeros; no record begins with them: each has a part.
+        """
         first, handle, _ = self._segments[-1]
         reader = RecordReader(first)
         at = 0
+        self.end = first
         while True:
             piece = os.pread(handle, 1 << 20, at)
             if not piece:
                 break
             at += len(piece)
-            reader.feed(piece)
-        self.end = reader.position
+            for end, _, parts in reader.feed(piece):
+                if not parts:
+                    os.ftruncate(handle, self.end - first)
+                    return
+                self.end = end
         os.ftruncate(handle, self.end - first)

@@ -13,6 +13,7 @@ import inspect
 import threading
 from typing import Any, Callable, Dict, Mapping, Optional, Protocol, Sequence
 
+from gpu_provisioner.obituary import stopped, told_by_heir
 from gpu_provisioner.wire import CONTROL, SHELL
 from kernel_magics.bridge.comms import RemoteComms
 from kernel_magics.bridge.execute import CellRunner, FactsOfHome
@@ -217,14 +218,15 @@ class Bridge:
             self._ask_who_it_is()
             self._restarted.set()
         elif kind == "stopping" and self.ended is None:
-            by = event.get("by") or "the agent"
-            self._announce(f"{self.machine} was released by {by}. Cells run here again.")
-            self._end(f"It was released by {by}.")
+            how = stopped(event.get("by") or "the agent")
+            self._announce(f"{self.machine} was {how}. Cells run here again.")
+            self._end(f"It was {how}.")
         elif kind == "hand-over" and end > self._joined_at:
             self._let_go_for(str(event.get("by")))
         elif kind == "agent-died":
-            self._announce(f"The agent on {self.machine} died. Cells run here again.")
-            self._end(_sentence(str(event.get("reason") or "its agent died")))
+            told = told_by_heir(event)
+            self._announce(f"{self.machine} is gone. {told} Cells run here again; %gpu_status says more.")
+            self._end(told)
             threading.Thread(target=self.holder.release, args=("its agent's death",), daemon=True).start()
         elif kind == "notice":
             self._cells.notices.say(str(event.get("text", "")))

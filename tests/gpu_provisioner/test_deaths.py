@@ -323,7 +323,7 @@ def test_a_lost_lease_is_found_by_whoever_looks(lab: Lab, place: Place) -> None:
     book = LeaseBook(place.data)
     [found] = refresh(book)
     assert found.state == LeaseState.LOST
-    assert "died or vanished" in found.detail
+    assert "killed by signal 9" in found.detail and "is here" in found.detail
     release(lease, place.data, "the test")
 
 

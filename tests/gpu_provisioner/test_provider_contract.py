@@ -248,7 +248,7 @@ def test_a_vanished_agent_is_noticed_and_said(side: Side, place: Place) -> None:
     provider = provider_of_lease(front.holder.lease)
     wait_for(lambda: provider.status(front.holder.lease) == LeaseState.LOST, "it is noticed")
     [lease] = refresh(LeaseBook(place.data))
-    assert lease.state == LeaseState.LOST and "has died or vanished" in lease.detail
+    assert lease.state == LeaseState.LOST and "killed by signal 9" in lease.detail
 
 
 def test_a_lease_without_a_machine_is_an_error_for_nobody(side: Side, place: Place) -> None:

@@ -104,7 +104,7 @@ async def test_a_lease_whose_agent_has_died_is_shown_as_lost(ask: Ask, data_dir:
     await asyncio.to_thread(provider_of_lease(lease).release, lease)
     [shown] = (await ask("leases"))["leases"]
     assert shown["state"] == "lost"
-    assert "died or vanished" in shown["detail"]
+    assert "ended by SIGTERM" in shown["detail"] and "all it had said is here" in shown["detail"]
 
 
 async def test_an_unknown_lease_is_a_404_and_a_malformed_id_a_400(ask: Ask) -> None:
