@@ -11,6 +11,7 @@ import threading
 import time
 from typing import Optional, Sequence
 
+from gpu_provisioner import calling_off
 from gpu_provisioner.agent.attach import widen_pipe
 
 _PIECE = 1 << 20
@@ -45,6 +46,9 @@ class Carrier:
         self._closed = False
         os.set_blocking(self._in, False)
         widen_pipe(self._out)
+        self._call_off = calling_off.current()
+        if self._call_off is not None:
+            self._call_off.add(self.kill)
 
     @property
     def pid(self) -> int:
@@ -124,6 +128,8 @@ class Carrier:
             if self._closed:
                 return
             self._closed = True
+        if self._call_off is not None:
+            self._call_off.remove(self.kill)
         self._process.kill()
         self._process.wait()
         assert self._process.stdin is not None and self._process.stdout is not None

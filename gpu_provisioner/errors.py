@@ -11,6 +11,7 @@
     ├── BootstrapError    the machine answers, but no kernel can be started there
     ├── LeaseError        the lease is unknown, held by somebody else, or over
     ├── TransferError     a variable or a file was not brought over; nothing was changed by half
+    ├── CalledOff         somebody called it off (gpu_provisioner.calling_off)
     ├── OverLimit         it would cost more than [limits] allow; nothing was rented
     └── ConfigurationError  trackside.toml is wrong: file, line, what was expected
 """

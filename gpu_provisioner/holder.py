@@ -133,16 +133,21 @@ class Holder:
         """
         self._begin()
         with self._changed:
-            done = self._changed.wait_for(lambda: self._started or self._failure, timeout)
+            done = self._changed.wait_for(self._needs_no_waiting, timeout)
             if self._failure:
                 # What has died holds nothing any more that could be given back.
                 over = f"%gpu_provision {self.lease.spec}" if self._lost_reason else None
                 raise BootstrapError(self._failure, over or f"%gpu_release {self.lease.name}")
+            if self.state == "detached":
+                raise BootstrapError("It was let go of before the kernel was ready.", "try again")
             if not done:
                 said = f" {self.detail}" if self.detail else ""
                 raise BootstrapError(f"The kernel was not ready within {timeout:.0f} s.{said}", "try again")
             assert self.welcome is not None
             return self.welcome
+
+    def _needs_no_waiting(self) -> bool:
+        return self._started or bool(self._failure) or self.state == "detached"
 
     def keep_line(self) -> None:
         """Connect, again and again if need be, and wait for nothing; for who only brings home what comes."""

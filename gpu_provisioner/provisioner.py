@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Callable, Mapping, Optional, Sequence, Tuple
 
 from gpu_provisioner.bootstrap import open_carrier
+from gpu_provisioner.calling_off import out_of_reach
 from gpu_provisioner.catalog import Catalog
 from gpu_provisioner.environment import AS_IT_IS, Environment, prepare
 from gpu_provisioner.errand import call_on
@@ -54,6 +55,7 @@ def provision(  # noqa: PLR0913 - the facts of one lease, all by name
     name: Optional[str] = None,
     notebook: Optional[str] = None,
     kernel_id: Optional[str] = None,
+    cwd: Optional[Path] = None,
     environment: Environment = AS_IT_IS,
     terms: Terms = NO_LIMITS,
     on_progress: Progress = _silent,
@@ -64,6 +66,7 @@ def provision(  # noqa: PLR0913 - the facts of one lease, all by name
 
     Args:
         requests: alternatives, in the order they are to be tried. Nothing else is ever taken.
+        cwd: the folder the notebook works in; default: this process' own.
         environment: the Python over there, and what is to be installed for it.
         terms: how much it may cost, and when it is given back because nobody needs it.
         on_progress: called with a stage (``"offer"``, ``"lease"``, ``"payload"``, ``"install"``, ``"agent"``)
@@ -74,6 +77,7 @@ def provision(  # noqa: PLR0913 - the facts of one lease, all by name
         OverLimit: it would cost more than ``terms`` allow; nothing was rented.
         BootstrapError, ProviderError: it was found but does not work; it has been given back.
         LeaseError: the lease could not be written down; nothing was rented.
+        CalledOff: somebody called it off (:mod:`gpu_provisioner.calling_off`); it has been given back.
     """
     book = LeaseBook(data_dir)
     catalog = Catalog(targets, book.live)
@@ -81,6 +85,7 @@ def provision(  # noqa: PLR0913 - the facts of one lease, all by name
     offer, lease, lock = _reserve(_Choice(catalog, requests, terms, on_progress), book, home, name)
     target = next(target for target in targets if target.name == offer.target)
     try:
+        offer = dataclasses.replace(offer, options={**offer.options, "cwd": str(cwd or Path.cwd())})
         lease = book.save(provider_of(target, book.live).submit(offer, lease))
         lease = book.save(_agreed(lease, terms.idle_of(offer, target.options), target, data_dir))
         if environment.is_given:
@@ -88,7 +93,8 @@ def provision(  # noqa: PLR0913 - the facts of one lease, all by name
         on_progress("agent", f"Starting a kernel on {lease.machine or offer.target}.")
         return _bring_up(book, lease, on_progress)
     except BaseException as error:
-        _give_back(book, lease, error)
+        with out_of_reach():
+            _give_back(book, lease, error)
         lock.close()
         _tidy(home_folder(data_dir, lease.id))
         raise

@@ -17,6 +17,7 @@ import struct
 import time
 from typing import Any, Callable, List, Mapping, Optional, Sequence, Tuple
 
+from gpu_provisioner import calling_off
 from gpu_provisioner.agent.places import UnsafeFolder, cache_root
 from gpu_provisioner.carrier import Carrier
 from gpu_provisioner.errors import BootstrapError, LeaseError, ProvisionError
@@ -116,6 +117,7 @@ def talk(
         BootstrapError: the machine answers, but cannot do it; or it does not answer.
         ProviderError: what ``explain`` makes of the failure.
         AgentGone: the agent is not there any more.
+        CalledOff: it was called off meanwhile (:mod:`gpu_provisioner.calling_off`).
     """
     try:
         payload = build_payload(os.environ)
@@ -135,6 +137,7 @@ def talk(
         answer = talking.shake_hands(on_progress or (lambda *_: None))
     except BaseException:
         carrier.close()
+        calling_off.check()  # A carrier that was ended on purpose is no failure of the machine.
         raise
     if answer is not None:
         carrier.close()

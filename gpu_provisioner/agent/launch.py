@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Mapping, Optional
 
 from gpu_provisioner.agent.attach import join
+from gpu_provisioner.agent.ending import end_agent
 from gpu_provisioner.agent.errands import ERRANDS
 from gpu_provisioner.agent.places import (
     UnsafeFolder,
@@ -57,9 +58,9 @@ def main(header: Dict[str, Any], say: Say) -> None:
         sock = connect(folder)
         if sock is None:
             if header["mode"] == "launch":
-                private_folder(folder)
-                write_private(folder / "config.json", json.dumps(header["agent"]).encode())
-                answer = start_agent(folder, "launch")
+                answer = _launch(folder, header["agent"])
+                if answer is None:
+                    return
             elif folder.is_dir() and (folder / "config.json").exists():
                 answer = start_agent(folder, "salvage")
             else:
@@ -82,6 +83,31 @@ def main(header: Dict[str, Any], say: Say) -> None:
         return
     say({"attached": True})
     join(sock)
+
+
+def _launch(folder: Path, config: Mapping[str, Any]) -> Optional[Dict[str, Any]]:
+    """Start the agent. ``None``: whoever asked for it has hung up, and counts on there being none.
+
+    A login may take long, and what was asked for waits in the pipe: an agent that is started when nobody
+    waits any more would be nobody's.
+    """
+    if _has_hung_up():
+        return None
+    private_folder(folder)
+    write_private(folder / "config.json", json.dumps(config).encode())
+    answer = start_agent(folder, "launch")
+    if _has_hung_up():
+        end_agent(folder, runtime_folder(folder.name, os.environ), never_held=True)
+        return None
+    return answer
+
+
+def _has_hung_up() -> bool:
+    """Whether nothing can come on stdin any more."""
+    poll = select.poll()
+    ended = select.POLLHUP | getattr(select, "POLLRDHUP", 0)
+    poll.register(0, ended)
+    return any(events & ended for _, events in poll.poll(0))
 
 
 def _install(header: Mapping[str, Any], say: Say) -> Dict[str, Any]:

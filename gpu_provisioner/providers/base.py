@@ -66,7 +66,8 @@ class Provider(Protocol):
 
     def submit(self, offer: Offer, lease: Lease) -> Lease:
         """Get the machine. The lease's file exists already, in state ``planned``, and its id is the tag by
-        which :meth:`find` finds the machine should this process die now.
+        which :meth:`find` finds the machine should this process die now. ``offer.options["cwd"]``: the folder
+        that the notebook works in.
 
         Returns:
             the lease with its ``handle``: everything the other methods need, together with ``python`` (the

@@ -49,7 +49,7 @@ class LocalProvider:
             "options": options,
             "folder": str(folder),
             "runtime": str(runtime_folder(lease.id, {**os.environ, **env})),
-            "agent": {"cwd": str(Path.cwd())},
+            "agent": {"cwd": str(offer.options.get("cwd") or Path.cwd())},
         }
         return dataclasses.replace(
             lease, handle={**lease.handle, **handle}, machine=socket.gethostname(), state=LeaseState.STARTING

@@ -77,7 +77,7 @@ class SshProvider:
         options = {**self._target.options, "host": self._ssh.host}
         handle: Dict[str, Any] = {"python": self._python, "env": env, "options": options, "agent": {}}
         if options.get("working_folder", True):
-            work = WorkingFolder.around(Path.cwd())
+            work = WorkingFolder.around(Path(offer.options.get("cwd") or Path.cwd()))
             handle["agent"] = {"work": work.name, "cwd": work.cwd}
             handle["work_here"] = {"root": str(work.root), "cwd": work.cwd, "git": work.git}
         return dataclasses.replace(

@@ -29,6 +29,7 @@ _NAMES = (
     "_topic",
     "dispatch_shell",
     "get_parent",
+    "io_loop",
     "set_parent",
 )
 _THREAD_NAMES = ("schedule", "socket")
@@ -83,6 +84,10 @@ class LocalKernel:
         """Send a message of our own on iopub. Callable from any thread."""
         topic = self._kernel._topic(msg_type)
         self.session.send(self._kernel.iopub_socket, msg_type, dict(content), parent, ident=topic)
+
+    def soon(self, callback: Callable[[], None]) -> None:
+        """Call back in the main thread, as soon as no cell keeps it busy. Callable from any thread."""
+        self._kernel.io_loop.add_callback(callback)
 
     def frames(self, msg_type: str, parts: Sequence[bytes]) -> Frames:
         """The wire frames of a message whose parts came from elsewhere, signed with this kernel's key."""

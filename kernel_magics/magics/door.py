@@ -61,6 +61,7 @@ class Door:
         request = Request(stream, ident, message)
         meant_here = place(request.code, self._local.shell) is Place.HERE
         if meant_here or request.silent or not request.code.strip():
+            self._opened = self._opened or not self._stands_here
             await self._run_here(stream, ident, message)
             # A person may have typed %gpu_provision or %gpu_attach.
             self._opened = self._opened or not self._stands_here

@@ -51,6 +51,7 @@ class GpuMagics(Magics):
     @argument("--or", dest="alternatives", action="append", default=[], help="taken if there is no SPEC")
     @argument("--name", help="what to call it; default: the GPU's name")
     @argument("--new", action="store_true", help="rent another one even if this notebook has one that fits")
+    @argument("--bg", action="store_true", help="in the background: cells run here until it is ready")
     @argument("--on", metavar="TARGET", help="only this target of trackside.toml or ssh host")
     @argument("--python", metavar="PATH", help="the Python there; needs --on")
     @argument("--install", action="store_true", help="make an environment there, with ipykernel")
@@ -70,8 +71,10 @@ class GpuMagics(Magics):
         session = self.session
         environment = session.environment(options.python, options.install, options.requirements)
         terms = session.terms(options.idle, options.max_usd_per_hour, options.max_usd_per_day)
+        from kernel_magics.magics.provision_wanted import Wanted
+
         where = {"name": options.name, "new": options.new, "target": options.on}
-        session.provision(specs, **where, environment=environment, terms=terms)
+        session.provision(Wanted(specs, **where, environment=environment, terms=terms, background=options.bg))
 
     @magic_arguments()
     @line_magic
@@ -164,7 +167,7 @@ class GpuMagics(Magics):
     def let_go(self) -> None:
         """Cells run here again; the remote kernel goes on."""
         if self._session is not None:
-            self._session.let_go()
+            self._session.leave()
         if self._door is not None:
             self._door.remove()
 

@@ -54,9 +54,9 @@ class Progress:
         """All done."""
         self._show("ready", f"{text} Ready after {self.elapsed_s:.1f} s.")
 
-    def failed(self) -> None:
-        """It did not work; the error is shown by whoever raises it."""
-        self._show("failed", "")
+    def failed(self, told: str = "") -> None:
+        """It did not work; the error is shown by whoever raises it, or, where nobody does, by ``told``."""
+        self._show("failed", told)
 
     def _show(self, state: str, last: str) -> None:
         lines = _lines(self._steps, state)
@@ -89,13 +89,24 @@ def _html(title: str, lines: Sequence[Tuple[str, str]], last: str) -> str:
 
 
 def show_status(
-    publish: Publish, leases: Sequence[Any], current: Optional[str], down_since: Optional[float]
+    publish: Publish,
+    leases: Sequence[Any],
+    current: Optional[str],
+    down_since: Optional[float],
+    being_got: Optional[str] = None,
 ) -> None:
-    """The live leases as a table; ``current`` is the id of the one this notebook's cells run on."""
+    """The live leases as a table.
+
+    Args:
+        current: id of the one this notebook's cells run on; ``down_since``: when the line to it broke.
+        being_got: what is being got for it in the background, as typed.
+    """
     where = next((lease.name for lease in leases if lease.id == current), None)
     head = f"Cells of this notebook run on {where!r}." if where else "Cells of this notebook run here."
     if down_since is not None:
         head += f" No line to it since {_clock(down_since)}; it is tried again."
+    if being_got is not None:
+        head += f" {being_got} is being got for it: %gpu_attach waits for it, %gpu_release calls it off."
     rows = [
         (
             lease.name,

@@ -7,43 +7,34 @@ import socket
 import time
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, List, Mapping, Optional, Tuple
 
 from gpu_provisioner import provisioner
 from gpu_provisioner.bootstrap import open_carrier
 from gpu_provisioner.catalog import Catalog
-from gpu_provisioner.config import configuration_path, host_target, load_targets
-from gpu_provisioner.environment import AS_IT_IS, Environment
 from gpu_provisioner.errand import call_on
 from gpu_provisioner.errors import LeaseError, ProvisionError
 from gpu_provisioner.gpus import parse
-from gpu_provisioner.holder import Holder
 from gpu_provisioner.leases import LeaseBook
 from gpu_provisioner.model import Lease
-from gpu_provisioner.providers.base import Target
-from gpu_provisioner.terms import NO_LIMITS, Terms
-from gpu_provisioner.working_folder import mirror_of_lease
-from kernel_magics import config
 from kernel_magics.bridge.bridge import Bridge
 from kernel_magics.bridge.ipykernel_names import LocalKernel
+from kernel_magics.bridge.notices import Notices
 from kernel_magics.errors import UsageMistake
+from kernel_magics.magics.provision_background import Background, BeingGot, Getting
 from kernel_magics.magics.provision_display import OffersTable, Progress, show_status
 from kernel_magics.magics.provision_environment import environment_of, must_have, with_python
-from kernel_magics.magics.provision_facts import HomeFacts, kernel_id_of, notebook_path, static_facts
-from kernel_magics.magics.provision_folder import facts_after_files
-from kernel_magics.magics.provision_leases import cost_clause, duration, fits, named_lease, price_sentence
+from kernel_magics.magics.provision_facts import kernel_id_of, notebook_path
+from kernel_magics.magics.provision_joining import Home, Joining, Rent, get, join
+from kernel_magics.magics.provision_leases import cost_clause, duration, fits, named_lease
 from kernel_magics.magics.provision_login import log_in_to_lease, log_in_to_target
-from kernel_magics.magics.provision_missed import begin_to_show_missed
-from kernel_magics.magics.provision_packages import Comparison, modules_of_notebook
 from kernel_magics.magics.provision_reminder import leases_of_notebook
-from kernel_magics.magics.provision_terms import idle_sentence, must_have_terms, terms_of
+from kernel_magics.magics.provision_targets import targets_named
+from kernel_magics.magics.provision_terms import must_have_terms, terms_of
+from kernel_magics.magics.provision_wanted import Wanted
 from kernel_magics.magics.transfer import Road, road_over
-from kernel_magics.tracking import git
 
-_READY_LIMIT_S = 120.0
 _HAND_OVER_LIMIT_S = 15.0
-_COMPARED_LIMIT_S = 3.0
-"""How long a kernel that is ready waits to be told what its Python lacks."""
 
 
 class GpuSession:
@@ -65,53 +56,54 @@ class GpuSession:
         self._kernel_id = kernel_id_of(connection_file)
         self._bridge: Optional[Bridge] = None
         self._lease: Optional[Lease] = None
-        atexit.register(self.let_go)
+        self._home = Home(self._local, data_dir, environ, self._notebook, self._kernel_id)
+        self._notices = Notices(self._local)
+        self._background = Background(self._local, self._move_between_cells, self._say)
+        atexit.register(self.leave, mute=True)
 
     # -- the magics
 
     environment = staticmethod(environment_of)
     terms = staticmethod(terms_of)
 
-    def provision(
-        self,
-        specs: Sequence[str],
-        *,
-        name: Optional[str],
-        new: bool,
-        target: Optional[str],
-        environment: Environment = AS_IT_IS,
-        terms: Terms = NO_LIMITS,
-    ) -> None:
+    def provision(self, wanted: Wanted) -> None:
         """``%gpu_provision``."""
-        requests = [parse(spec) for spec in specs]
-        targets = with_python(self._targets(target), environment)
-        if target is not None:
+        if self._background.current is not None:
+            self._wait_for_the_same(wanted)
+            return
+        requests = [parse(spec) for spec in wanted.specs]
+        targets = with_python(targets_named(wanted.target, self._environ), wanted.environment)
+        if wanted.target is not None:
             log_in_to_target(targets[0])
-        progress = self._progress("%gpu_provision " + " --or ".join(specs))
-        if not new:
-            fitting = [lease for lease in self._mine() if fits(lease, requests, name, target)]
+        if not wanted.new:
+            fitting = [lease for lease in self._mine() if fits(lease, requests, wanted.name, wanted.target)]
             if fitting:
-                must_have(fitting[0], environment)
-                must_have_terms(fitting[0], terms)
-                self._come_back(fitting[0], progress)
+                must_have(fitting[0], wanted.environment)
+                must_have_terms(fitting[0], wanted.terms)
+                self._come_back(fitting[0], self._progress(wanted.title))
                 return
-        former = self._lease if self._is_bridged() else None
-        rent = partial(provisioner.provision, requests, targets=targets, name=name)
-        lease = self._rent(partial(rent, environment=environment, terms=terms), progress)
-        try:
-            self._join(lease, progress)
-        except BaseException as error:
-            provisioner.release(lease, self._data_dir, "a failed start")
-            if isinstance(error, KeyboardInterrupt):
-                raise _interrupted() from None
-            if isinstance(error, ProvisionError):
-                error.remedy = f"%gpu_provision {lease.spec}"
-            raise
-        if former is not None:
-            print(f"{former.name!r} goes on there and is still yours: %gpu_release {former.name}")
+        rent = partial(
+            provisioner.provision,
+            requests,
+            targets=targets,
+            name=wanted.name,
+            environment=wanted.environment,
+            terms=wanted.terms,
+            data_dir=self._data_dir,
+            notebook=self._notebook,
+            kernel_id=self._kernel_id,
+            cwd=Path.cwd(),
+        )
+        if wanted.background:
+            self._background.begin(wanted.specs_text, wanted.title, partial(self._get_beside, rent))
+            return
+        self._get_now(rent, self._progress(wanted.title))
 
     def attach(self, name: Optional[str], *, take: bool) -> None:
         """``%gpu_attach``."""
+        if name is None and self._background.current is not None:
+            self._background.wait()
+            return
         lease = self._find(name, "%gpu_attach")
         log_in_to_lease(lease)
         progress = self._progress(f"%gpu_attach {lease.name}")
@@ -124,6 +116,9 @@ class GpuSession:
 
     def release(self, name: Optional[str]) -> None:
         """``%gpu_release``."""
+        if name is None and self._background.current is not None:
+            print(self._background.end())
+            return
         lease = self._find(name, "%gpu_release")
         log_in_to_lease(lease, only_if_needed=True)
         if self._is_bridged() and self._lease is not None and lease.id == self._lease.id:
@@ -149,6 +144,10 @@ class GpuSession:
             UsageMistake: they run here.
         """
         if not self._is_bridged() or self._bridge is None or self._lease is None:
+            if self._background.current is not None:
+                raise BeingGot(
+                    "The machine is still being got. Nothing was done.", "%gpu_attach, to wait for it"
+                )
             live = self._book.live()
             known = f"; yours are: {', '.join(lease.name for lease in live)}" if live else ""
             remedy = f"%gpu_attach {live[0].name}" if live else "%gpu_provision a100 --or cpu"
@@ -166,19 +165,27 @@ class GpuSession:
 
     def show_status(self) -> None:
         """``%gpu_status``."""
+        getting = self._background.current
         provisioner.refresh(self._book)
         current = self._lease if self._is_bridged() else None
         down_since = self._bridge.holder.down_since if self._bridge is not None and current else None
-        show_status(self._publish, self._book.live(), current.id if current else None, down_since)
+        current_id = current.id if current else None
+        being_got = getting.specs if getting is not None else None
+        show_status(self._publish, self._book.live(), current_id, down_since, being_got)
 
     def show_offers(self, spec: Optional[str], *, target: Optional[str]) -> None:
         """``%gpu_offers``."""
         requests = [parse(spec)] if spec else [parse("gpu"), parse("cpu")]
-        targets = self._targets(target)
+        targets = targets_named(target, self._environ)
         if target is not None:
             log_in_to_target(targets[0])
         table = OffersTable(self._publish, [request.text for request in requests])
         table.show(Catalog(targets, self._book.live).surveys(requests, table.show))
+
+    def leave(self, mute: bool = False) -> None:
+        """The kernel ends (``mute``) or the extension goes: what is being got is called off."""
+        self._background.leave(mute)
+        self.let_go()
 
     def let_go(self) -> None:
         """Cells run here again; the remote kernel goes on."""
@@ -188,55 +195,52 @@ class GpuSession:
 
     # -- parts
 
-    def _rent(self, rent: Callable[..., Lease], progress: Progress) -> Lease:
+    def _get_now(self, rent: Rent, progress: Progress) -> None:
+        """Get a machine in the running cell, and move to it."""
+        former = self._lease if self._is_bridged() else None
         try:
-            return rent(
-                data_dir=self._data_dir,
-                notebook=self._notebook,
-                kernel_id=self._kernel_id,
-                on_progress=lambda _stage, text: progress.step(text),
-            )
+            joining = get(self._home, rent, progress, lambda _stage, text: progress.step(text))
+            try:
+                self._move(joining)
+            except BaseException:
+                joining.bridge.release()
+                raise
         except KeyboardInterrupt:
-            progress.failed()
             raise _interrupted() from None
-        except BaseException:
-            progress.failed()
-            raise
+        if former is not None:
+            print(_goes_on(former))
 
-    def _join(self, lease: Lease, progress: Progress) -> None:
-        """From now on cells run on the lease's kernel."""
-        facts = HomeFacts(
-            static_facts(self._kernel_id, lease.id, self._environ),
-            lambda with_diff: git.facts(Path.cwd(), diff=with_diff),
-            config.capture_settings(),
+    def _get_beside(self, rent: Rent, getting: Getting) -> Joining:
+        """The same in a thread; :meth:`_move_between_cells` follows in the main one."""
+        joining = get(self._home, rent, getting.progress, getting.on_progress)
+        getting.progress.step("The kernel is ready.")
+        return joining
+
+    def _move_between_cells(self, joining: Joining) -> str:
+        """What was got in the background is there: a sentence for the next cell."""
+        former = self._lease if self._is_bridged() else None
+        self._move(joining)
+        goes_on = f" {_goes_on(former)}" if former is not None else ""
+        return (
+            f"Cells run on {joining.bridge.machine} now. What was defined here before is still here: "
+            f"%gpu_push NAME takes it there.{goes_on}"
         )
-        bridge = Bridge(
-            self._local,
-            lambda on_records, on_state: Holder(lease, self._data_dir, on_records, on_state),
-            f"{lease.name} ({lease.machine or lease.target})",
-            paced="JPY_SESSION_NAME" in self._environ,
-        )
-        mirror = mirror_of_lease(lease, bridge.holder.post)
-        of_request = facts.of_request
-        bridge.set_facts(facts_after_files(of_request, mirror, bridge.say) if mirror else of_request)
-        modules = modules_of_notebook(self._local.shell.user_ns, self._notebook)
-        comparison = Comparison(lease, modules)
-        try:
-            missed = begin_to_show_missed(bridge, lease, self._data_dir, self._notebook, self._kernel_id)
-            welcome = bridge.connect(_READY_LIMIT_S)
-        except BaseException:
-            progress.failed()
-            bridge.detach()
-            raise
-        for line in comparison.lines(_COMPARED_LIMIT_S):
-            progress.step(line)
+
+    def _wait_for_the_same(self, wanted: Wanted) -> None:
+        getting = self._background.current
+        if getting is not None and (wanted.background or wanted.specs_text != getting.specs):
+            raise BeingGot(
+                f"{getting.specs} is being got for this notebook already. Nothing else was begun.",
+                "%gpu_attach, to wait for it; %gpu_release, to call it off",
+            )
+        self._background.wait()
+
+    def _move(self, joining: Joining) -> None:
+        """From now on cells run on that kernel."""
         self.let_go()
-        bridge.install()
-        self._bridge, self._lease = bridge, lease
-        verified = f" GPU verified: {', '.join(gpu.name for gpu in lease.gpus)}." if lease.gpus else ""
-        python = f"Python {welcome.machine.get('python')} on {welcome.machine.get('host')}"
-        terms = price_sentence(lease) + idle_sentence(lease)
-        progress.ready(f"Cells run on {lease.name!r} now ({python}).{verified}{terms}{missed()}")
+        joining.bridge.install()
+        self._bridge, self._lease = joining.bridge, joining.lease
+        joining.tell()
 
     def _come_back(self, lease: Lease, progress: Progress) -> None:
         """Use a lease that is there already."""
@@ -250,7 +254,7 @@ class GpuSession:
             progress.ready(f"Cells of this notebook run on {lease.name!r} already (another one: --new).")
             return
         progress.step(f"{lease.name!r} is yours already; nothing new is rented.")
-        self._join(lease, progress)
+        self._move(join(self._home, lease, progress))
 
     def _take(self, lease: Lease, progress: Progress) -> None:
         """Have the lease's holder let go, and join it as soon as it has."""
@@ -283,23 +287,14 @@ class GpuSession:
             mine = [self._lease]
         return named_lease(name, mine, self._book.live(), magic)
 
-    def _targets(self, only: Optional[str]) -> List[Target]:
-        targets = load_targets()
-        chosen = [target for target in targets if only in (None, target.name)]
-        host = host_target(only) if only and not chosen else None
-        if host is not None:
-            return [host]
-        if not chosen:
-            names = ", ".join(target.name for target in targets)
-            raise UsageMistake(
-                f"No target is called {only!r}; there are: {names}. Nothing was rented.",
-                f"--on {targets[0].name}, a host of ~/.ssh/config, or a table [targets.{only}] in "
-                f"{configuration_path(self._environ)}",
-            )
-        return chosen
-
     def _is_bridged(self) -> bool:
         return self._bridge is not None and self._bridge.ended is None
+
+    def _say(self, text: str) -> None:
+        if self._bridge is not None and self._is_bridged():
+            self._bridge.say(text)
+        else:
+            self._notices.say(text)
 
     def _progress(self, title: str) -> Progress:
         return Progress(self._publish, title)
@@ -310,3 +305,7 @@ class GpuSession:
 
 def _interrupted() -> ProvisionError:
     return ProvisionError("Interrupted; what was rented has been given back.", "%gpu_status")
+
+
+def _goes_on(former: Lease) -> str:
+    return f"{former.name!r} goes on there and is still yours: %gpu_release {former.name}"
