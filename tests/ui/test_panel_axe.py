@@ -65,7 +65,7 @@ def test_sidebar_and_comparison_have_no_serious_finding(seeded: Lab, lab_page: L
     view = lab_page.compare("slow", "fast")
     lab_page.chart("train/loss", lines=2)
     view.evaluate("node => node.scrollTo(0, 1e6)")
-    expect(view.locator(".jp-trackside-column").nth(1)).to_contain_text("trained")
+    expect(view.locator(".jp-trackside-outputCell").nth(1)).to_contain_text("trained")
     view.evaluate("node => node.scrollTo(0, 0)")
     found = findings(lab_page, "#trackside-sidebar", ".jp-MainAreaWidget:has(.jp-trackside-compare)")
     assert not found, "\n".join(found)

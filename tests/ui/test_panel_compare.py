@@ -159,8 +159,9 @@ def test_the_table_marks_differences_and_can_show_only_them(seeded: Lab, lab_pag
 def test_outputs_stand_side_by_side_and_run_no_script(seeded: Lab, lab_page: LabPage) -> None:
     lab_page.open(seeded).sidebar()
     view = lab_page.compare("slow", "fast")
-    columns = view.locator(".jp-trackside-column")
-    columns.first.scroll_into_view_if_needed()
+    outputs = view.locator("[data-section=outputs]")
+    outputs.scroll_into_view_if_needed()
+    columns = outputs.locator(".jp-trackside-outputCell")
     expect(columns.nth(0)).to_contain_text("trained slow")
     expect(columns.nth(1)).to_contain_text("trained fast")
     expect(columns.nth(0).locator("b")).to_have_text("bold result")
@@ -173,8 +174,8 @@ def test_outputs_stand_side_by_side_and_run_no_script(seeded: Lab, lab_page: Lab
 def test_a_failed_run_shows_its_traceback(seeded: Lab, lab_page: LabPage) -> None:
     lab_page.open(seeded).sidebar()
     view = lab_page.compare("broken")
-    column = view.locator(".jp-trackside-column")
-    column.scroll_into_view_if_needed()
+    view.locator("[data-section=outputs]").scroll_into_view_if_needed()
+    column = view.locator(".jp-trackside-outputCell")
     expect(column).to_contain_text("ValueError")
     expect(column).to_contain_text("no such digit")
 

@@ -1,4 +1,4 @@
-"""Runs of one name are told apart wherever they are named; what a run cost is its own price times its time."""
+"""Runs of one name are told apart where they are named; what a run cost is its own price times its time."""
 
 from __future__ import annotations
 

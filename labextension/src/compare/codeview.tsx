@@ -14,9 +14,9 @@ import type { Run } from '../wire/protocol';
 import type { CompareModel } from './comparemodel';
 import { tableRows } from './differences';
 import { DiffView, LONGEST, UnifiedText } from './diffview';
-import { FactsBook } from './factsbook';
 import { onScreen } from './onscreen';
 import type { RunLabels } from './runlabels';
+import { StateBook } from './statebook';
 
 export interface CodeViewOptions {
   trackside: Trackside;
@@ -31,7 +31,7 @@ export class CodeView extends ReactWidget {
   constructor(private readonly options: CodeViewOptions) {
     super();
     this.addClass('jp-trackside-code');
-    this.facts = new FactsBook(options.trackside.api);
+    this.facts = new StateBook(id => options.trackside.api.run(id));
     options.model.changed.connect(this.read, this);
     options.trackside.runs.changed.connect(this.read, this);
   }
@@ -40,6 +40,7 @@ export class CodeView extends ReactWidget {
     this.seen?.dispose();
     this.options.model.changed.disconnect(this.read, this);
     this.options.trackside.runs.changed.disconnect(this.read, this);
+    this.facts.dispose();
     super.dispose();
   }
 
@@ -58,18 +59,16 @@ export class CodeView extends ReactWidget {
   private read(): void {
     if (this.inView) {
       const { model, trackside } = this.options;
-      this.facts.ensure(
-        model.state.runs.map(id => ({ id, status: trackside.runs.get(id)?.status ?? 'unknown' }))
-      );
+      this.facts.ensure(model.state.runs.map(id => ({ id, status: trackside.runs.get(id)?.status })));
     }
   }
 
-  private readonly facts: FactsBook;
+  private readonly facts: StateBook<Run>;
   private seen: IDisposable | null = null;
   private inView = false;
 }
 
-type CodeProps = CodeViewOptions & { facts: FactsBook };
+type CodeProps = CodeViewOptions & { facts: StateBook<Run> };
 
 function Code({ trackside, model, labels, facts }: CodeProps): React.JSX.Element {
   const { trans } = trackside;

@@ -20,6 +20,7 @@ import { Legend } from './legend';
 import { mediaOf, MediaView } from './mediaview';
 import { Notes } from './notes';
 import { Outputs } from './outputs';
+import { RUNS_AT_ONCE, RunColumns } from './runcolumns';
 import { RunTable } from './runtable';
 import { Section } from './section';
 
@@ -28,9 +29,6 @@ export interface CompareViewOptions {
   model: CompareModel;
   rendermime: IRenderMimeRegistry;
 }
-
-/** Runs whose media are shown: nobody looks at more side by side, and each has a list of its own. */
-const MOST_WITH_MEDIA = 8;
 
 export class CompareView extends Panel {
   constructor(private readonly options: CompareViewOptions) {
@@ -47,6 +45,8 @@ export class CompareView extends Panel {
     const root = this.node;
     const { api, runs } = trackside;
     this.events = new ByRun(runs, async ids => listsByRun(ids, await api.events(ids)));
+    const columns = (this.columns = new RunColumns(model));
+    columns.changed.connect(this.onColumns, this);
     this.media = new ByRun(runs, ids => mediaOf(api, ids));
     this.summaries = new ByRun(runs, async ids => listsByRun(ids, await api.summaries(ids)));
     this.grouping = new Grouping(trackside, model);
@@ -67,12 +67,16 @@ export class CompareView extends Panel {
     const table = new RunTable({ trackside, model, summaries, labels, clock });
     this.section('table', trans.__('Configuration and results'), table);
     const { media } = this;
-    const looks = new MediaView({ trackside, model, media, labels });
+    const looks = new MediaView({ trackside, columns, media, labels });
     this.mediaSection = this.section('media', trans.__('Media'), looks);
     this.mediaSection.hide();
     media.changed.connect(this.countMedia, this);
     this.section('code', trans.__('Code and environment'), new CodeView({ trackside, model, labels, root }));
-    this.section('outputs', trans.__('Outputs'), new Outputs({ trackside, model, rendermime, root }));
+    this.section(
+      'outputs',
+      trans.__('Outputs'),
+      new Outputs({ trackside, columns, labels, rendermime, root })
+    );
 
     model.changed.connect(this.onModel, this);
     events.changed.connect(this.countEvents, this);
@@ -89,6 +93,7 @@ export class CompareView extends Panel {
   override dispose(): void {
     this.attention.end();
     this.grouping.dispose();
+    this.columns.dispose();
     this.events.dispose();
     this.summaries.dispose();
     this.media.dispose();
@@ -121,14 +126,19 @@ export class CompareView extends Panel {
     const runs = this.attention.awake ? this.options.model.state.runs : [];
     this.events.want(runs);
     this.summaries.want(runs);
-    this.media.want(runs.slice(0, MOST_WITH_MEDIA));
+    this.media.want(this.attention.awake ? this.columns.ids : []);
+  }
+
+  private onColumns(): void {
+    this.readBooks();
+    this.countMedia();
   }
 
   private countMedia(): void {
-    const { runs } = this.options.model.state;
-    const count = runs.reduce((sum, id) => sum + (this.media.get(id)?.length ?? 0), 0);
+    const { ids, count: runs } = this.columns;
+    const count = ids.reduce((sum, id) => sum + (this.media.get(id)?.length ?? 0), 0);
     this.mediaSection.note = String(count);
-    this.mediaSection.setHidden(count === 0 && this.media.problem === null);
+    this.mediaSection.setHidden(count === 0 && this.media.problem === null && runs <= RUNS_AT_ONCE);
   }
 
   private wake(): void {
@@ -202,6 +212,7 @@ export class CompareView extends Panel {
   private readonly mediaSection: Section;
   private readonly media: ByRun<Medium[]>;
   private readonly grouping: Grouping;
+  private readonly columns: RunColumns;
   private readonly reading = new Persistent(
     () => this.readMetrics(),
     problem => problem !== null && this.options.model.setMetrics(this.options.model.metrics, problem)

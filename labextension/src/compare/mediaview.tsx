@@ -11,14 +11,15 @@ import type { Api } from '../wire/api';
 import { ApiError } from '../wire/errors';
 import type { Medium } from '../wire/protocol';
 import type { ByRun } from './byrun';
-import type { CompareModel } from './comparemodel';
+import { ColumnPager } from './columnpager';
 import { MediumView } from './mediumview';
+import type { RunColumns } from './runcolumns';
 import type { RunLabels } from './runlabels';
 import { mediaRows, mediaSteps, type MediaRow } from './mediasteps';
 
 export interface MediaViewProps {
   trackside: Trackside;
-  model: CompareModel;
+  columns: RunColumns;
   media: ByRun<Medium[]>;
   labels: RunLabels;
 }
@@ -46,10 +47,10 @@ export async function mediaOf(api: Api, ids: readonly string[]): Promise<Map<str
   return new Map(ids.map((id, index) => [id, lists[index] ?? []]));
 }
 
-function Media({ trackside, model, media, labels }: MediaViewProps): React.JSX.Element {
+function Media({ trackside, columns, media, labels }: MediaViewProps): React.JSX.Element {
   const { runs, trans, colours } = trackside;
-  useUpdatesOf(media.changed, model.changed, runs.changed, colours.changed);
-  const ids = model.state.runs.filter(id => media.get(id));
+  useUpdatesOf(media.changed, columns.changed, runs.changed, colours.changed);
+  const ids = columns.ids.filter(id => media.get(id));
   const all = ids.map(id => media.get(id) ?? []);
   const steps = mediaSteps(all);
   // `null` follows the newest step, also while runs go on.
@@ -61,8 +62,17 @@ function Media({ trackside, model, media, labels }: MediaViewProps): React.JSX.E
     return <p className="jp-trackside-problem">{media.problem}</p>;
   }
   const slide = (index: number): void => choose(index === last ? null : (steps[index] ?? null));
+  if (steps.length === 0) {
+    return (
+      <>
+        <ColumnPager {...{ columns, trans }} />
+        <p className="jp-trackside-hint">{trans.__('These runs logged nothing to look at.')}</p>
+      </>
+    );
+  }
   return (
     <>
+      <ColumnPager {...{ columns, trans }} />
       <label className="jp-trackside-mediaStep">
         <span>{trans.__('Step')}</span>
         <input
@@ -129,8 +139,8 @@ function Row({ row, ids, step, trackside, trans }: RowProps): React.JSX.Element 
             {shown !== null && shown !== step && (
               <div className="jp-trackside-kind">{trans.__('of step %1', formatCount(shown))}</div>
             )}
-            {items.map(item => (
-              <MediumView key={item.number} {...{ run, item, trackside }} />
+            {items.map((item, place) => (
+              <MediumView key={place} {...{ run, item, trackside }} />
             ))}
           </td>
         );

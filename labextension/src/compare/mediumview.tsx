@@ -7,7 +7,7 @@ import * as React from 'react';
 
 import { formatCount, formatNumber, formatValue } from '../text/format';
 import type { Trackside } from '../trackside';
-import { describeError } from '../wire/errors';
+import { Persistent } from '../wire/persistent';
 import type { Json, JsonObject, Medium, MediumContent } from '../wire/protocol';
 
 const IMAGES = ['image/png', 'image/jpeg', 'image/gif', 'image/webp', 'image/svg+xml'];
@@ -22,28 +22,38 @@ export interface MediumViewProps {
 }
 
 export function MediumView({ run, item, trackside }: MediumViewProps): React.JSX.Element {
-  const [answer, setAnswer] = React.useState<MediumContent | string | null>(null);
+  const [problem, setProblem] = React.useState<string | null>(null);
+  // Under a slider, what was shown stays until the next is there: no flicker.
+  const [shown, setShown] = React.useState<{ run: string; item: Medium; answer: MediumContent } | null>(null);
   React.useEffect(() => {
     let current = true;
-    const set = (value: MediumContent | string): void => {
-      if (current) {
-        setAnswer(value);
-      }
-    };
-    trackside.api.medium(run, item.number).then(set, (error: unknown) => set(describeError(error)));
+    const reading = new Persistent(
+      async () => {
+        const answer = await trackside.api.medium(run, item.number);
+        if (current) {
+          setShown({ run, item, answer });
+        }
+      },
+      said => current && setProblem(said)
+    );
+    reading.start();
     return () => {
       current = false;
+      reading.stop();
     };
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- an item of the same number is the same, its object is not
   }, [run, item.number, trackside]);
-  const caption = typeof item.more['caption'] === 'string' ? item.more['caption'] : '';
+  const now = shown?.run === run ? shown : null;
+  const caption = (now?.item ?? item).more['caption'];
   return (
-    <figure className="jp-trackside-medium" data-type={item.type} aria-busy={answer === null}>
-      {typeof answer === 'string' ? (
-        <p className="jp-trackside-problem">{answer}</p>
-      ) : (
-        answer && <Content item={item} answer={answer} trans={trackside.trans} />
-      )}
-      {caption && <figcaption>{caption}</figcaption>}
+    <figure
+      className="jp-trackside-medium"
+      data-type={item.type}
+      aria-busy={problem === null && now?.item.number !== item.number}
+    >
+      {problem !== null && <p className="jp-trackside-problem">{problem}</p>}
+      {problem === null && now && <Content item={now.item} answer={now.answer} trans={trackside.trans} />}
+      {typeof caption === 'string' && caption !== '' && <figcaption>{caption}</figcaption>}
     </figure>
   );
 }
