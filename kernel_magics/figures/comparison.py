@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
-from .charts import HEIGHT, metrics_in_order
+from .charts import metrics_in_order
+from .drawing import HEIGHT
 from .page import comparison_page
 from .table import comparison_table
 from .view import View
