@@ -14,9 +14,9 @@ from . import queries
 from .buckets import COARSEST
 from .curves import Curve, reduce_curve
 from .groups import Beyond, Grid, group_window
-from .model import X_KINDS, Window
+from .model import X_KINDS, Series, Window
 from .streams import Stream
-from .windows import Span, as_window, common_exponent, window
+from .windows import Span, as_window, common_exponent, read_series, window
 
 if TYPE_CHECKING:
     from .buckets import Buckets
@@ -53,6 +53,16 @@ class ChartQuery:
     def axis(self) -> str:
         """What x is a number of: ``step``, ``time`` or ``metric``."""
         return {"step": "step", "relative": "time", "time": "time"}.get(self.x, "metric")
+
+
+def series_of_run(sql: sqlite3.Connection, run_id: str, metric: str, source: str | None) -> Series:
+    """Every point of a metric; see :meth:`Store.series`."""
+    _created, streams = queries.metric_streams(sql, [run_id], metric, source)[run_id]
+    if not streams:
+        names = sorted({info.name for info in queries.metrics(sql, [run_id])[run_id]})
+        known = ", ".join(names[:20]) + (" …" if len(names) > 20 else "")
+        raise UsageMistake(f"Run {run_id} has no metric {metric!r}. It has: {known or 'none'}.")
+    return Series(*read_series(sql, streams))
 
 
 def windows_of_runs(sql: sqlite3.Connection, run_ids: Sequence[str], query: ChartQuery) -> list[Window]:

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from kernel_magics.errors import UsageMistake
+from kernel_magics.model import MetricInfo, RunInfo
+
+from .model import Series
 
 if TYPE_CHECKING:
     import pandas
 
-    from .store import Store
+
+class Recorded(Protocol):
+    """The part of a :class:`~kernel_magics.store.Store` that a table of all points needs."""
+
+    def run(self, run_id: str) -> RunInfo: ...
+
+    def metrics(self, run_ids: Collection[str]) -> dict[str, list[MetricInfo]]: ...
+
+    def series(self, run_id: str, metric: str, source: str | None = None) -> Series: ...
 
 
-def dataframe(store: Store, run_ids: Sequence[str], metrics: Collection[str] | None) -> pandas.DataFrame:
+def dataframe(store: Recorded, run_ids: Sequence[str], metrics: Collection[str] | None) -> pandas.DataFrame:
     """See :meth:`Store.dataframe`."""
     try:
         import pandas as pd

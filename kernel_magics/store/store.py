@@ -7,39 +7,29 @@ is disposable: lost or damaged, it is built anew from the journals, and answers 
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from kernel_magics import paths
-from kernel_magics.errors import UnknownRun, UsageMistake
+from kernel_magics.errors import UsageMistake
 from kernel_magics.model import MetricInfo, RunInfo, RunStatus, is_run_id
 
 from . import edits, filters, queries, trash
-from .charting import ChartQuery, windows_of_groups, windows_of_runs
-from .encoding import Points, joined
+from .charting import ChartQuery, series_of_run, windows_of_groups, windows_of_runs
+from .current import CurrentIndex
 from .index import Index
-from .mending import Answer, ask, mended
+from .mending import Answer
 from .model import CellRecord, Changes, MetricSummary, Series, Window
 from .news import News
 from .places import steps_at
 from .records import read_artifacts, read_cells, read_events, read_media
 from .replay import CellHead, Message, cell_heads, cell_messages
 from .states import StateWatch
-from .windows import read_points
 
 if TYPE_CHECKING:
     import pandas
-
-
-REBUILD_S = 10.0
-"""How long a question about a recorded run waits for an index that is being built anew."""
-_POLL_S = 0.02
 
 
 class Store:
@@ -49,10 +39,9 @@ class Store:
     """
 
     def __init__(self, index: Index) -> None:
-        self._index = index
+        self._index = CurrentIndex(index)
         self._states = StateWatch(index.data_dir)
         self._news = News(self._states)
-        self._incomplete = False
 
     @property
     def data_dir(self) -> Path:
@@ -80,19 +69,16 @@ class Store:
             run_ids: only these runs.
             limit_s: stop after about so many seconds; what is asked of a run later is completed then.
         """
-        left = mended(self._index, lambda: self._index.catch_up(run_ids, limit_s))
-        if run_ids is None:
-            self._incomplete = left > 0
-        return self._ask(self._news.look)
+        self._index.catch_up(run_ids, limit_s)
+        return self._index.ask(self._news.look)
 
     def behind_bytes(self) -> int:
         """Bytes of journals that the index does not have yet."""
-        return mended(self._index, self._index.behind)
+        return self._index.behind_bytes()
 
     def rebuild(self) -> None:
         """Builds the index anew from the journals."""
         self._index.rebuild()
-        self._incomplete = False
 
     def delete(self, run_id: str) -> None:
         """Deletes a run: it is in the trash then, from where :meth:`restore` brings it back.
@@ -138,7 +124,7 @@ class Store:
     def edited(self, run_ids: Collection[str]) -> dict[str, float]:
         """When each of these runs that there are was changed last by anybody: seconds since the epoch by the
         clock of whoever did it, 0.0 for never."""
-        return self._ask(lambda sql: queries.edited(sql, run_ids))
+        return self._index.ask(lambda sql: queries.edited(sql, run_ids))
 
     def runs(
         self,
@@ -165,9 +151,9 @@ class Store:
         gone = trash.missing(self.data_dir)
         if ids is None:
             most = None if limit is None else limit + len(gone)
-            found = self._ask(lambda sql: queries.runs(sql, self._states, project, most))
+            found = self._index.ask(lambda sql: queries.runs(sql, self._states, project, most))
         else:
-            found = self._ask(lambda sql: queries.runs_by_id(sql, self._states, ids))
+            found = self._index.ask(lambda sql: queries.runs_by_id(sql, self._states, ids))
             found = [run for run in found if project is None or run.project == project]
         return [run for run in found if run.id not in gone][:limit] if gone else found[:limit]
 
@@ -185,15 +171,15 @@ class Store:
             (info,) = queries.runs_by_id(sql, self._states, [run_id])
             return replace(info, facts=queries.facts(sql, row))
 
-        return self._ask(look, [run_id])
+        return self._index.ask(look, [run_id])
 
     def metrics(self, run_ids: Collection[str]) -> dict[str, list[MetricInfo]]:
         """The metrics of each of these runs, in the order in which they were first seen."""
-        return self._ask(lambda sql: queries.metrics(sql, run_ids), run_ids)
+        return self._index.ask(lambda sql: queries.metrics(sql, run_ids), run_ids)
 
     def metric_summaries(self, run_ids: Collection[str]) -> dict[str, list[MetricSummary]]:
         """Last value, extremes and best of every metric of each of these runs."""
-        return self._ask(lambda sql: queries.summaries(sql, run_ids), run_ids)
+        return self._index.ask(lambda sql: queries.summaries(sql, run_ids), run_ids)
 
     def series(self, run_id: str, metric: str, source: str | None = None) -> Series:
         """Every point of a metric, exactly, in the order of logging (of several writers: by time).
@@ -205,14 +191,7 @@ class Store:
             UnknownRun: there is no such run.
             UsageMistake: the run has no such metric.
         """
-
-        def read(sql: sqlite3.Connection) -> Points:
-            _created, streams = queries.metric_streams(sql, [run_id], metric, source)[run_id]
-            if not streams:
-                raise self._no_metric(sql, run_id, metric)
-            return _by_time([read_points(sql, stream) for stream in streams])
-
-        return Series(*self._ask(read, [run_id]))
+        return self._index.ask(lambda sql: series_of_run(sql, run_id, metric, source), [run_id])
 
     def window(  # noqa: PLR0913 - the seam's signature
         self,
@@ -247,9 +226,9 @@ class Store:
         """
         query = ChartQuery(metric, x, start, stop, width, source, smoothing)
         if groups is None:
-            return self._ask(lambda sql: windows_of_runs(sql, run_ids, query), run_ids)
+            return self._index.ask(lambda sql: windows_of_runs(sql, run_ids, query), run_ids)
         members = [run for group in groups for run in group]
-        return self._ask(lambda sql: windows_of_groups(sql, groups, query), members)
+        return self._index.ask(lambda sql: windows_of_groups(sql, groups, query), members)
 
     def outputs(self, run_id: str) -> list[CellRecord]:
         """The tracked cells of a run and what they showed.
@@ -257,15 +236,15 @@ class Store:
         Raises:
             UnknownRun: there is none of that id.
         """
-        return self._ask(lambda sql: self._records(sql, run_id, read_cells), [run_id])
+        return self._index.ask(lambda sql: self._records(sql, run_id, read_cells), [run_id])
 
     def cell_heads(self, run_id: str) -> list[CellHead]:
         """The tracked cells of a run, without what they showed. Nothing for a run that there is not."""
-        return self._ask(lambda sql: cell_heads(sql, self.data_dir, run_id))
+        return self._index.ask(lambda sql: cell_heads(sql, self.data_dir, run_id))
 
     def cell_messages(self, run_id: str, key: str, after: int = 0) -> list[Message]:
         """What a cell showed after a position, message by message: ``(position, type, content)``."""
-        return self._ask(lambda sql: cell_messages(sql, self.data_dir, run_id, key, after))
+        return self._index.ask(lambda sql: cell_messages(sql, self.data_dir, run_id, key, after))
 
     def events(self, run_id: str) -> list[dict[str, Any]]:
         """Events of a run, and ``journal-damaged`` for what of its journals could not be read.
@@ -273,7 +252,7 @@ class Store:
         Raises:
             UnknownRun: there is none of that id.
         """
-        return self._ask(lambda sql: self._records(sql, run_id, read_events), [run_id])
+        return self._index.ask(lambda sql: self._records(sql, run_id, read_events), [run_id])
 
     def steps_at(self, run_id: str, times: Sequence[float]) -> list[int | None]:
         """The step that the run had logged last at each time (seconds since the epoch); ``None`` before
@@ -287,7 +266,7 @@ class Store:
             queries.run_row(sql, run_id)
             return steps_at(sql, [stream for _run, stream in queries.streams(sql, [run_id])], times)
 
-        return self._ask(look, [run_id])
+        return self._index.ask(look, [run_id])
 
     def artifacts(self, run_id: str) -> list[dict[str, Any]]:
         """Artifacts of a run: ``{name, type, digest, size, path}``.
@@ -295,7 +274,7 @@ class Store:
         Raises:
             UnknownRun: there is none of that id.
         """
-        return self._ask(lambda sql: self._records(sql, run_id, read_artifacts), [run_id])
+        return self._index.ask(lambda sql: self._records(sql, run_id, read_artifacts), [run_id])
 
     def media(self, run_id: str, metric: str | None = None) -> list[dict[str, Any]]:
         """Images, tables, HTML and histograms of a run, in the order of logging (untrusted).
@@ -309,7 +288,7 @@ class Store:
         Raises:
             UnknownRun: there is none of that id.
         """
-        found = self._ask(lambda sql: self._records(sql, run_id, read_media), [run_id])
+        found = self._index.ask(lambda sql: self._records(sql, run_id, read_media), [run_id])
         return [one for one in found if metric is None or one.get("metric") == metric]
 
     def dataframe(
@@ -342,46 +321,3 @@ class Store:
     ) -> list[Answer]:
         queries.run_row(sql, run_id)
         return read(sql, self.data_dir, run_id)
-
-    def _no_metric(self, sql: sqlite3.Connection, run_id: str, metric: str) -> UsageMistake:
-        names = sorted({info.name for info in queries.metrics(sql, [run_id])[run_id]})
-        known = ", ".join(names[:20]) + (" …" if len(names) > 20 else "")
-        return UsageMistake(f"Run {run_id} has no metric {metric!r}. It has: {known or 'none'}.")
-
-    def _ask(self, question: Callable[[sqlite3.Connection], Answer], run_ids: Collection[str] = ()) -> Answer:
-        if self._incomplete and run_ids:
-            mended(self._index, lambda: self._index.catch_up(run_ids))
-        try:
-            return ask(self._index, question)
-        except UnknownRun:
-            if not self._are_recorded(run_ids):
-                raise
-        return self._ask_patiently(question, run_ids)
-
-    def _ask_patiently(
-        self, question: Callable[[sqlite3.Connection], Answer], run_ids: Collection[str]
-    ) -> Answer:
-        """The journals are there and the index is without them: it is being built anew at this moment."""
-        until = time.monotonic() + REBUILD_S
-        while True:
-            mended(self._index, lambda: self._index.catch_up(run_ids))
-            try:
-                return ask(self._index, question)
-            except UnknownRun:
-                if time.monotonic() > until:
-                    raise
-            time.sleep(_POLL_S)
-
-    def _are_recorded(self, run_ids: Collection[str]) -> bool:
-        folders = [paths.runs_dir(self.data_dir) / run_id for run_id in run_ids if is_run_id(run_id)]
-        return len(folders) == len(run_ids) > 0 and all(any(folder.glob("*.journal")) for folder in folders)
-
-
-def _by_time(parts: list[Points]) -> Points:
-    """Points of several writers by time; each writer's own order is kept even when its clock jumped back."""
-    whole = joined(parts)
-    if len(parts) < 2:
-        return whole
-    clocks = np.concatenate([np.maximum.accumulate(part.axis("time")) for part in parts])
-    order = np.argsort(clocks, kind="stable")
-    return Points(whole.step[order], whole.time[order], whole.value[order])
