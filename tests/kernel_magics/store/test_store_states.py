@@ -138,7 +138,7 @@ def test_a_run_without_a_lock_file_is_unknown(new_journal, reopen):
 
 @pytest.mark.parametrize(
     ("state", "status"),
-    [("ready", RunStatus.RUNNING), ("lost", RunStatus.UNKNOWN), ("released", RunStatus.UNKNOWN)],
+    [("ready", RunStatus.RUNNING), ("lost", RunStatus.KILLED), ("released", RunStatus.UNKNOWN)],
 )
 def test_a_run_on_a_leased_machine_runs_while_its_lease_lives(state, status, new_journal, reopen, data_dir):
     journal = new_journal(host="gpu-box")
