@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import select
+import signal
 import subprocess
 import tempfile
 import threading
 import time
-from typing import Optional, Sequence
+from pathlib import Path
+from typing import List, Optional, Sequence
+
+import psutil
 
 from gpu_provisioner import calling_off
 from gpu_provisioner.agent.attach import widen_pipe
+from gpu_provisioner.plain import plain
 
 _PIECE = 1 << 20
 _STDERR_KEPT = 4000
@@ -28,6 +34,7 @@ class Carrier:
     def __init__(self, argv: Sequence[str]) -> None:
         # A file, not a pipe: nobody reads it while things go well, and a full pipe would stop the carrier.
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
+        self._program = argv[0]
         self._process = subprocess.Popen(
             list(argv),
             stdin=subprocess.PIPE,
@@ -100,11 +107,11 @@ class Carrier:
             return False
 
     def complaint(self) -> str:
-        """The end of what it wrote to stderr."""
+        """The end of what it wrote to stderr, fit to be shown."""
         try:
             size = self._stderr.seek(0, os.SEEK_END)
             self._stderr.seek(max(0, size - _STDERR_KEPT))
-            return self._stderr.read().decode(errors="replace").strip()
+            return plain(self._stderr.read().decode(errors="replace")).strip()
         except (OSError, ValueError):
             return ""
 
@@ -119,8 +126,21 @@ class Carrier:
         """End it at once; :meth:`read` in another thread returns. May be called again."""
         with self._closing:
             if not self._closed:
-                self._process.kill()
+                self._end_process()
                 os.write(self._end, b"\0")
+
+    def _end_process(self) -> None:
+        """Of ``ssh`` only the process itself: what it left in the background is the connection that others
+        share. Anything else may be a wrapper, whose program would live on without it.
+        """
+        if Path(self._program).name == "ssh":
+            self._process.kill()
+            return
+        members = group_members(self._process.pid)
+        self._process.kill()
+        for member in members:
+            with contextlib.suppress(OSError):
+                os.kill(member, signal.SIGKILL)
 
     def close(self) -> None:
         """End it, wait for it, give its descriptors back. Only the thread that reads may call this."""
@@ -130,7 +150,7 @@ class Carrier:
             self._closed = True
         if self._call_off is not None:
             self._call_off.remove(self.kill)
-        self._process.kill()
+        self._end_process()
         self._process.wait()
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.close()
@@ -138,3 +158,16 @@ class Carrier:
         self._stderr.close()
         os.close(self._ended)
         os.close(self._end)
+
+
+def group_members(group: int) -> List[int]:
+    """Living processes of a group besides its leader, without connections that ``ssh`` shares."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            in_group = process.pid != group and os.getpgid(process.pid) == group
+            if in_group and not " ".join(process.cmdline()).rstrip().endswith("[mux]"):
+                found.append(process.pid)
+        except (OSError, psutil.Error):
+            continue
+    return found

@@ -26,6 +26,9 @@ from gpu_provisioner.pulse import Pulse
 from gpu_provisioner.wire import Record
 
 _RELEASE_LIMIT_S = 30.0
+"""How long silence is believed when a kernel is released, and how long a full disk is."""
+_FULL_LIMIT_S = 3.0
+_LOOK_S = 0.25
 _DELIVERY_LIMIT_S = 2.0
 
 log = logging.getLogger("trackside.holder")
@@ -93,6 +96,8 @@ class Holder:
         self._released_by = ""
         self._gives_back = False
         self._told_to_log_in = False
+        self.left_there = ""
+        """After :meth:`release`: why the last of what the kernel said did not come, a clause, or ``""``."""
         try:
             self._lock = lock_lease(home_folder(self.data_dir, lease.id), lease, role)
         except OSError as error:
@@ -158,11 +163,6 @@ class Holder:
         self._pulse.start()
         self._link.start()
 
-    @property
-    def home_end(self) -> int:
-        """Offset up to which the stream is home."""
-        return self._journal.end
-
     def wait_over(self, timeout: float) -> bool:
         """Wait until nothing more will come: whether that is so."""
         with self._changed:
@@ -172,6 +172,11 @@ class Holder:
         """If the agent ended of its own accord, wait until its machine has gone back as well."""
         with self._changed:
             self._changed.wait_for(lambda: not self._gives_back, timeout)
+
+    @property
+    def home_end(self) -> int:
+        """Offset up to which the stream is home."""
+        return self._journal.end
 
     def post(self, channel: int, parts: Sequence[bytes]) -> int:
         """Send a message's parts to the kernel, once, also over broken lines. Any thread; never waits.
@@ -217,25 +222,37 @@ class Holder:
         """
         if self.state in ("up", "down"):
             self.command("stop", by=by)
-            with self._changed:
-                self._changed.wait_for(lambda: self.state in ("gone", "released"), _RELEASE_LIMIT_S)
+            self.left_there = self._wait_for_the_rest()
         self.detach()
         provider_of_lease(self.lease).release(self.lease)
-        self.lease = LeaseBook(self.data_dir).finish(self.lease.id, LeaseState.RELEASED, f"released by {by}")
+        detail = f"released by {by}" + (f"; {self.left_there}" if self.left_there else "")
+        self.lease = LeaseBook(self.data_dir).finish(self.lease.id, LeaseState.RELEASED, detail)
         self._set_state("released")
         return self.lease
+
+    def _wait_for_the_rest(self) -> str:
+        """Wait until the agent has said its last, as long as something comes: why not all came, or ``""``."""
+        end, grew = self.home_end, time.monotonic()
+        while not self.wait_over(_LOOK_S):
+            if self.home_end != end:
+                end, grew = self.home_end, time.monotonic()
+            if self._disk.full_for_s() > _FULL_LIMIT_S:
+                return f"{obituary.LEFT}, for the disk of {self.data_dir} is full"
+            if time.monotonic() - grew > _RELEASE_LIMIT_S:
+                return f"{obituary.LEFT}, for no more of it came within {_RELEASE_LIMIT_S:.0f} s"
+        return ""
 
     # ------------------------------------------------------------------ in the Link's threads
 
     def _on_welcome(self, message: Mapping[str, Any]) -> None:
+        if int(message["offset"]) != self._fed:  # the stream goes on elsewhere, with a whole record
+            self._fed = int(message["offset"])
+            self._reader = wire.RecordReader(self._fed)
         with self._changed:
             self.welcome = Welcome(
                 epoch=int(message["epoch"]),
                 offset=int(message["offset"]),
                 end=int(message["end"]),
-        if int(message["offset"]) != self._fed:  # the stream goes on elsewhere, with a whole record
-            self._fed = int(message["offset"])
-            self._reader = wire.RecordReader(self._fed)
                 pid=message.get("pid"),
                 machine=message.get("machine") or {},
             )
@@ -264,13 +281,13 @@ class Holder:
             detail = self._lost_reason
         elif state == "stopped":
             state, detail = "released", self._released_by
+            if self._released_by == obituary.stopped(obituary.TERMINATED):
+                self._finish_lease(f"{self._released_by}. Its variables are lost; all it had said is here.")
             if self._gives_back:
                 threading.Thread(target=self._give_back, daemon=True, name="trackside-give-back").start()
         self.down_since = None if state == "up" else (self.down_since or time.time())
         self._set_state(state, detail)
 
-            if self._released_by == obituary.stopped(obituary.TERMINATED):
-                self._finish_lease(f"{self._released_by}. Its variables are lost; all it had said is here.")
     def _set_state(self, state: str, detail: Optional[str] = None) -> None:
         with self._changed:
             changed = state != self.state
@@ -284,13 +301,13 @@ class Holder:
 
     def _on_data(self, data: bytes) -> None:
         records = self._reader.feed(data)
+        self._fed += len(data)
+        self._journal.boundary = self._reader.position
         if not records:
             return
         passed: List[Record] = []
         events: List[Dict[str, Any]] = []
         for record in records:
-        self._fed += len(data)
-        self._journal.boundary = self._reader.position
             if record[1] == wire.FILE:
                 self._files.apply(record)
                 continue
@@ -345,14 +362,14 @@ class Holder:
         except ProvisionError as error:
             self._note_in_lease(error.message)
             self._say(f"{error.message}\nTry: {error.remedy or f'%gpu_release {self.lease.name}'}")
+        with self._changed:
+            self._gives_back = False
+            self._changed.notify_all()
 
     def _lost(self, detail: str) -> None:
         """The agent is gone for good. When it could not say so in the spool, it is said here."""
         if not self._lost_reason:
             self._lost_reason = obituary.vanished(detail, arrival(self._journal.folder, self._journal.end))
-        with self._changed:
-            self._gives_back = False
-            self._changed.notify_all()
             facts: Dict[str, Any] = {
                 "epoch": self.epoch,
                 "returncode": None,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import threading
+import time
 from pathlib import Path
 from typing import Callable
 
@@ -27,6 +28,7 @@ class HomeDisk:
         self._data_dir = data_dir
         self._say = say
         self._full = False
+        self._full_since = 0.0
         self._given_up = threading.Event()
 
     def write(self, action: Callable[[], None], go_on: Callable[[], bool]) -> None:
@@ -53,13 +55,17 @@ class HomeDisk:
             self._full = False
             self._say("There is room on this disk again. What had to wait follows.")
 
+    def full_for_s(self) -> float:
+        """For how many seconds there has been no room; 0.0 while there is."""
+        return time.monotonic() - self._full_since if self._full else 0.0
+
     def give_up(self) -> None:
         """Nobody waits from now on; a write for which there is no room fails."""
         self._given_up.set()
 
     def _is_full(self, error: OSError) -> None:
         if not self._full:
-            self._full = True
+            self._full, self._full_since = True, time.monotonic()
             self._say(
                 f"The disk of the data folder {self._data_dir} is full ({error.strerror}). What the kernel "
                 "says waits on its machine and nothing is lost; make room and it goes on by itself. Ctrl-C "

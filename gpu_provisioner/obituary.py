@@ -9,6 +9,10 @@ TERMINATED = "SIGTERM"
 """Who ended an agent that nobody of ours ended: a machine that shuts down sends it to all."""
 
 
+LEFT = "the last of what it said waits on its machine"
+"""In the detail of a lease whose rest can still be fetched."""
+
+
 def told_by_heir(event: Mapping[str, Any]) -> str:
     """Of an agent that died, when all that its disk had is home; ``event``: ``agent-died``, whose ``told``
     says it all where nothing could come home any more."""

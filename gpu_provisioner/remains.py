@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Optional
 
 from gpu_provisioner.absence import note_absence
+from gpu_provisioner.errors import LeaseError
 from gpu_provisioner.holder import Holder
 from gpu_provisioner.home import arrival, home_folder, stream_end
 from gpu_provisioner.lease_lock import STAND_IN, is_wanted
 from gpu_provisioner.leases import LIVE, LeaseBook
 from gpu_provisioner.model import Lease, LeaseState
-from gpu_provisioner.obituary import vanished
+from gpu_provisioner.obituary import LEFT, vanished
 
 _LOOK_S = 0.1
 _OVER = ("gone", "released")
@@ -27,7 +28,8 @@ def fetch_remains(lease: Lease, data_dir: Path, limit_s: float) -> Lease:
     before, that may become clearer.
 
     Raises:
-        LeaseError: somebody else holds it, and does this himself.
+        LeaseError: somebody else holds it, and does this himself; or it was over before, and there is no way
+            to what it left, or not in time.
         OSError: this side's disk does not take it; nothing is lost, it stays there.
     """
     folder, book = home_folder(data_dir, lease.id), LeaseBook(data_dir)
@@ -40,6 +42,16 @@ def fetch_remains(lease: Lease, data_dir: Path, limit_s: float) -> Lease:
     finally:
         holder.detach()
     found = book.load(lease.id)
+    told, left, _ = found.detail.partition(f"; {LEFT}")
+    if lease.state not in LIVE and holder.state not in _OVER:
+        raise LeaseError(
+            f"What {lease.name!r} left on {lease.machine or lease.target} was not fetched"
+            f"{f': {problem}' if problem else f' within {limit_s:.0f} s'}",
+            f"%gpu_attach {lease.name}",
+        )
+    if left and holder.state in _OVER:
+        rest = "all it had said is here" if holder.state == "released" else "what it left there is gone"
+        return book.update(lease.id, detail=f"{told}; {rest}")
     if found.state in LIVE and not is_wanted(folder):
         # It answered no more, or somebody stopped it while nobody was there to write that down.
         if holder.state == "released":

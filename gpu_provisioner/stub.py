@@ -22,6 +22,7 @@ from gpu_provisioner.agent.places import UnsafeFolder, cache_root
 from gpu_provisioner.carrier import Carrier
 from gpu_provisioner.errors import BootstrapError, LeaseError, ProvisionError
 from gpu_provisioner.payload import Payload, build_payload
+from gpu_provisioner.plain import plain
 
 LOADER = 'import os;f=os.fdopen(0,"rb",0);exec(f.readline())'
 """Unbuffered, so that it takes its line and not a byte more; also for a Python 2, which is told off below."""
@@ -272,5 +273,5 @@ class StubLines:
             told.append(f"It said: {complaint}")
         heard = (self._noise + self.rest).decode(errors="replace").strip()
         if heard:
-            told.append(f"On stdout: {heard[:300]}")
+            told.append(f"On stdout: {plain(heard[:300])}")
         return "\n".join(told)

@@ -88,14 +88,38 @@ def _html(title: str, lines: Sequence[Tuple[str, str]], last: str) -> str:
     )
 
 
-def show_status(
-    publish: Publish,
+class StatusDisplay:
+    """One display of a table and what else there is to say, as it becomes known.
+
+    Args:
+        publish: IPython's ``display_pub.publish``.
+        table: of :func:`status_table`.
+    """
+
+    def __init__(self, publish: Publish, table: Dict[str, str]) -> None:
+        self._publish, self._table = publish, table
+        self._display_id = uuid.uuid4().hex
+        self._shown: Optional[Tuple[str, ...]] = None
+
+    def show(self, paragraphs: Sequence[str]) -> None:
+        """The table and these paragraphs; nothing happens if they are those of before."""
+        if self._shown == tuple(paragraphs):
+            return
+        text = "\n".join([self._table["text/plain"], *paragraphs])
+        more = "".join(f"<div style='margin-top:0.5em'>{html.escape(each)}</div>" for each in paragraphs)
+        data = {"text/plain": text, "text/html": self._table["text/html"] + more}
+        transient = {"display_id": self._display_id}
+        self._publish(data, transient=transient, update=self._shown is not None)
+        self._shown = tuple(paragraphs)
+
+
+def status_table(
     leases: Sequence[Any],
     current: Optional[str],
     down_since: Optional[float],
     being_got: Optional[str] = None,
-) -> None:
-    """The live leases as a table.
+) -> Dict[str, str]:
+    """The live leases as a table, as text and as HTML.
 
     Args:
         current: id of the one this notebook's cells run on; ``down_since``: when the line to it broke.
@@ -119,7 +143,7 @@ def show_status(
         )
         for lease in leases
     ]
-    publish(_table(head, ("name", "device", "machine", "state", "", "price", "notebook"), rows))
+    return _table(head, ("name", "device", "machine", "state", "", "price", "notebook"), rows)
 
 
 class OffersTable:

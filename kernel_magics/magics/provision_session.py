@@ -12,6 +12,7 @@ from typing import Any, List, Mapping, Optional, Tuple
 from gpu_provisioner import provisioner
 from gpu_provisioner.bootstrap import open_carrier
 from gpu_provisioner.catalog import Catalog
+from gpu_provisioner.config import load_targets
 from gpu_provisioner.errand import call_on
 from gpu_provisioner.errors import LeaseError, ProvisionError
 from gpu_provisioner.gpus import parse
@@ -22,12 +23,20 @@ from kernel_magics.bridge.ipykernel_names import LocalKernel
 from kernel_magics.bridge.notices import Notices
 from kernel_magics.errors import UsageMistake
 from kernel_magics.magics.provision_background import Background, BeingGot, Getting
-from kernel_magics.magics.provision_display import OffersTable, Progress, show_status
+from kernel_magics.magics.provision_display import OffersTable, Progress, StatusDisplay, status_table
+from kernel_magics.magics.provision_endings import (
+    ended_lately,
+    ending,
+    fetched_by_name,
+    is_over,
+    rest_sentence,
+)
 from kernel_magics.magics.provision_environment import environment_of, must_have, with_python
 from kernel_magics.magics.provision_facts import kernel_id_of, notebook_path
 from kernel_magics.magics.provision_joining import Home, Joining, Rent, get, join
 from kernel_magics.magics.provision_leases import cost_clause, duration, fits, named_lease
 from kernel_magics.magics.provision_login import log_in_to_lease, log_in_to_target
+from kernel_magics.magics.provision_orphans import look_for_orphans
 from kernel_magics.magics.provision_reminder import leases_of_notebook
 from kernel_magics.magics.provision_targets import targets_named
 from kernel_magics.magics.provision_terms import must_have_terms, terms_of
@@ -104,7 +113,13 @@ class GpuSession:
         if name is None and self._background.current is not None:
             self._background.wait()
             return
-        lease = self._find(name, "%gpu_attach")
+        try:
+            lease = self._find(name, "%gpu_attach")
+        except UsageMistake:
+            over = fetched_by_name(name, self._book, self._notebook, self._kernel_id)
+            if over is None:
+                raise
+            raise is_over(over, self._data_dir) from None
         log_in_to_lease(lease)
         progress = self._progress(f"%gpu_attach {lease.name}")
         try:
@@ -129,7 +144,8 @@ class GpuSession:
             provisioner.release(lease, self._data_dir, "the user")
             after = ""
         held = duration(time.time() - lease.created)
-        print(f"Released {lease.name!r} after {held}{cost_clause(lease)}. {after}".strip())
+        rest = rest_sentence(self._book.load(lease.id))
+        print(f"Released {lease.name!r} after {held}{cost_clause(lease)}.{rest} {after}".strip())
 
     def restart(self) -> None:
         """``%gpu_restart``."""
@@ -171,7 +187,10 @@ class GpuSession:
         down_since = self._bridge.holder.down_since if self._bridge is not None and current else None
         current_id = current.id if current else None
         being_got = getting.specs if getting is not None else None
-        show_status(self._publish, self._book.live(), current_id, down_since, being_got)
+        table = status_table(self._book.live(), current_id, down_since, being_got)
+        display = StatusDisplay(self._publish, table)
+        over = [ending(lease, self._data_dir) for lease in ended_lately(self._book, time.time())]
+        look_for_orphans(load_targets(), self._book, lambda found: display.show([*over, *found]))
 
     def show_offers(self, spec: Optional[str], *, target: Optional[str]) -> None:
         """``%gpu_offers``."""

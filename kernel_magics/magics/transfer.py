@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import keyword
+import re
 import secrets
 import sys
 from dataclasses import dataclass
@@ -30,6 +31,10 @@ MODULE = "gpu_provisioner.agent.variables"
 
 Ask = Callable[..., Dict[str, Any]]
 """``ask(verb, **arguments)``; see :data:`gpu_provisioner.agent.variables.VERBS`."""
+
+_OF_THE_KERNEL = re.compile(r"__\w+__|_{1,3}|_i{1,3}|_i?\d+|_[iod]h|In|Out|get_ipython|exit|quit")
+"""What IPython keeps in the user's namespace (its documentation, *Output caching system*), and what makes a
+module of it."""
 
 _ONLY_DATA = "numbers, text, lists, dicts and sets of such, numpy arrays and torch tensors"
 
@@ -202,6 +207,12 @@ def _check_names(names: Sequence[str], magic: str) -> None:
             raise UsageMistake(
                 f"{name!r} is no name of a variable; an expression gets one first. Nothing was done.",
                 f"weights = …, then {magic} weights",
+            )
+        if _OF_THE_KERNEL.fullmatch(name):
+            raise UsageMistake(
+                f"{name!r} belongs to the kernel itself: each has its own, and the other's would break it. "
+                "Nothing was done.",
+                f"mine = {name}, then {magic} mine, if it is its value that is wanted",
             )
 
 
