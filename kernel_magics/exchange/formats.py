@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from kernel_magics.errors import UsageMistake
 
 from . import parquet, text
-from .rows import Block, Document
-
-Content = tuple[list[Document], Iterator[Block]]
+from .rows import Block, Content, Document
 
 
 class _Write(Protocol):

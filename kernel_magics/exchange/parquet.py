@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from kernel_magics.errors import UsageMistake
 
-from .rows import COLUMNS, Block, Document, checked
-
-if TYPE_CHECKING:
-    from .formats import Content
+from .rows import COLUMNS, Block, Content, Document, checked
 
 _KEY = b"trackside"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kernel_magics.model import MetricSource
@@ -33,6 +33,10 @@ class Block(NamedTuple):
     step: NDArray[np.int64]
     time: NDArray[np.float64]
     value: NDArray[np.float64]
+
+
+Content = tuple[list[Document], Iterator[Block]]
+"""What a file holds; blocks are read while they are asked for."""
 
 
 def checked(value: Any) -> Document:

@@ -14,14 +14,11 @@ import math
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 import numpy as np
 
-from .rows import BLOCK, COLUMNS, Block, Document, checked
-
-if TYPE_CHECKING:
-    from .formats import Content
+from .rows import BLOCK, COLUMNS, Block, Content, Document, checked
 
 _MARK = "# trackside-run "
 _LIMIT = 64 * 1024 * 1024
@@ -37,8 +34,8 @@ def write_csv(path: Path, documents: list[Document], blocks: Iterable[Block]) ->
         file.write(",".join(COLUMNS) + "\n")
         for block in blocks:
             cells = io.StringIO()
-            csv.writer(cells, lineterminator="").writerow(block[:3])
-            head = cells.getvalue()
+            csv.writer(cells).writerow(block[:3])  # what ends a line has to be known, or it is not quoted
+            head = cells.getvalue().removesuffix("\r\n")
             rows = zip(*(column.tolist() for column in block[3:]), strict=True)
             file.write("".join([f"{head},{step},{time!r},{value!r}\n" for step, time, value in rows]))
 

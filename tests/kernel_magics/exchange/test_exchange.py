@@ -58,6 +58,50 @@ def bits(store: Store, run_id: str) -> dict[tuple[str, str], list[bytes]]:
     return found
 
 
+HOSTILE = [
+    *(
+        "a\nb",
+        "a\r\nb",
+        "\r",
+        "\n",
+        "\t",
+        ",",
+        '"',
+        '"quoted"',
+        "",
+        " leading",
+        "# trackside-run {}",
+        "=cmd()",
+        "\x00nul",
+    ),
+    *(
+        "../../etc/passwd",
+        "a/b/c",
+        "\u202eabc\u200b",
+        "\u2028",
+        "\x85",
+        "é" * 500,
+        "🦜",
+        "'; DROP TABLE run;--",
+        "NaN",
+    ),
+    *("run", "metric", "step", "%s{}{0}"),
+]
+
+
+def test_whatever_metrics_are_called_they_come_back(form, store, tmp_path):
+    with km.init(name="\n", config=dict.fromkeys(HOSTILE, "x" * 1_000_000)) as run:
+        run.log({name: float(number) for number, name in enumerate(HOSTILE)}, step=3)
+    store.refresh()
+    path = tmp_path / f"run.{form}"
+    export_runs(store, [run.id], path)
+    (copy_id,) = import_file(path, store.data_dir)
+    store.refresh()
+    assert [info.name for info in store.metrics([copy_id])[copy_id] if info.source == "logged"] == HOSTILE
+    assert bits(store, copy_id) == bits(store, run.id)
+    assert dict(store.run(copy_id).config) == dict(store.run(run.id).config)
+
+
 def test_a_run_comes_back_as_it_went(form, store, tmp_path):
     run_id = nasty_run()
     store.refresh()
