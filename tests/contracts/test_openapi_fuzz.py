@@ -9,7 +9,6 @@ import secrets
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +21,7 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance
 
 import kernel_magics as km
+from tests.waiting import eventually
 
 SPECIFICATION = Path(__file__).parents[2] / "jupyter_ext" / "openapi.yaml"
 SCHEMA = schemathesis.openapi.from_path(SPECIFICATION).exclude(path=["/feed", "/replay"])
@@ -73,10 +73,8 @@ class Server:
 
     def wait_for_runs(self, count: int, seconds: float = 60) -> None:
         """Polls until so many runs are indexed."""
-        end = time.monotonic() + seconds
-        while len(self.runs()) < count:
-            assert time.monotonic() < end, self.log.read_text()
-            time.sleep(0.05)
+        enough = eventually(lambda: len(self.runs()) >= count, seconds)
+        assert enough, self.log.read_text()
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ import pytest
 
 from jupyter_ext import ingest
 from jupyter_ext.ingest import IngestChild, Report
+from tests.waiting import UNTIL_KILLED
 
 LOG = logging.getLogger("test")
 STAYS = "\nimport sys; sys.stdout.flush(); sys.stdin.read()"
@@ -111,7 +112,7 @@ async def test_stop_leaves_no_process_even_one_that_does_not_listen(
     child: Callable[[str], IngestChild], reports: list[Report], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ingest, "STOP_S", 0.3)
-    process = child("import sys, time; print('{}'); sys.stdout.flush(); time.sleep(600)")
+    process = child("print('{}', flush=True)\n" + UNTIL_KILLED)
     process.start()
     await until(lambda: reports)
     pid = process.pid

@@ -20,7 +20,8 @@ from jupyter_client import BlockingKernelClient
 from gpu_provisioner.leases import LeaseBook
 from jupyter_ext.cli import main
 from tests.kernel_magics.bridge.conftest import own_environment
-from tests.kernel_magics.bridge.notebook_driver import no_orphans, release_all, wait_until
+from tests.kernel_magics.bridge.notebook_driver import no_orphans, release_all
+from tests.waiting import wait_for
 
 KERNEL = "trackside-cpu-local"
 
@@ -37,7 +38,7 @@ class Server:
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(command, cwd=root / "work", env=env, stdout=log, stderr=log)
         self._url = ""
-        wait_until(self._answers, 60, "the server is up")
+        wait_for(self._answers, "the server is up", 60)
 
     def _answers(self) -> bool:
         """Whether it answers at the address in its log; it is written there before it listens."""

@@ -10,24 +10,16 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
-
-def until(condition: Callable[[], Any], seconds: float = 60) -> Any:
-    """Polls until ``condition`` answers something true; the answer."""
-    end = time.monotonic() + seconds
-    while not (answer := condition()):
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.05)
-    return answer
+from tests.waiting import wait_for
 
 
 class Server:
@@ -86,12 +78,12 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_no_process_outlives_the_server_however_it_ends(server: Server, number: int) -> None:
-    until(lambda: (server.info() or {}).get("index", {}).get("state") == "current")
+    wait_for(lambda: (server.info() or {}).get("index", {}).get("state") == "current", "indexed", 60)
     children = indexers(server)
     assert len(children) == 1
     os.kill(server.process.pid, number)
     server.process.wait(30)
-    until(lambda: not any(child.is_running() for child in children))
+    wait_for(lambda: not any(child.is_running() for child in children), "no process is left", 60)
 
 
 def test_nothing_is_started_before_somebody_asks(server: Server) -> None:
@@ -100,6 +92,6 @@ def test_nothing_is_started_before_somebody_asks(server: Server) -> None:
             return bool(server.get("/api/status"))
         return False
 
-    until(up)
+    wait_for(up, "the server is up", 60)
     assert indexers(server) == []
     assert "jupyter_ext | extension was successfully loaded" in server.log.read_text()

@@ -25,6 +25,7 @@ from gpu_provisioner.model import Lease
 from gpu_provisioner.providers.base import Target
 from gpu_provisioner.provisioner import provision, release
 from tests.gpu_provisioner.front import Front
+from tests.waiting import Gate
 
 Ask = Callable[..., Awaitable[Any]]
 
@@ -42,10 +43,9 @@ sys.stdin.read()
 """Stands in for a notebook's kernel that is killed."""
 
 CELL = """
-import os, time
 open({ran!r}, 'a').write('x')
 for i in range(200): print(i, flush=True)
-while not os.path.exists({go!r}): time.sleep(0.02)
+{go}
 for i in range(200, 400): print(i, flush=True)
 """
 
@@ -73,9 +73,11 @@ def numbers(last: int) -> str:
     return "".join(f"{i}\n" for i in range(last))
 
 
-async def killed_in_the_middle(data_dir: Path, lease: Lease, tmp_path: Path, wait_for: Ask) -> str:
-    """A holder that was killed while its cell ran; the cell's key. It waits for the file ``go``."""
-    code = CELL.format(ran=str(tmp_path / "ran"), go=str(tmp_path / "go"))
+async def killed_in_the_middle(
+    data_dir: Path, lease: Lease, tmp_path: Path, gate: Gate, wait_for: Ask
+) -> str:
+    """A holder that was killed while its cell ran, which waits at the gate; the cell's key."""
+    code = CELL.format(ran=str(tmp_path / "ran"), go=gate.wait)
     child = subprocess.Popen(
         [sys.executable, "-c", NOTEBOOK, str(data_dir), lease.id, code],
         stdin=subprocess.PIPE,
@@ -95,16 +97,16 @@ async def _async(question: Callable[[], Any]) -> Any:
 
 
 async def test_what_a_kernel_says_comes_home_while_no_notebook_is_there(
-    lease: Lease, ask: Ask, wait_for: Ask, data_dir: Path, tmp_path: Path
+    lease: Lease, ask: Ask, wait_for: Ask, data_dir: Path, tmp_path: Path, gate: Gate
 ) -> None:
     await ask("info")
     folder = home_folder(data_dir, lease.id)
-    key = await killed_in_the_middle(data_dir, lease, tmp_path, wait_for)
+    key = await killed_in_the_middle(data_dir, lease, tmp_path, gate, wait_for)
     await wait_for(lambda: _async(lambda: is_held(folder)))
     assert not is_worked_with(folder)
     [shown] = (await ask("leases"))["leases"]
     assert shown["state"] == "ready" and shown["kernel_id"] is None
-    (tmp_path / "go").touch()
+    gate.open()
     cells = HomeCells(data_dir, lease.id)
     await wait_for(lambda: _async(lambda: any(cell.key == key and cell.end for cell in cells.look())))
     assert text_at_home(data_dir, lease) == numbers(400)

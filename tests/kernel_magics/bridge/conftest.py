@@ -93,7 +93,7 @@ def bridged(notebook: Notebook) -> Notebook:
 
 @pytest.fixture
 def flag(tmp_path: Path) -> Path:
-    """A file that is not there yet: cells wait for it, and so tests need no clock."""
+    """A file that is not there yet: a cell makes it to say how far it is."""
     folder = tmp_path / "flags"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()

@@ -20,19 +20,9 @@ import psutil
 import zmq
 from jupyter_client.manager import KernelManager
 
+from tests.waiting import eventually, wait_for
+
 CHANNELS = ("iopub", "shell", "control", "stdin")
-
-
-def wait_until(condition: Callable[[], Any], timeout: float = 30.0, what: str = "") -> Any:
-    """Wait for a condition; the one place of these tests that sleeps."""
-    deadline = time.monotonic() + timeout
-    while True:
-        result = condition()
-        if result:
-            return result
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {timeout:.0f} s: {what or condition}")
-        time.sleep(0.02)
 
 
 @dataclass
@@ -244,7 +234,7 @@ class Notebook:
     def kill(self) -> None:
         """``kill -9`` of the notebook's kernel."""
         os.kill(self.pid, signal.SIGKILL)
-        wait_until(lambda: not self.manager.is_alive(), what="the kernel is dead")
+        wait_for(lambda: not self.manager.is_alive(), what="the kernel is dead")
         self.client.stop_channels()
 
     def close(self) -> None:
@@ -272,8 +262,7 @@ def no_orphans(marker: str, timeout: float = 20.0) -> Iterator[None]:
     try:
         yield
     finally:
-        with contextlib.suppress(AssertionError):
-            wait_until(lambda: not processes_of(marker), timeout)
+        eventually(lambda: not processes_of(marker), timeout)
         left = processes_of(marker)
         names = [f"{process.pid}: {' '.join(process.cmdline())[:200]}" for process in left]
         for process in left:

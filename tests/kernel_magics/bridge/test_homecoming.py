@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,10 +16,10 @@ from gpu_provisioner.absence import absent_since, note_pages
 from gpu_provisioner.home import home_folder
 from gpu_provisioner.lease_lock import is_held
 from gpu_provisioner.leases import LeaseBook
-from tests.kernel_magics.bridge.notebook_driver import Cell, Notebook, wait_until
+from tests.kernel_magics.bridge.notebook_driver import Cell, Notebook
+from tests.waiting import Gate, wait_for
 
 CELL = """%%track killed --project homecoming
-import os, time
 from IPython.display import display
 open({ran!r}, 'a').write('x')
 def count(first, last):
@@ -28,21 +28,22 @@ def count(first, last):
         else: display({{'application/x-count': i, 'text/plain': str(i)}}, raw=True)
         for j in range(10): run.log({{'loss': 10 * i + j}})
 count(0, 300)
-while not os.path.exists({go!r}): time.sleep(0.02)
+{go}
 count(300, 600)
-while not os.path.exists({end!r}): time.sleep(0.02)
+{end}
 count(600, 900)
 'done'
 """
 
 STAND_IN = """
-import sys, time
+import sys
 from pathlib import Path
 from gpu_provisioner.leases import LeaseBook
 from jupyter_ext.stand_ins import StandIn
+from tests.waiting import wait_for
 data = Path(sys.argv[1])
 one = StandIn(LeaseBook(data).load(sys.argv[2]), data)
-while not one.is_over: time.sleep(0.02)
+wait_for(lambda: one.is_over, timeout=600)
 one.let_go()
 """
 
@@ -52,7 +53,7 @@ def standing_in(environ: dict[str, str], lease_id: str) -> Iterator[None]:
     """What a Jupyter Server does for the lease, in a process of its own."""
     data = environ["TRACKSIDE_DIR"]
     with subprocess.Popen([sys.executable, "-c", STAND_IN, data, lease_id], env=environ) as process:
-        wait_until(lambda: is_held(home_folder(Path(data), lease_id)), what="somebody stands in")
+        wait_for(lambda: is_held(home_folder(Path(data), lease_id)), what="somebody stands in")
         try:
             yield
             process.wait(30)
@@ -99,53 +100,51 @@ def again(notebook: Notebook) -> None:
 
 @pytest.mark.parametrize("server", [True, False], ids=["with a server", "alone"])
 def test_a_cell_whose_notebook_kernel_was_killed_is_shown_whole_by_the_next(
-    bridged: Notebook, tmp_path: Path, home: dict[str, str], server: bool
+    bridged: Notebook, tmp_path: Path, home: dict[str, str], gate_at: Callable[[Path], Gate], server: bool
 ) -> None:
-    flags = {name: tmp_path / name for name in ("ran", "go", "end")}
+    ran, go, end = tmp_path / "ran", gate_at(tmp_path / "go"), gate_at(tmp_path / "end")
     [lease] = LeaseBook(Path(home["TRACKSIDE_DIR"])).live()
-    cell = bridged.execute(
-        CELL.format(**{name: str(path) for name, path in flags.items()}), metadata={"cellId": "c1"}
-    )
+    source = CELL.format(ran=str(ran), go=go.wait, end=end.wait)
+    cell = bridged.execute(source, metadata={"cellId": "c1"})
     bridged.pump(lambda: 299 in numbers(cell), cell=cell)
     bridged.kill()
     folder = home_folder(Path(home["TRACKSIDE_DIR"]), lease.id)
     if server:
         with standing_in(home, lease.id):
             before = (folder / "stream").stat().st_size
-            flags["go"].touch()
-            wait_until(lambda: (folder / "stream").stat().st_size > before + 50_000, what="it comes home")
+            go.open()
+            wait_for(lambda: (folder / "stream").stat().st_size > before + 50_000, what="it comes home")
             again(bridged)
             attached = bridged.must("%gpu_attach", timeout=120)
     else:
-        flags["go"].touch()
+        go.open()
         again(bridged)
         attached = bridged.must("%gpu_attach", timeout=120)
-    flags["end"].touch()
+    end.open()
     bridged.pump(lambda: "'done'" in attached.all_text, timeout=60, cell=attached)
     assert numbers(attached) == list(range(900))
     assert "goes on there" in attached.all_text
     assert bridged.value("callable(count)") is True
-    assert flags["ran"].read_text() == "x"
+    assert ran.read_text() == "x"
     assert logged(home) == [float(i) for i in range(9000)]
     assert absent_since(folder) is None
 
 
 def test_a_cell_that_ended_meanwhile_is_shown_and_one_that_had_ended_before_is_not(
-    bridged: Notebook, tmp_path: Path, home: dict[str, str]
+    bridged: Notebook, tmp_path: Path, home: dict[str, str], gate: Gate
 ) -> None:
-    go, ended = str(tmp_path / "go"), str(tmp_path / "ended")
+    ended = str(tmp_path / "ended")
     [lease] = LeaseBook(Path(home["TRACKSIDE_DIR"])).live()
     bridged.must("print('seen')", metadata={"cellId": "c0"})
     cell = bridged.execute(
-        f"import os, time\nprint('begun', flush=True)\nwhile not os.path.exists({go!r}): time.sleep(0.02)\n"
-        f"print('last words')\nopen({ended!r}, 'w').close()",
+        f"print('begun', flush=True)\n{gate.wait}\nprint('last words')\nopen({ended!r}, 'w').close()",
         metadata={"cellId": "c1"},
     )
     bridged.pump(lambda: "begun" in cell.text(), cell=cell)
     bridged.kill()
     with standing_in(home, lease.id):
-        Path(go).touch()
-        wait_until(Path(ended).exists, what="the cell ends")
+        gate.open()
+        wait_for(Path(ended).exists, what="the cell ends")
         again(bridged)
         attached = bridged.must("%gpu_attach", timeout=120)
     assert attached.text().count("begun\nlast words\n") == 1
@@ -155,15 +154,11 @@ def test_a_cell_that_ended_meanwhile_is_shown_and_one_that_had_ended_before_is_n
 
 
 def test_where_pages_show_the_cell_in_its_own_place_nothing_is_shown_twice(
-    bridged: Notebook, tmp_path: Path, home: dict[str, str]
+    bridged: Notebook, home: dict[str, str], gate: Gate
 ) -> None:
-    go = str(tmp_path / "go")
     data = Path(home["TRACKSIDE_DIR"])
     [lease] = LeaseBook(data).live()
-    cell = bridged.execute(
-        f"import os, time\nprint('begun', flush=True)\nwhile not os.path.exists({go!r}): time.sleep(0.02)",
-        metadata={"cellId": "c1"},
-    )
+    cell = bridged.execute(f"print('begun', flush=True)\n{gate.wait}", metadata={"cellId": "c1"})
     bridged.pump(lambda: "begun" in cell.text(), cell=cell)
     bridged.kill()
     note_pages(home_folder(data, lease.id), True)
@@ -171,5 +166,5 @@ def test_where_pages_show_the_cell_in_its_own_place_nothing_is_shown_twice(
     attached = bridged.must("%gpu_attach", timeout=120)
     assert "begun" not in attached.text()
     assert "in its own place" in attached.all_text
-    Path(go).touch()
+    gate.open()
     assert bridged.must("print('next')").text() == "next\n"

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kernel_magics.bridge.outbox import Outbox, Outgoing, in_portions
-from tests.kernel_magics.bridge.notebook_driver import wait_until
+from tests.waiting import wait_for
 
 SERVER_WINDOW_S, SERVER_MESSAGES, SERVER_STREAM_BYTES = 3.0, 3000, 3_000_000
 
@@ -111,7 +111,7 @@ def test_after_a_backlog_messages_pass_straight_through_again() -> None:
         outbox.send([display(2)])
         return len(kernel.sent) == before + 1
 
-    wait_until(lambda: not outbox.is_catching_up, what="the backlog is over")
+    wait_for(lambda: not outbox.is_catching_up, what="the backlog is over")
     assert passes_straight_through()
 
 

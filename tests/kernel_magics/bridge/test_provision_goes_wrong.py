@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.kernel_magics.bridge.notebook_driver import Cell, Notebook, wait_until
+from tests.kernel_magics.bridge.notebook_driver import Cell, Notebook
+from tests.waiting import wait_for
 
 
 def begin(notebook: Notebook, words: str) -> Cell:
@@ -39,7 +40,7 @@ def test_ctrl_c_gives_everything_back_without_a_frame_of_ours(
     assert "Interrupted; what was rented has been given back." in cell.error
     assert "Traceback" not in cell.error and ".py" not in cell.error
     assert states(home) == ["released"]
-    wait_until(lambda: not agents(home), 20, "the agent's folder is removed")
+    wait_for(lambda: not agents(home), "the agent's folder is removed")
     if words == "Starting a kernel":  # nobody has held it yet
         assert list(Path(home["TRACKSIDE_DIR"], "kernels").iterdir()) == []
 

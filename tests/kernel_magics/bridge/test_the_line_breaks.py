@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import re
 from pathlib import Path
 
 import psutil
 
 from gpu_provisioner.stub import LOADER
-from tests.kernel_magics.bridge.notebook_driver import Cell, Notebook, wait_until
+from tests.kernel_magics.bridge.notebook_driver import Cell, Notebook
+from tests.waiting import UNTIL_INTERRUPTED, Gate, Turnstile, wait_for
 
 
 def carrier_of(notebook: Notebook) -> psutil.Process | None:
@@ -22,25 +24,24 @@ def carrier_of(notebook: Notebook) -> psutil.Process | None:
 
 
 def break_line(notebook: Notebook) -> None:
-    carrier = wait_until(lambda: carrier_of(notebook), what="there is a line")
+    carrier = wait_for(lambda: carrier_of(notebook), what="there is a line")
     with contextlib.suppress(psutil.Error):
         carrier.kill()
 
 
-def test_twenty_broken_lines_during_one_cell(bridged: Notebook, tmp_path: Path) -> None:
+def test_twenty_broken_lines_during_one_cell(bridged: Notebook, tmp_path: Path, turnstile: Turnstile) -> None:
     """Every print, every display and every prompt arrives once and in order, and the cell runs once."""
-    counter, steps = tmp_path / "ran", 400
+    counter, steps, breaks = tmp_path / "ran", 400, 20
     cell = bridged.execute(
-        "import time\nfrom IPython.display import publish_display_data as show\n"
+        "from IPython.display import publish_display_data as show\n"
         f"with open({str(counter)!r}, 'a') as file: file.write('ran\\n')\n"
-        f"for step in range({steps}):\n"
+        f"{turnstile.ready}\nfor step in range({steps}):\n"
+        f"    if step % {steps // breaks} == 0: {turnstile.step}\n"
         "    print('line', step, flush=True)\n"
         "    show({'text/plain': str(step)})\n"
         "    if step % 100 == 50: assert input(f'prompt {step}? ') == f'answer {step}'\n"
-        "    time.sleep(0.01)\n"
         "step"
     )
-    broken, next_break = 0, [0]
 
     def shown() -> int:
         return len(cell.of_type("display_data"))
@@ -48,13 +49,12 @@ def test_twenty_broken_lines_during_one_cell(bridged: Notebook, tmp_path: Path) 
     def answer(prompt: dict[str, str]) -> str:
         return f"answer {re.sub(r'[^0-9]', '', prompt['prompt'])}"
 
-    while broken < 20 and not cell.done:
-        bridged.pump(lambda: shown() > next_break[0] or cell.done, 60, cell, answer)
-        next_break[0] = shown() + steps // 30
+    for number in range(breaks):
+        turnstile.let()
+        seen = number * steps // breaks + random.randrange(steps // breaks)
+        bridged.pump(lambda seen=seen: shown() > seen, 60, cell, answer)
         break_line(bridged)
-        broken += 1
     bridged.pump(lambda: cell.done, 120, cell, answer)
-    assert broken == 20
     assert counter.read_text() == "ran\n"
     assert cell.text() == "".join(f"line {step}\n" for step in range(steps))
     assert [message["content"]["data"]["text/plain"] for message in cell.of_type("display_data")] == [
@@ -90,7 +90,7 @@ def test_comm_buffers_going_up_survive_broken_lines(bridged: Notebook) -> None:
 
 
 def test_an_interrupt_while_the_line_is_dead_arrives_later(bridged: Notebook) -> None:
-    cell = bridged.execute("import time\nprint('begun', flush=True)\nfor _ in range(1200): time.sleep(0.05)")
+    cell = bridged.execute("print('begun', flush=True)\n" + UNTIL_INTERRUPTED)
     bridged.pump(lambda: "begun" in cell.text())
     break_line(bridged)
     bridged.interrupt()
@@ -98,13 +98,10 @@ def test_an_interrupt_while_the_line_is_dead_arrives_later(bridged: Notebook) ->
     assert cell.reply["content"]["ename"] == "KeyboardInterrupt"
 
 
-def test_a_broken_line_is_said_and_unsaid(bridged: Notebook, flag: Path) -> None:
+def test_a_broken_line_is_said_and_unsaid(bridged: Notebook, gate: Gate) -> None:
     """One line appears in the running cell, and goes; the cell waits."""
     agent = psutil.Process(bridged.value("__import__('os').getpid()")).parent()
-    cell = bridged.execute(
-        f"import os, time\nprint('begun', flush=True)\n"
-        f"while not os.path.exists({str(flag)!r}): time.sleep(0.02)\n'done'"
-    )
+    cell = bridged.execute(f"print('begun', flush=True)\n{gate.wait}\n'done'")
     bridged.pump(lambda: "begun" in cell.text())
     agent.suspend()  # nobody answers a new line
     try:
@@ -118,7 +115,7 @@ def test_a_broken_line_is_said_and_unsaid(bridged: Notebook, flag: Path) -> None
     (gone,) = cell.of_type("update_display_data")
     assert gone["content"]["transient"] == notice["content"]["transient"]
     assert gone["content"]["data"]["text/plain"] == ""
-    flag.touch()
+    gate.open()
     bridged.pump(lambda: cell.done, 60)
     assert cell.result == "'done'"
 

@@ -3,44 +3,40 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 
 from tests.kernel_magics.bridge.conftest import IPYKERNEL
 from tests.kernel_magics.bridge.notebook_driver import Cell, Notebook
+from tests.waiting import UNTIL_INTERRUPTED
 
 OPEN = """
+import threading
 from comm import create_comm
-from pathlib import Path
+go = threading.Event()
 comm, got = create_comm(target_name="test.target", data={"hello": 1}, buffers=[b"opening"]), []
 @comm.on_msg
 def on_message(message):
     got.append((message["content"]["data"], [bytes(buffer) for buffer in message["buffers"]]))
     comm.send({"echo": message["content"]["data"]}, buffers=message["buffers"])
-    if "touch" in message["content"]["data"]:
-        Path(message["content"]["data"]["touch"]).touch()
+    if "go" in message["content"]["data"]:
+        go.set()
 """
 
 TARGET = """
+import threading
 from comm import get_comm_manager
-from pathlib import Path
-heard = []
+go, heard = threading.Event(), []
 def on_message(message):
     heard.append(message["content"]["data"])
-    if "touch" in message["content"]["data"]:
-        Path(message["content"]["data"]["touch"]).touch()
+    if "go" in message["content"]["data"]:
+        go.set()
 def target(comm, message):
     heard.append("open")
     comm.on_msg(on_message)
     comm.on_close(lambda message: heard.append("close"))
 get_comm_manager().register_target("front.end", target)
-"""
-
-WAIT = """
-import os, time
-until = time.time() + 60
-while not os.path.exists({path!r}) and time.time() < until:
-    {nap}
 """
 
 
@@ -101,7 +97,7 @@ def finish(notebook: Notebook, cell: Cell) -> Cell:
 
 
 @pytest.mark.skipif(IPYKERNEL < (7, 0), reason="no subshells before ipykernel 7")
-def test_a_comm_on_a_subshell_is_served_while_a_cell_runs(bridged: Notebook, flag: Path) -> None:
+def test_a_comm_on_a_subshell_is_served_while_a_cell_runs(bridged: Notebook) -> None:
     """Trap 1: JupyterLab sends comms on a subshell of their own; it is mapped at its first use.
 
     The comm is one that the front-end opened: ipykernel 7.4 routes messages of a comm that a cell opened to
@@ -111,40 +107,36 @@ def test_a_comm_on_a_subshell_is_served_while_a_cell_runs(bridged: Notebook, fla
     subshell = create_subshell(bridged)
     content = {"comm_id": "abc", "target_name": "front.end", "data": {}}
     finish(bridged, follow(bridged, bridged.send("comm_open", content, subshell_id=subshell)))
-    running = bridged.execute(WAIT.format(path=str(flag), nap="time.sleep(0.02)") + "print('over', heard)")
+    running = bridged.execute("go.wait(60)\nprint('over', heard)")
     bridged.pump(lambda: "busy" in running.states)
-    said = say(bridged, "abc", {"touch": str(flag)}, subshell)
+    said = say(bridged, "abc", {"go": 1}, subshell)
     bridged.pump(lambda: running.done, timeout=40)
     finish(bridged, said)
-    assert "touch" in running.text()
+    assert "{'go': 1}" in running.text()
 
 
 @pytest.mark.skipif(IPYKERNEL < (7, 4), reason="comms wait for an async cell before ipykernel 7.4")
-def test_a_comm_during_an_async_cell_holds_nothing_up(bridged: Notebook, flag: Path) -> None:
+def test_a_comm_during_an_async_cell_holds_nothing_up(bridged: Notebook) -> None:
     """Trap 1: ipykernel 7.4 publishes no status for such a comm, so its idle is not awaited without limit."""
     comm_id = open_comm(bridged)
-    running = bridged.execute(
-        "import asyncio\n"
-        + WAIT.format(path=str(flag), nap="await asyncio.sleep(0.02)")
-        + "print('over', got)"
-    )
+    running = bridged.execute("import asyncio\nawait asyncio.to_thread(go.wait, 60)\nprint('over', got)")
     bridged.pump(lambda: "busy" in running.states)
     say(bridged, comm_id, {"first": 1})
-    say(bridged, comm_id, {"touch": str(flag)})
+    say(bridged, comm_id, {"go": 1})
     bridged.pump(lambda: running.done, timeout=40)
-    assert "first" in running.text() and "touch" in running.text()
+    assert "first" in running.text() and "{'go': 1}" in running.text()
     assert bridged.must("1 + 1").result == "2"
 
 
 @pytest.mark.skipif(IPYKERNEL < (7, 0), reason="no subshells before ipykernel 7")
-def test_cells_run_on_a_subshell_too(bridged: Notebook, flag: Path) -> None:
+def test_cells_run_on_a_subshell_too(bridged: Notebook) -> None:
     """Trap 1: a cell on a subshell runs beside the main one, there as well."""
     subshell = create_subshell(bridged)
-    running = bridged.execute(WAIT.format(path=str(flag), nap="time.sleep(0.02)"))
-    bridged.pump(lambda: "busy" in running.states)
+    bridged.must("import threading\ngo = threading.Event()")
+    running = bridged.execute("go.wait(60)")
+    bridged.pump(lambda: running.of_type("execute_input"))  # it has its number
     beside = bridged.execute(
-        "import pathlib, threading\nprint(threading.current_thread() is threading.main_thread())\n"
-        f"pathlib.Path({str(flag)!r}).touch()",
+        "print(threading.current_thread() is threading.main_thread())\ngo.set()",
         subshell_id=subshell,
     )
     bridged.pump(lambda: running.done and beside.done, timeout=40)
@@ -206,8 +198,8 @@ def test_ctrl_c_while_a_widget_callback_runs_is_no_crash(bridged: Notebook, flag
     """Trap 3: the handler of a comm waits as well, and an interrupt must not end the event loop."""
     bridged.must(
         TARGET
-        + "import time\ndef slow(message):\n    from pathlib import Path\n"
-        + f"    Path({str(flag)!r}).touch()\n    for _ in range(1200): time.sleep(0.05)\n"
+        + f"def slow(message):\n    open({str(flag)!r}, 'w').close()\n"
+        + indent(UNTIL_INTERRUPTED, " " * 4)
         + "def target(comm, message):\n    comm.on_msg(slow)\n"
         + "get_comm_manager().register_target('slow.end', target)"
     )

@@ -10,13 +10,15 @@ import psutil
 import pytest
 
 from tests.kernel_magics.bridge.conftest import OpenNotebook
-from tests.kernel_magics.bridge.notebook_driver import Notebook, release_all, wait_until
+from tests.kernel_magics.bridge.notebook_driver import Notebook, release_all
+from tests.waiting import UNTIL_INTERRUPTED, UNTIL_KILLED, Gate, last_for, wait_for
 
-SLEEP_LONG = "import time\nprint('begun', flush=True)\nfor _ in range(1200): time.sleep(0.05)"
+LONG = "print('begun', flush=True)\n" + UNTIL_INTERRUPTED
+LONGER = "print('begun', flush=True)\n" + UNTIL_KILLED
 
 
-def start_of(notebook: Notebook, code: str = SLEEP_LONG):
-    """A cell that runs for a minute, and has begun."""
+def start_of(notebook: Notebook, code: str = LONG):
+    """A cell that runs until it is interrupted, and has begun."""
     cell = notebook.execute(code)
     notebook.pump(lambda: "begun" in cell.text())
     return cell
@@ -66,15 +68,19 @@ def test_several_interrupts_are_no_crash(bridged: Notebook) -> None:
     assert bridged.must("%%local\n1 + 1").result == "2"
 
 
-def test_an_interrupt_between_cells_hits_no_later_cell(bridged: Notebook) -> None:
+def test_an_interrupt_between_cells_hits_no_later_cell(bridged: Notebook, gate: Gate) -> None:
     """Trap 3: what is still held when a cell ends is dropped with it."""
     os.kill(bridged.pid, signal.SIGINT)
-    cell = bridged.must("import time\nfor _ in range(20): time.sleep(0.05)\nprint('whole')")
-    assert cell.text() == "whole\n"
+    cell = start_of(bridged, f"print('begun', flush=True)\n{gate.wait}\nprint('whole')")
+    last_for(1.0)  # nothing tells that no interrupt is on its way
+    gate.open()
+    bridged.pump(lambda: cell.done)
+    assert cell.status == "ok", cell.all_text
+    assert cell.text() == "begun\nwhole\n"
 
 
 def test_a_local_cell_can_be_interrupted(bridged: Notebook) -> None:
-    cell = start_of(bridged, "%%local\n" + SLEEP_LONG)
+    cell = start_of(bridged, "%%local\n" + LONG)
     bridged.interrupt()
     bridged.pump(lambda: cell.done, timeout=20)
     assert cell.reply["content"]["ename"] == "KeyboardInterrupt"
@@ -93,36 +99,34 @@ def test_an_interrupt_ends_input(bridged: Notebook) -> None:
 
 
 def test_closing_the_notebook_leaves_the_remote_cell_alone(
-    bridged: Notebook, open_notebook: OpenNotebook, flag: Path
+    bridged: Notebook, open_notebook: OpenNotebook, gate: Gate
 ) -> None:
     """Trap 2: a shutdown interrupts first; the remote cell must not notice."""
     start_of(
         bridged,
-        "import os, time\nprint('begun', flush=True)\n"
-        f"try:\n    while not os.path.exists({str(flag)!r}): time.sleep(0.02)\n    end = 'finished'\n"
+        f"print('begun', flush=True)\ntry:\n    {gate.wait}\n    end = 'finished'\n"
         "except KeyboardInterrupt:\n    end = 'interrupted'",
     )
     bridged.manager.shutdown_kernel()
-    flag.touch()
+    gate.open()
     again = open_notebook()
     again.must("%gpu_attach", timeout=120)
     assert again.value("end") == "finished"
 
 
 def test_an_interrupt_message_before_a_shutdown_is_dropped_too(
-    bridged: Notebook, open_notebook: OpenNotebook, flag: Path
+    bridged: Notebook, open_notebook: OpenNotebook, gate: Gate
 ) -> None:
     """Trap 2: front-ends in message mode send ``interrupt_request`` and then ``shutdown_request``."""
     start_of(
         bridged,
-        "import os, time\nprint('begun', flush=True)\n"
-        f"try:\n    while not os.path.exists({str(flag)!r}): time.sleep(0.02)\n    end = 'finished'\n"
+        f"print('begun', flush=True)\ntry:\n    {gate.wait}\n    end = 'finished'\n"
         "except KeyboardInterrupt:\n    end = 'interrupted'",
     )
     bridged.send("interrupt_request", {}, "control")
     bridged.send("shutdown_request", {"restart": False}, "control")
-    wait_until(lambda: not bridged.manager.is_alive(), what="the notebook's kernel has ended")
-    flag.touch()
+    wait_for(lambda: not bridged.manager.is_alive(), what="the notebook's kernel has ended")
+    gate.open()
     again = open_notebook()
     again.must("%gpu_attach", timeout=120)
     assert again.value("end") == "finished"
@@ -173,7 +177,7 @@ def test_restarting_the_notebook_restarts_the_remote_kernel_on_the_same_lease(br
     assert live_leases(bridged) == leases
     assert remote_pid(bridged) != pid
     assert bridged.value("'kept' in globals()") is False
-    wait_until(lambda: not psutil.pid_exists(pid), what="the former remote kernel has ended")
+    wait_for(lambda: not psutil.pid_exists(pid), what="the former remote kernel has ended")
 
 
 def test_restart_and_run_all_rents_once(bridged: Notebook) -> None:
@@ -213,10 +217,9 @@ def test_the_first_output_after_attaching_is_there(bridged: Notebook, open_noteb
 # -- the remote side ends
 
 
-def test_a_dead_kernel_ends_the_cell_with_what_happened(bridged: Notebook, flag: Path) -> None:
-    wait = f"import os, time\nwhile not os.path.exists({str(flag)!r}): time.sleep(0.02)\n"
-    cell = start_of(bridged, f"print('begun', flush=True)\n{wait}os.kill(os.getpid(), 9)")
-    flag.touch()
+def test_a_dead_kernel_ends_the_cell_with_what_happened(bridged: Notebook, gate: Gate) -> None:
+    cell = start_of(bridged, f"print('begun', flush=True)\n{gate.wait}\nimport os; os.kill(os.getpid(), 9)")
+    gate.open()
     bridged.pump(lambda: cell.done)
     assert cell.text() == "begun\n"
     assert cell.reply["content"]["ename"] == "KernelLost"
@@ -239,13 +242,13 @@ def test_a_dead_kernel_stops_run_all(bridged: Notebook) -> None:
 
 def test_a_dead_agent_ends_the_cell_and_cells_run_here_again(bridged: Notebook) -> None:
     agent = psutil.Process(remote_pid(bridged)).parent()
-    cell = start_of(bridged, "print('begun', flush=True)\nimport time; time.sleep(600)")
+    cell = start_of(bridged, LONGER)
     agent.kill()
     bridged.pump(lambda: cell.done, timeout=60)
     assert cell.reply["content"]["ename"] == "KernelLost"
     assert "agent" in cell.error and "kept" in cell.error
     assert "Cells run here again" in cell.error and "fresh kernel there" not in cell.error
-    wait_until(lambda: remote_pid(bridged) == bridged.pid, what="cells run here again")
+    wait_for(lambda: remote_pid(bridged) == bridged.pid, what="cells run here again")
 
 
 @pytest.mark.parametrize("ending", ["%gpu_release", "agent"])
@@ -255,7 +258,7 @@ def test_the_kernel_is_not_mute_after_thousands_of_displays(bridged: Notebook, e
     show = "display({'text/plain': 'x'}, raw=True)"
     bridged.must(f"from IPython.display import display\nfor i in range(3000): {show}")
     if ending == "agent":
-        cell = start_of(bridged, "print('begun', flush=True)\nimport time; time.sleep(600)")
+        cell = start_of(bridged, LONGER)
         agent.kill()
         bridged.pump(lambda: cell.done, timeout=60)
     else:
@@ -277,7 +280,7 @@ def test_a_release_between_cells_is_said_in_the_next_one(bridged: Notebook) -> N
     """Cells run here again, and the first of them says so."""
     bridged.must("1")
     release_all(bridged.env)
-    wait_until(lambda: remote_pid(bridged) == bridged.pid, what="cells run here again")
+    wait_for(lambda: remote_pid(bridged) == bridged.pid, what="cells run here again")
     said = [cell for cell in bridged.cells.values() if "was released by the test" in cell.all_text]
     assert len(said) == 1
     assert "Cells run here again" in said[0].all_text
@@ -286,7 +289,7 @@ def test_a_release_between_cells_is_said_in_the_next_one(bridged: Notebook) -> N
 def test_a_death_between_cells_is_said_in_the_next_one(bridged: Notebook) -> None:
     pid = remote_pid(bridged)
     os.kill(pid, signal.SIGKILL)
-    wait_until(
+    wait_for(
         lambda: bridged.run("import os; print(os.getpid())").text().strip() not in ("", str(pid)),
         what="a fresh kernel runs there",
     )

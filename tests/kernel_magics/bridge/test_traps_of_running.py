@@ -9,6 +9,7 @@ import pytest
 
 from tests.kernel_magics.bridge.conftest import OpenNotebook
 from tests.kernel_magics.bridge.notebook_driver import Notebook
+from tests.waiting import Gate
 
 
 def test_cells_run_in_another_process(bridged: Notebook) -> None:
@@ -175,15 +176,13 @@ def make_repository(folder: Path) -> str:
     return found.stdout.strip()
 
 
-def test_a_local_cell_waits_for_the_remote_cell_before_it(bridged: Notebook, flag: Path) -> None:
+def test_a_local_cell_waits_for_the_remote_cell_before_it(bridged: Notebook, gate: Gate) -> None:
     """Trap 13: a kernel runs one cell at a time, wherever each runs."""
-    there = bridged.execute(
-        f"import os, time\nwhile not os.path.exists({str(flag)!r}): time.sleep(0.02)\nprint('there')"
-    )
+    there = bridged.execute(f"{gate.wait}\nprint('there')")
     here = bridged.execute("%%local\nprint('here')")
     bridged.pump(lambda: "busy" in there.states)
     assert not here.states
-    flag.touch()
+    gate.open()
     bridged.pump(lambda: here.done)
     assert there.done and there.text() == "there\n" and here.text() == "here\n"
 

@@ -7,7 +7,6 @@ import os
 import shutil
 import struct
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,16 +25,6 @@ PYTHON = os.environ.get("TRACKSIDE_TEST_PYTHON", sys.executable)
 Message = tuple[str, dict[str, Any]]
 _NO_OUTPUT = {"status", "execute_input", "iopub_welcome"}
 _RECORD_ONLY = {"input_request", "input_done", "widget_state", "cut"}
-
-
-def eventually(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
-    """The condition's value as soon as it is true; its last one when time is up."""
-    deadline = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value or time.monotonic() > deadline:
-            return value
-        time.sleep(0.02)
 
 
 def joined(messages: list[Message]) -> list[Message]:
@@ -234,11 +223,6 @@ class Notebook:
             self.seen.append(self.client.get_iopub_msg(timeout=timeout))
         return Answer(reply["content"], self.shown(request), request)
 
-    @staticmethod
-    def eventually(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
-        """See :func:`eventually`."""
-        return eventually(condition, seconds)
-
     def drain(self) -> None:
         """Take what has arrived meanwhile."""
         while self.client.iopub_channel.msg_ready():
@@ -306,12 +290,6 @@ def payload(home: Path) -> Path:
 def environment(tmp_path: Path) -> dict[str, str]:
     """The environment of a process with folders of its own in ``tmp_path``."""
     return environment_of(tmp_path)
-
-
-@pytest.fixture(name="eventually")
-def waiting() -> Callable[..., Any]:
-    """See :func:`eventually`."""
-    return eventually
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from kernel_magics.journal.format import Kind
+from tests.waiting import eventually
 
 LIMIT = 32 * 1024 * 1024
 
@@ -24,16 +25,16 @@ def test_what_a_thread_prints_after_its_cell_is_on_its_record(notebook):
     assert notebook.runs[0].text.startswith("cell ends\n")
 
 
-def test_a_thread_that_prints_when_only_kernel_info_was_asked_since(notebook):
+def test_a_thread_that_prints_when_only_kernel_info_was_asked_since(notebook, gate):
     notebook.run(
-        "%%track\nimport os, threading, time\n"
-        "def speak():\n    while not os.path.exists('go'): time.sleep(0.02)\n"
+        "%%track\nimport threading\n"
+        f"def speak():\n    {gate.wait}\n"
         "    print('very late', flush=True)\n"
         "thread = threading.Thread(target=speak); thread.start()"
     )
     notebook.client.kernel_info(reply=True, timeout=10)
-    (notebook.home / "go").touch()
-    assert notebook.eventually(lambda: notebook.last.text == "very late\n"), notebook.last.everything
+    gate.open()
+    assert eventually(lambda: notebook.last.text == "very late\n"), notebook.last.everything
 
 
 def test_too_much_output_keeps_head_and_tail_and_says_what_is_missing(notebook):
@@ -144,10 +145,9 @@ def test_a_cell_in_a_subshell_is_tracked_beside_another(notebook):
     notebook.client.control_channel.send(create)
     subshell = notebook.client.get_control_msg(timeout=10)["content"]["subshell_id"]
 
-    first = notebook.send(
-        "%%track main\nimport os, time\nwhile not os.path.exists('done'): time.sleep(0.02)\nprint('main')"
-    )
-    content = {"code": "%%track beside\nprint('beside')\nopen('done', 'w').close()", "silent": False}
+    notebook.run("import threading\nbeside = threading.Event()")
+    first = notebook.send("%%track main\nbeside.wait(60)\nprint('main')")
+    content = {"code": "%%track beside\nprint('beside')\nbeside.set()", "silent": False}
     message = notebook.client.session.msg("execute_request", {**content, "store_history": True})
     message["header"]["subshell_id"] = subshell
     notebook.client.shell_channel.send(message)
@@ -156,7 +156,7 @@ def test_a_cell_in_a_subshell_is_tracked_beside_another(notebook):
         reply = notebook.client.get_shell_msg(timeout=30)
         replies[reply["parent_header"]["msg_id"]] = reply["content"]["status"]
     assert set(replies.values()) == {"ok"}
-    assert notebook.eventually(
+    assert eventually(
         lambda: (
             {run.name: (run.text, run.status) for run in notebook.runs}
             == {"main": ("main\n", "finished"), "beside": ("beside\n", "finished")}

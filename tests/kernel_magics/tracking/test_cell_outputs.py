@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.waiting import eventually
+
 CELLS = {
     "print": "print('one'); print('two')",
     "no newline": "print('…', end='')",
@@ -128,7 +130,7 @@ def _same(notebook, code, line="%%track"):
         received = type(answer)(answer.reply, notebook.shown(answer.request), answer.request).outputs
         return None if recorded == received else (recorded, received)
 
-    assert notebook.eventually(lambda: difference() is None), difference()
+    assert eventually(lambda: difference() is None), difference()
     return answer, run
 
 

@@ -10,6 +10,8 @@ import nbformat
 import pexpect
 import pytest
 
+from tests.waiting import UNTIL_INTERRUPTED
+
 CELLS = [
     "%load_ext kernel_magics.magics.track",
     "%%track first\nlr = 0.1\nprint('loss=0.5')\nlr",
@@ -184,8 +186,7 @@ def test_a_terminal_records_displays_questions_and_interrupts(terminal, tmp_path
     run = runs_in(tmp_path / "data")[-1]
     assert ("input_request", {"prompt": "Who? ", "password": False}) in run.everything
     assert not any(b"-secret" in path.read_bytes() for path in run.path.glob("*.journal"))
-    # Short sleeps: a signal that arrives just before sleep() starts waits for that sleep to end.
-    slow = "import time; print('be' 'gun', flush=True); [time.sleep(0.1) for _ in range(6000)]"
+    slow = f"print('be' 'gun', flush=True); exec({UNTIL_INTERRUPTED!r})"
     terminal.begin("%%track slow", slow)
     terminal.end()
     terminal.process.expect("begun")

@@ -7,6 +7,7 @@ import signal
 import pytest
 
 from kernel_magics.journal.format import Kind
+from tests.waiting import UNTIL_INTERRUPTED, eventually
 
 
 def test_name_project_tags_and_group_are_the_lines(notebook):
@@ -102,8 +103,7 @@ def test_how_a_cell_ends_is_how_its_run_ends(shared_notebook, code, status):
 
 @pytest.mark.parametrize(
     "wait",
-    # Short sleeps: a signal that falls between CPython's check and the system call is seen when that ends.
-    ["import time\nwhile True: time.sleep(0.05)", "import asyncio\nwhile True: await asyncio.sleep(0.05)"],
+    [UNTIL_INTERRUPTED, "import asyncio\nwhile True: await asyncio.sleep(0.05)"],
 )
 def test_an_interrupt_makes_the_run_interrupted(notebook, wait):
     request = notebook.send(f"%%track\nprint('begun', flush=True)\n{wait}")
@@ -122,7 +122,7 @@ def test_a_killed_kernel_leaves_all_it_showed_and_no_ending(notebook):
         "%%track\nimport os, signal, time\nfor i in range(100): print(i)\nrun.log({'loss': 0.5}, step=7)\n"
         "print('last', flush=True)\nos.kill(os.getpid(), signal.SIGKILL)"
     )
-    assert notebook.eventually(lambda: not notebook.manager.is_alive())
+    assert eventually(lambda: not notebook.manager.is_alive())
     run = notebook.last
     assert run.status == "running"
     assert run.text.endswith("99\nlast\n")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tests.waiting import eventually
+
 
 def test_cells_that_run_tracked_cells(notebook):
     answer = notebook.run(
@@ -102,7 +104,7 @@ RELOAD = f"{UNLOAD}\n{LOAD}"
 def test_a_cell_that_unloads_the_extension_is_recorded_to_its_end(notebook):
     answer = notebook.run(f"%%track first\n{UNLOAD}\nprint('after')\nrun.log({{'x': 1.0}})\n1/0")
     assert [error["ename"] for error in answer.errors] == ["ZeroDivisionError"]
-    assert notebook.eventually(lambda: notebook.last.status == "failed")
+    assert eventually(lambda: notebook.last.status == "failed")
     assert (notebook.last.text, notebook.last.points("logged")) == ("after\n", {"x": [(0, 1.0)]})
     assert notebook.last.error["ename"] == "ZeroDivisionError"
     assert notebook.run(

@@ -17,6 +17,7 @@ import kernel_magics as km
 from kernel_magics.journal.format import Kind
 from kernel_magics.journal.writer import BATCH_S, HELD_LIMIT
 from kernel_magics.store import open_store
+from tests.waiting import eventually
 
 ROOT = Path(km.__file__).parent.parent
 Records = Callable[[str], list[Any]]
@@ -103,7 +104,7 @@ def test_a_kill_costs_the_points_of_the_last_100_ms_and_the_run_says_so(
 
 
 def test_points_that_no_others_follow_are_written_without_being_asked_for(
-    network: None, records: Records, eventually: Callable[..., Any]
+    network: None, records: Records
 ) -> None:
     with km.init() as run:
         (record,) = records(run.id)
