@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Callable, List, Optional, Tuple
 
@@ -65,6 +66,7 @@ class JournalWriter:
         self._quiet_until = 0.0
         self._tell = True
         self._dirty = False
+        self._descriptor = -1
         try:
             if begins:
                 paths.make_private_folder(folder)
@@ -74,9 +76,21 @@ class JournalWriter:
             self._descriptor = os.open(self.path, flags | getattr(os, "O_BINARY", 0), 0o600)
             _write_whole(self._descriptor, fmt.pack_header())
         except OSError as error:
-            lock.release(lock.lock_path(self.path))
+            self._take_back(begun=not isinstance(error, FileExistsError), begins=begins)
             raise unwritable(folder, error) from error
         self._batched = mounts.is_network(folder) if batched is None else batched
+
+    def _take_back(self, *, begun: bool, begins: bool) -> None:
+        """Nothing stays of a journal that could not be begun: a reader would take it for one of a process
+        that died."""
+        self.abandon()
+        lock.release(lock.lock_path(self.path))
+        with suppress(OSError):
+            if begun:
+                self.path.unlink(missing_ok=True)
+                lock.lock_path(self.path).unlink(missing_ok=True)
+            if begins:
+                self.path.parent.rmdir()  # only when nothing else is in it
 
     @property
     def closed(self) -> bool:

@@ -103,7 +103,8 @@ def derive(run_id: str, documents: Mapping[str, Document]) -> RunRow:
         if "finish" in document and not _begun_again(document, ordered):
             _finish(row, document["finish"])
         said = _writer(document)
-        if said.get("role") != EDITOR:  # whoever edits a run says nothing of whether it lives
+        # Whoever edits a run says nothing of whether it lives; nor when its first frame is not there yet.
+        if said.get("role") != EDITOR and not writer.startswith(f"{EDITOR}-"):
             gathers = [said["batch_s"]] if said.get("batch_s") else []
             row.writers.append([writer, said.get("host"), *gathers])
     changes = _newest_changes(ordered)

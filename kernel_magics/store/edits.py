@@ -70,6 +70,7 @@ def edit(data_dir: Path, run_id: str, change: Mapping[str, Any], known: float = 
     # Whether a run lives is asked of the locks in its folder; this one says nothing about that.
     lock_path(writer.path).unlink(missing_ok=True)
     if problems:
+        writer.path.unlink(missing_ok=True)
         raise DataFolderError(
             f"The change of run {run_id} was not written. {problems[0]}", remedy="free some disk space"
         )

@@ -182,6 +182,23 @@ def test_room_for_some_frames_is_used_for_whole_ones(
     journal.close()
 
 
+@pytest.mark.parametrize("room", [0, 7])
+def test_of_a_journal_that_cannot_be_begun_nothing_stays(
+    room: int, disk: Disk, open_writer: Callable[..., JournalWriter], tmp_path: Path
+) -> None:
+    """A header alone would be listed as a run whose process was killed."""
+    disk.room = room
+    with pytest.raises(DataFolderError, match="No space left"):
+        open_writer()
+    assert list((tmp_path / "runs").iterdir()) == []
+    disk.room = None
+    open_writer().close()
+    disk.room = room
+    with pytest.raises(DataFolderError, match="File exists"):
+        open_writer()
+    assert sorted(path.name for path in (tmp_path / "runs" / "r").iterdir()) == ["w.journal", "w.lock"]
+
+
 def test_closing_on_a_full_disk_says_what_is_lost(
     disk: Disk, open_writer: Callable[..., JournalWriter], reports: list[str]
 ) -> None:

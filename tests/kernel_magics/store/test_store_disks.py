@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -66,3 +67,28 @@ def test_an_index_without_room_says_so_and_is_whole_as_soon_as_there_is_some(
         store.refresh()
         assert store.series(RUN, "loss").value.tolist() == list(range(40_000))
     assert index_path(data_dir).is_relative_to(tiny_disk)
+
+
+def test_what_a_full_disk_refuses_leaves_nothing_behind(tiny_disk: Path) -> None:
+    """Neither an edit that was half made, nor a run that never began."""
+    data = tiny_disk / "data"
+    with km.init(name="one", data_dir=data, capture={"diff": False, "packages": False}) as run:
+        run.log({"loss": 1.0})
+    folder = data / "runs" / run.id
+    ballast = os.open(tiny_disk / "ballast", os.O_CREAT | os.O_WRONLY)
+    with pytest.raises(OSError, match="No space left"):
+        while True:
+            os.write(ballast, bytes(4096))
+    before = sorted(path.name for path in folder.iterdir())
+    with open_store(data) as store:
+        with pytest.raises(DataFolderError, match="No space left"):
+            store.edit(run.id, notes="too much")
+        with pytest.raises(DataFolderError, match="No space left"):
+            km.init(name="two", data_dir=data)
+        assert sorted(path.name for path in folder.iterdir()) == before
+        store.refresh()
+        assert [one.id for one in store.runs()] == [run.id]
+        os.ftruncate(ballast, 0)
+        os.close(ballast)
+        store.edit(run.id, notes="fits")
+        assert store.run(run.id).notes == "fits" and store.events(run.id) == []
