@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
 
 from kernel_magics.errors import UnknownRun
 from kernel_magics.model import RunInfo, RunStatus
@@ -68,17 +68,12 @@ class RunSource:
         """What the cell has shown so far, after a position; :meth:`news` brings the rest."""
         yield self._part(store, key, after or 0, whole=after is None)
 
-    def news(self, store: Store, among: Set[str] | None = None) -> Iterator[Part]:
-        """What has come of the cells that are followed.
-
-        Args:
-            among: only of these runs.
-        """
+    def news(self, store: Store) -> Iterator[Part]:
+        """What has come of the cells that are followed."""
         for key, after in self._followed.items():
-            if among is None or self._cells[key][0] in among:
-                part = self._part(store, key, after, whole=False)
-                if part.messages:
-                    yield part
+            part = self._part(store, key, after, whole=False)
+            if part.messages:
+                yield part
 
     def _part(self, store: Store, key: str, after: int, *, whole: bool) -> Part:
         found = store.cell_messages(self._cells[key][0], key, after)
@@ -96,14 +91,17 @@ class RunSource:
         return [run for run in reversed(looked) if run.id in self._mine or self._is_mine(store, run)]
 
     def _is_mine(self, store: Store, run: RunInfo) -> bool:
-        is_news = run.finished is None or run.finished > self._page.saved
-        try:
-            facts = store.run(run.id).facts if is_news else {}
-        except UnknownRun:  # deleted this moment
-            facts = {}
-        # What ran on another machine comes from that kernel's stream, which has all its cells.
-        mine = is_news and not facts.get("lease")
-        mine = mine and self._page.is_mine(facts.get("notebook"), facts.get("kernel_id"))
-        if not mine:
+        if run.finished is not None and run.finished <= self._page.saved:
             self._others.add(run.id)
-        return mine
+            return False
+        try:
+            facts = store.run(run.id).facts
+        except UnknownRun:  # deleted this moment
+            return False
+        if not facts:
+            return False  # it has just begun, and whose it is comes next: it is asked again when it changes
+        # What ran on another machine comes from that kernel's stream, which has all its cells.
+        is_mine = not facts.get("lease") and self._page.is_mine(facts.get("notebook"), facts.get("kernel_id"))
+        if not is_mine:
+            self._others.add(run.id)
+        return is_mine
