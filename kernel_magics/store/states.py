@@ -59,7 +59,7 @@ def present_state(
             return State(RunStatus.RUNNING)
         return State(RunStatus.KILLED, f"Its process ended without a word.{_perhaps_lost(writers)}", last)
     state, why = _lease_state(data_dir, lease)
-    if state in _LIVE_LEASE:
+    if state in _LIVE_LEASE or (state is not None and not _all_read(folder, read)):
         return State(RunStatus.RUNNING)
     if state == _LOST_LEASE:
         return State(RunStatus.KILLED, f"Its kernel was lost. {why}".strip(), last)

@@ -148,6 +148,21 @@ def test_a_run_on_a_leased_machine_runs_while_its_lease_lives(state, status, new
     assert reopen().run(journal.run_id).status == status
 
 
+@pytest.mark.parametrize("state", ["lost", "released"])
+def test_a_run_that_ended_with_its_lease_is_called_nothing_else_before_its_end_is_read(
+    state, new_journal, reopen, data_dir
+):
+    journal = new_journal(host="gpu-box")
+    journal.json(2, lease="a100-k3f9qz", host="gpu-box")
+    ingesting, reading = reopen(), reopen(ingest=False)
+    journal.json(12, status="finished", time=2e9)
+    (data_dir / "leases").mkdir()
+    (data_dir / "leases" / "a100-k3f9qz.json").write_text(json.dumps({"id": "a100-k3f9qz", "state": state}))
+    assert reading.run(journal.run_id).status == RunStatus.RUNNING
+    ingesting.refresh()
+    assert reading.run(journal.run_id).status == RunStatus.FINISHED
+
+
 def test_a_lease_cannot_lead_out_of_its_folder(new_journal, reopen, data_dir):
     (data_dir / "elsewhere.json").parent.mkdir(exist_ok=True)
     journal = new_journal(host="gpu-box")
