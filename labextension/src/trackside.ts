@@ -8,6 +8,8 @@ import { Token } from '@lumino/coreutils';
 import { ColourBook } from './model/colours';
 import { RunEditor } from './model/editor';
 import { LeaseBook } from './model/leases';
+import { OfferSearch } from './model/offers';
+import { PulseBook } from './model/pulses';
 import { RunBook } from './model/runs';
 import { Pointing } from './model/pointing';
 import { Selection } from './model/selection';
@@ -26,6 +28,8 @@ export const CommandIDs = {
   release: 'trackside:release',
   /** `{lease}`: the lease's name */
   attach: 'trackside:attach',
+  /** `{lease}`: follows the log of its agent. */
+  openLog: 'trackside:open-log',
   showSidebar: 'trackside:show-sidebar',
   /** `{view}`: the id of a saved view; without it, the table as it was. */
   openTable: 'trackside:open-table'
@@ -58,6 +62,8 @@ export class Trackside {
     this.feed = new Feed(this.api);
     this.runs = new RunBook(this.api, this.feed, () => this.preferences.maxRuns);
     this.leases = new LeaseBook(this.api, this.feed);
+    this.pulses = new PulseBook(this.feed);
+    this.offers = new OfferSearch(this.api);
     this.colours = new ColourBook(options.state, isDark, run => this.runs.get(run)?.colour ?? null);
     this.runs.coloursChanged.connect(() => this.colours.themeChanged());
     this.editor = new RunEditor(this.api, this.feed, this.runs);
@@ -71,6 +77,9 @@ export class Trackside {
   readonly feed: Feed;
   readonly runs: RunBook;
   readonly leases: LeaseBook;
+  readonly pulses: PulseBook;
+  /** What can be had, as it was last looked for. */
+  readonly offers: OfferSearch;
   readonly colours: ColourBook;
   readonly selection = new Selection();
   readonly pointing = new Pointing();

@@ -3,16 +3,21 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import type { CommandRegistry } from '@lumino/commands';
 import * as React from 'react';
 
-import { baseName, formatDevice, formatDuration, formatPrice } from '../text/format';
+import { baseName, describePrice, formatDevice, formatDuration, formatMoment } from '../text/format';
+import { costSoFar } from '../text/cost';
 import { CommandIDs } from '../trackside';
-import type { Lease, LeaseState } from '../wire/protocol';
+import type { Lease, LeaseState, Sample } from '../wire/protocol';
+import { Load } from './load';
 
 export interface LeaseCardProps {
   lease: Lease;
   now: number;
+  samples: readonly Sample[];
   /** Whether the notebook in front runs its cells there. */
   here: boolean;
   canAttach: boolean;
+  /** Whether this user may attach and release. */
+  allowed: boolean;
   commands: CommandRegistry;
   trans: TranslationBundle;
 }
@@ -32,11 +37,36 @@ function stateLabel(state: LeaseState, trans: TranslationBundle): string {
   }
 }
 
+/** What is to be said of the line; `null` while all is well. */
+function linkLine({ lease, now, trans }: LeaseCardProps): string | null {
+  const { link } = lease;
+  if (lease.state !== 'ready' || !link) {
+    return null;
+  }
+  const since = link.since === null ? '' : formatMoment(link.since, now);
+  switch (link.state) {
+    case 'down':
+      return [trans.__('No line to it since %1; it is tried again by itself.', since), link.detail].join(' ');
+    case 'new':
+      return trans.__('The line to it is being made.');
+    case 'none':
+      return trans.__('Nobody holds the line to it; what it does there goes on.');
+    case 'elsewhere':
+      return trans.__('It is held from %1.', link.detail);
+    case 'up':
+      return link.holder === 'server'
+        ? trans.__('No notebook is attached; what it says is brought home.')
+        : null;
+  }
+}
+
 export function LeaseCard(props: LeaseCardProps): React.JSX.Element {
-  const { lease, now, here, commands, trans } = props;
-  const price = formatPrice(lease.usd_per_hour) ?? trans.__('no price known');
+  const { lease, now, here, trans } = props;
   const device = formatDevice(lease.device, lease.gpus.length);
   const where = [lease.machine || lease.target, lease.notebook ? baseName(lease.notebook) : null];
+  const dated = lease.price_as_of ? trans.__('price as of %1', lease.price_as_of) : '';
+  const cost = costSoFar(lease, now);
+  const line = linkLine(props);
   return (
     <li className="jp-trackside-lease" data-lease-id={lease.id} data-state={lease.state}>
       <div className="jp-trackside-leaseHead">
@@ -52,32 +82,58 @@ export function LeaseCard(props: LeaseCardProps): React.JSX.Element {
       <div className="jp-trackside-leaseLine" title={lease.notebook ?? ''}>
         {where.filter(Boolean).join(' · ')}
       </div>
-      <div className="jp-trackside-leaseFoot">
-        <span className="jp-trackside-leaseLine" title={lease.detail}>
-          {stateLabel(lease.state, trans)} ·{' '}
-          <span className="jp-trackside-runTime">{formatDuration(now - lease.created)}</span> ·{' '}
-          <span title={lease.price_as_of ? trans.__('as of %1', lease.price_as_of) : ''}>{price}</span>
-        </span>
-        {props.canAttach && !here && lease.state === 'ready' && (
-          <button
-            className="jp-mod-styled jp-trackside-small"
-            onClick={() => void commands.execute(CommandIDs.attach, { lease: lease.name })}
-          >
-            {trans.__('Attach')}
-          </button>
-        )}
-        {lease.state !== 'lost' && (
-          <button
-            className="jp-mod-styled jp-mod-warn jp-trackside-small"
-            onClick={() => void commands.execute(CommandIDs.release, { lease: lease.id })}
-          >
-            {trans.__('Release')}
-          </button>
+      <div className="jp-trackside-leaseLine" title={lease.detail}>
+        {stateLabel(lease.state, trans)} ·{' '}
+        <span className="jp-trackside-runTime">
+          {formatDuration((lease.released ?? now) - lease.created)}
+        </span>{' '}
+        · <span title={dated}>{describePrice(lease.usd_per_hour, trans)}</span>
+        {cost && (
+          <>
+            {' '}
+            · <span data-cost>{trans.__('%1 so far', cost)}</span>
+          </>
         )}
       </div>
+      {line && (
+        <div className="jp-trackside-leaseWhy" data-link={lease.link?.state} role="status">
+          {line}
+        </div>
+      )}
+      {lease.state === 'ready' && <Load samples={props.samples} gpus={lease.gpus} {...{ now, trans }} />}
       {lease.state !== 'released' && lease.detail && (
         <div className="jp-trackside-leaseWhy">{lease.detail}</div>
       )}
+      <Actions {...props} />
     </li>
+  );
+}
+
+function Actions({ lease, here, allowed, canAttach, commands, trans }: LeaseCardProps): React.JSX.Element {
+  const act = (command: string, argument: string) => () =>
+    void commands.execute(command, { lease: argument });
+  return (
+    <div className="jp-trackside-leaseFoot">
+      {allowed && canAttach && !here && lease.state === 'ready' && (
+        <button className="jp-mod-styled jp-trackside-small" onClick={act(CommandIDs.attach, lease.name)}>
+          {trans.__('Attach')}
+        </button>
+      )}
+      <button
+        className="jp-mod-styled jp-trackside-small"
+        aria-label={trans.__('Log of %1', lease.name)}
+        onClick={act(CommandIDs.openLog, lease.id)}
+      >
+        {trans.__('Log')}
+      </button>
+      {allowed && lease.state !== 'lost' && (
+        <button
+          className="jp-mod-styled jp-mod-warn jp-trackside-small"
+          onClick={act(CommandIDs.release, lease.id)}
+        >
+          {trans.__('Release')}
+        </button>
+      )}
+    </div>
   );
 }

@@ -55,7 +55,9 @@ export function NoRuns({ trans }: { trans: TranslationBundle }): React.JSX.Eleme
           .split(MAGIC)
           .flatMap((part, index) => (index === 0 ? [part] : [<code key={index}>%%track</code>, part]))}
       </p>
-      <pre aria-label={trans.__('Example')}>{EXAMPLE}</pre>
+      <pre tabIndex={0} role="region" aria-label={trans.__('Example')}>
+        {EXAMPLE}
+      </pre>
     </div>
   );
 }

@@ -27,7 +27,8 @@ export function provisionCell(spec: string, on: string | null, sources: readonly
   return withExtension(on ? `${line} --on ${checked('A target', on)}` : line, sources);
 }
 
-/** `%gpu_attach NAME`. */
-export function attachCell(name: string, sources: readonly string[]): string {
-  return withExtension(`%gpu_attach ${checked("A lease's name", name)}`, sources);
+/** `%gpu_attach NAME [--take]`; `take`: also if another notebook holds it, which then lets go. */
+export function attachCell(name: string, sources: readonly string[], take = false): string {
+  const line = `%gpu_attach ${checked("A lease's name", name)}`;
+  return withExtension(take ? `${line} --take` : line, sources);
 }

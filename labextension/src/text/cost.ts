@@ -1,5 +1,5 @@
 /** What runs cost: the price that each was told times its time. As `RunInfo.cost_usd` and `words.run_cost`. Pure functions. */
-import type { Json, JsonObject, Run } from '../wire/protocol';
+import type { Json, JsonObject, Lease, Run } from '../wire/protocol';
 
 function priceOf(run: Pick<Run, 'facts'>): JsonObject | null {
   const price = run.facts['price'];
@@ -22,6 +22,14 @@ export function costOf(run: Run, now: number): number | null {
 /** `≈ $1.35`, `< $0.01`. */
 export function formatCost(usd: number): string {
   return usd >= 0.005 || usd === 0 ? `≈ $${usd.toFixed(2)}` : '< $0.01';
+}
+
+/** What a lease has cost until now, `null` when it costs nothing or nobody knows. */
+export function costSoFar(lease: Lease, now: number): string | null {
+  const end = lease.released ?? now;
+  return lease.usd_per_hour
+    ? formatCost((lease.usd_per_hour * Math.max(0, end - lease.created)) / 3600)
+    : null;
 }
 
 /** Where the price comes from: `≈ $2.70/h, price list coreweave, 2026-09-20`; "" when none is known. */

@@ -1,4 +1,6 @@
 /** Numbers, durations, times and prices as people read them. Pure functions. */
+import type { TranslationBundle } from '@jupyterlab/translation';
+
 import type { Json, Lease, Run } from '../wire/protocol';
 
 /** A metric's value in at most about seven characters: `0.02313`, `1.2e-5`, `12,345`, `NaN`. */
@@ -82,6 +84,20 @@ export function formatPrice(usdPerHour: number | null): string | null {
     return null;
   }
   return usdPerHour === 0 ? 'free' : `$${usdPerHour.toFixed(2)}/h`;
+}
+
+/** `≈ $2.70/h`, `free`, or that nobody knows: what people read wherever something is about to cost money. */
+export function describePrice(usdPerHour: number | null, trans: TranslationBundle): string {
+  const price = formatPrice(usdPerHour);
+  if (price === null) {
+    return trans.__('no price known');
+  }
+  return usdPerHour === 0 ? trans.__('free') : `≈ ${price}`;
+}
+
+/** `31.5` of memory in GiB: one decimal below 100. */
+export function formatGib(gib: number): string {
+  return gib < 100 ? gib.toFixed(1) : gib.toFixed(0);
 }
 
 /** `A100-80GB`, `2 × L4`, `CPU`: the device as its makers write it. */

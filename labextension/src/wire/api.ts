@@ -10,6 +10,8 @@ import type {
   Info,
   JsonObject,
   Lease,
+  LogName,
+  LogPiece,
   Medium,
   MediumContent,
   Metric,
@@ -126,9 +128,24 @@ export class Api {
     await this.request(`leases/${encodeURIComponent(lease)}`, { method: 'DELETE' });
   }
 
-  /** Asks every target what can be had now; may take seconds. */
-  offers(): Promise<Offers> {
-    return this.request('offers');
+  /**
+   * What the targets can give now, as far as they have answered.
+   *
+   * @param spec as `%gpu_provision` takes it; `null` for whatever there is.
+   * @param known number of the answer before: this one comes when there is more.
+   */
+  offers(spec: string | null = null, known: number | null = null): Promise<Offers> {
+    const query = [
+      ...(spec === null ? [] : [`spec=${encodeURIComponent(spec)}`]),
+      ...(known === null ? [] : [`known=${known}`])
+    ];
+    return this.request(query.length > 0 ? `offers?${query.join('&')}` : 'offers');
+  }
+
+  /** What a log of a leased machine has gained since `offset`; its end without one. Takes a moment. */
+  log(lease: string, name: LogName, offset: number | null): Promise<LogPiece> {
+    const from = offset === null ? '' : `&offset=${offset}`;
+    return this.request(`leases/${encodeURIComponent(lease)}/log?name=${name}${from}`);
   }
 
   private async request<T>(path: string, init: RequestInit = {}): Promise<T> {

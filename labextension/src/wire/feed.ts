@@ -73,6 +73,13 @@ export class Feed {
     }
   }
 
+  /** Has the server measure how busy machines are, and push it, while any owner wants that. */
+  watchPulses(owner: object, wanted: boolean): void {
+    if (this.watches.setPulses(owner, wanted)) {
+      this.sendWatch();
+    }
+  }
+
   /** Which request a pushed series answers, and whose it is; `null` when nobody wants it any more. */
   answered(message: SeriesMessage): Watched | null {
     return this.watches.answered(message);

@@ -5,6 +5,10 @@
  * since the epoch, durations seconds, prices US dollars.
  */
 
+import type { Lease, Sample } from './machines';
+
+export type * from './machines';
+
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
 export type JsonObject = { [key: string]: Json };
 
@@ -145,54 +149,6 @@ export interface SeriesRequest {
   groups: string[][] | null;
 }
 
-export type LeaseState = 'planned' | 'starting' | 'ready' | 'lost' | 'released';
-
-export interface Gpu {
-  index: number;
-  name: string;
-  uuid: string;
-  memory_gib: number;
-  model: string;
-  busy: boolean;
-  busy_reason: string;
-}
-
-export interface Lease {
-  id: string;
-  name: string;
-  provider: string;
-  target: string;
-  spec: string;
-  state: LeaseState;
-  created: number;
-  device: string;
-  gpus: Gpu[];
-  machine: string;
-  notebook: string | null;
-  kernel_id: string | null;
-  /** `null`: no price is known; 0: costs nothing. */
-  usd_per_hour: number | null;
-  price_as_of: string | null;
-  released: number | null;
-  detail: string;
-}
-
-export interface Offer {
-  provider: string;
-  target: string;
-  device: string;
-  gpus: Gpu[];
-  usd_per_hour: number | null;
-  price_as_of: string | null;
-  detail: string;
-}
-
-export interface Offers {
-  offers: Offer[];
-  /** Targets that could not answer, and why. */
-  problems: { target: string; message: string }[];
-}
-
 export interface Info {
   version: string;
   api: number;
@@ -286,6 +242,7 @@ export type FeedMessage =
   | { type: 'hello'; version: string; api: number }
   | { type: 'runs'; changed: Run[]; removed: string[] }
   | { type: 'leases'; leases: Lease[] }
+  | { type: 'pulses'; pulses: { lease: string; samples: Sample[] }[] }
   | {
       type: 'series';
       watch: number;

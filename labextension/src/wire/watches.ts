@@ -19,14 +19,30 @@ export class Watches {
     return true;
   }
 
+  /** Whether `owner` shows how busy machines are. Whether anything is different now. */
+  setPulses(owner: object, wanted: boolean): boolean {
+    const before = this.pulses.size > 0;
+    if (wanted) {
+      this.pulses.add(owner);
+    } else {
+      this.pulses.delete(owner);
+    }
+    return before !== this.pulses.size > 0;
+  }
+
   /** The message that tells the server all of it, under a new number. */
-  message(): { type: 'watch'; id: number; series: SeriesRequest[] } {
+  message(): { type: 'watch'; id: number; series: SeriesRequest[]; pulses: boolean } {
     const watched = [...this.wanted].flatMap(([owner, series]) =>
       series.map(request => ({ owner, request }))
     );
     this.number += 1;
     this.sent.set(this.number, watched);
-    return { type: 'watch', id: this.number, series: watched.map(({ request }) => request) };
+    return {
+      type: 'watch',
+      id: this.number,
+      series: watched.map(({ request }) => request),
+      pulses: this.pulses.size > 0
+    };
   }
 
   /**
@@ -45,5 +61,6 @@ export class Watches {
 
   private readonly wanted = new Map<object, readonly SeriesRequest[]>();
   private readonly sent = new Map<number, readonly Watched[]>();
+  private readonly pulses = new Set<object>();
   private number = 0;
 }
