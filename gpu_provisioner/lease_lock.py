@@ -57,7 +57,12 @@ def lock_lease(folder: Path, lease: Lease, role: str = "") -> LeaseLock:
     private_folder(folder)
     handle = os.open(folder / "holder.lock", os.O_RDWR | os.O_CREAT, 0o600)
     owner = folder / HOLDER_NOTE
-    if not _lock(handle) and not (role != STAND_IN and _ask_for(handle, folder)):
+    try:
+        is_ours = _lock(handle) or (role != STAND_IN and _ask_for(handle, folder))
+    except OSError:  # a file system without locks, a full one: whoever asked says what that means to him
+        os.close(handle)
+        raise
+    if not is_ours:
         os.close(handle)
         raise LeaseError(
             f"The lease {lease.name!r} is held by {_describe(read_json(owner))}.",

@@ -20,6 +20,9 @@ from gpu_provisioner.errors import LeaseError
 from gpu_provisioner.model import Lease, LeaseState
 from gpu_provisioner.wire import to_json
 
+_LOCK_LIMIT_S = 20.0
+_LOOK_S = 0.02
+
 LIVE = (LeaseState.PLANNED, LeaseState.STARTING, LeaseState.READY)
 
 
@@ -104,10 +107,34 @@ class LeaseBook:
                 "make that folder writable, or set TRACKSIDE_DIR to another one",
             ) from None
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            self._lock(handle)
             yield
         finally:
             os.close(handle)
+
+    def _lock(self, handle: int) -> None:
+        """Others have it for milliseconds; what a machine that went down left locked on a file server is not
+        waited for."""
+        deadline = time.monotonic() + _LOCK_LIMIT_S
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise LeaseError(
+                        f"Somebody has had the lock of the leases ({self._folder}/.lock) for "
+                        f"{_LOCK_LIMIT_S:.0f} s: a process that hangs, or one of a machine that went down "
+                        "while its file server did not. Nothing was done.",
+                        f"end what `fuser {self._folder}/.lock` names, on that machine",
+                    ) from None
+                time.sleep(_LOOK_S)
+            except OSError as error:
+                raise LeaseError(
+                    f"The data folder {self.data_dir} is on a file system without locks ({error.strerror}), "
+                    "so two notebooks could rent the same GPU. Nothing was done.",
+                    "set TRACKSIDE_DIR to a folder on another file system",
+                ) from None
 
     def _path(self, lease_id: str) -> Path:
         if not is_lease_id(lease_id):

@@ -17,6 +17,7 @@ from gpu_provisioner.agent.log_reading import log
 from gpu_provisioner.agent.packages import packages
 from gpu_provisioner.agent.places import agent_facts, agent_folder, runtime_folder
 from gpu_provisioner.agent.streams import listing
+from gpu_provisioner.agent.whereabouts import elsewhere, not_here
 
 
 def survey(_header: Mapping[str, Any]) -> Dict[str, Any]:
@@ -31,16 +32,22 @@ def survey(_header: Mapping[str, Any]) -> Dict[str, Any]:
 
 
 def status(header: Mapping[str, Any]) -> Dict[str, Any]:
-    """``{"alive": bool}``: whether the lease's agent lives."""
-    return {"alive": agent_facts(agent_folder(header["lease"], os.environ)) is not None}
+    """``{"alive": bool, "elsewhere": host}``: whether the lease's agent lives, and if so, whether on another
+    machine that sees the same folder (``""``: it does not)."""
+    folder = agent_folder(header["lease"], os.environ)
+    return {"alive": agent_facts(folder) is not None, "elsewhere": elsewhere(folder)}
 
 
 def end(header: Mapping[str, Any]) -> Dict[str, Any]:
-    """End the lease's agent; ``{}``. ``header["never_held"]``: see :func:`end_agent`."""
+    """End the lease's agent; ``{"problem": ""}``, or why it cannot be ended here. ``header["never_held"]``:
+    see :func:`end_agent`."""
     lease = header["lease"]
     folder, runtime = agent_folder(lease, os.environ), runtime_folder(lease, os.environ)
+    host = elsewhere(folder)
+    if host:
+        return {"problem": not_here(host)}
     end_agent(folder, runtime, bool(header.get("never_held")))
-    return {}
+    return {"problem": ""}
 
 
 def find(_header: Mapping[str, Any]) -> Dict[str, Any]:

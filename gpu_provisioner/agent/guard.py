@@ -6,11 +6,15 @@ its own: a fork of the grown agent would keep its sockets open beyond its death.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Optional
+
+from gpu_provisioner.agent.whereabouts import BEAT_S
 
 _BOOT = (
     "import sys; sys.path[:] = [sys.argv[1]] + [p for p in sys.path if p]; "
@@ -36,6 +40,7 @@ class Guard:
         self._folder, self._runtime, self._lock = folder, runtime, lock
         self._process: Optional[subprocess.Popen[bytes]] = None
         self._group: Optional[int] = None
+        self._renewed = time.monotonic()
 
     def tell(self, group: int) -> None:
         """The process group of the kernel that has just started, or :data:`WELL`."""
@@ -47,6 +52,7 @@ class Guard:
 
     def look(self) -> None:
         """Replace a supervisor that is gone. Called every second or so."""
+        self._renew_lock()
         if self._lives():
             return
         print("the supervisor was killed; another one takes its place", file=sys.stderr, flush=True)
@@ -68,6 +74,13 @@ class Guard:
             os.close(reader)
         if self._group is not None:
             self.tell(self._group)
+
+    def _renew_lock(self) -> None:
+        """For other machines that see this folder, and perhaps not its locks."""
+        if time.monotonic() - self._renewed > BEAT_S:
+            self._renewed = time.monotonic()
+            with contextlib.suppress(OSError):  # the folder was deleted, or its server does not answer
+                os.utime(self._lock)
 
     def _lives(self) -> bool:
         if self._process is None:

@@ -30,8 +30,10 @@ from gpu_provisioner.agent.places import (
     write_private,
 )
 from gpu_provisioner.agent.streams import STREAMS, serve
+from gpu_provisioner.agent.whereabouts import elsewhere, not_here
 
 _START_LIMIT_S = 30.0
+NAME_THAT_MACHINE = 'name that machine itself in trackside.toml: host = "{host}"'
 _BOOT = (
     "import sys; sys.path[:] = [sys.argv[1]] + [p for p in sys.path if p]; "
     "from gpu_provisioner.agent.main import main; main(sys.argv[2:])"
@@ -62,6 +64,16 @@ def main(header: Dict[str, Any], say: Say) -> None:
                 if answer is None:
                     return
             elif folder.is_dir() and (folder / "config.json").exists():
+                host = elsewhere(folder)
+                if host:
+                    told = not_here(host)
+                    say(
+                        {
+                            "error": f"{told[:1].upper()}{told[1:]}.",
+                            "remedy": NAME_THAT_MACHINE.format(host=host),
+                        }
+                    )
+                    return
                 answer = start_agent(folder, "salvage")
             else:
                 say({"gone": f"there is no agent, and no folder {folder} that it could have left"})

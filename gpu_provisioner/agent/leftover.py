@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional
@@ -33,14 +34,17 @@ def how_it_ended(folder: Path) -> Dict[str, Any]:
     ``restarted``, when it began anew, and ``last_word``, when the agent last wrote anything (seconds since
     the epoch by that machine's clock, ``None`` where nothing tells).
     """
-    birth = str((read_json(folder / "agent.json") or {}).get("birth") or "")
+    facts = read_json(folder / "agent.json") or {}
+    birth, host = str(facts.get("birth") or ""), facts.get("host")
     now = boot_id()
+    if isinstance(host, str) and host != socket.gethostname():
+        return {"reason": f"{host}, where it ran, has given no sign of it for minutes"}
     if now is None or not birth:
         return {"reason": "the machine was restarted, or its supervisor was killed as well"}
     if birth.startswith(now):
         return {"reason": "killed together with its supervisor"}
-    facts = {"restarted": _boot_time(), "last_word": _last_word(folder)}
-    return {"reason": "the machine was restarted", **facts}
+    times = {"restarted": _boot_time(), "last_word": _last_word(folder)}
+    return {"reason": "the machine was restarted", **times}
 
 
 def _boot_time() -> Optional[float]:

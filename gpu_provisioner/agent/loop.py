@@ -366,6 +366,7 @@ class Agent:
         """``agent.json``: how to find this agent, and how to tell that it is this one."""
         facts = {
             "pid": os.getpid(),
+            "host": socket.gethostname(),
             "birth": process_birth(os.getpid()),
             "lease": self._config.lease,
             "epoch": self._keeper.epoch,

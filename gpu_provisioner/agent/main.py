@@ -30,8 +30,12 @@ from gpu_provisioner.agent.mirror import prepare, work_folder
 from gpu_provisioner.agent.places import private_folder, read_json, runtime_folder, write_private
 from gpu_provisioner.agent.process import AgentConfig, KernelProcess
 from gpu_provisioner.agent.supervisor import supervise
+from gpu_provisioner.agent.whereabouts import LOCK
 
 _TAKE_OVER_S = 10.0
+_LOCKS_ELSEWHERE = (
+    'put it on another one: env = {XDG_CACHE_HOME = "/scratch/you"} of that target in trackside.toml'
+)
 
 
 def main(arguments: List[str]) -> None:
@@ -43,7 +47,12 @@ def main(arguments: List[str]) -> None:
     sys.stdout = sys.stderr = LastingLog()
     if os.fork():
         os._exit(0)
-    lock = _take_over(folder, patience_s=_TAKE_OVER_S if salvage else 0.0)
+    try:
+        lock = _take_over(folder, patience_s=_TAKE_OVER_S if salvage else 0.0)
+    except OSError as error:
+        told = f"{folder} of {socket.gethostname()} is on a file system without locks ({error.strerror})"
+        _say(ready, {"error": f"{told}, so two agents could not be kept apart.", "remedy": _LOCKS_ELSEWHERE})
+        os._exit(0)
     if lock is None:
         _say(ready, {"socket": None})
         os._exit(0)
@@ -73,7 +82,7 @@ def _take_over(folder: Path, patience_s: float) -> Optional[int]:
     The lock is taken before they part, so it is free only when both have ended: when an agent was killed,
     only after its supervisor has ended the kernel and written down why.
     """
-    lock = os.open(folder / "agent.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     deadline = time.monotonic() + patience_s
     while True:
         try:

@@ -12,7 +12,8 @@ from typing import Any, List, Mapping, Optional, Sequence
 from gpu_provisioner.agent.devices import describe_gpus
 from gpu_provisioner.agent.ending import end_agent, living_agents
 from gpu_provisioner.agent.places import agent_facts, agent_folder, runtime_folder
-from gpu_provisioner.errors import ProvisionError
+from gpu_provisioner.agent.whereabouts import elsewhere, not_here
+from gpu_provisioner.errors import ProviderError, ProvisionError
 from gpu_provisioner.model import GpuRequest, Lease, LeaseState, Offer
 from gpu_provisioner.providers.base import TERMS, LiveLeases, Target
 from gpu_provisioner.providers.one_machine import Machine
@@ -59,6 +60,7 @@ class LocalProvider:
         """``READY`` while the lease's agent lives on this machine, else ``LOST``."""
         if "folder" not in lease.handle:
             return LeaseState.LOST
+        self._must_be_here(lease, "asked after")
         return LeaseState.READY if agent_facts(Path(lease.handle["folder"])) else LeaseState.LOST
 
     def carrier_argv(self, lease: Lease, command: Sequence[str]) -> List[str]:  # noqa: ARG002 - the contract
@@ -69,9 +71,16 @@ class LocalProvider:
         """End the agent, and with it the kernel; then remove what it left, if all of that is home."""
         if "folder" not in lease.handle:
             return
+        self._must_be_here(lease, "ended")
         # A lease nobody has ever held left nothing that anybody could miss.
         never_held = lease.state in (LeaseState.PLANNED, LeaseState.STARTING)
         end_agent(Path(lease.handle["folder"]), Path(lease.handle["runtime"]), never_held)
+
+    def _must_be_here(self, lease: Lease, what: str) -> None:
+        """Raises ``ProviderError`` when the lease's agent lives on another machine that shares this home."""
+        host = elsewhere(Path(lease.handle["folder"]))
+        if host:
+            raise ProviderError(f"{lease.name!r} cannot be {what}: {not_here(host)}.", f"the same on {host}")
 
     def living(self) -> List[Lease]:
         """This user's living agents on this machine, below this cache folder."""

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from gpu_provisioner import far_command
+from gpu_provisioner.agent.launch import NAME_THAT_MACHINE
+from gpu_provisioner.agent.whereabouts import not_here
 from gpu_provisioner.errors import LoginNeeded, ProviderError, ProvisionError
 from gpu_provisioner.far_command import FarCommand
 from gpu_provisioner.model import GpuRequest, Lease, LeaseState, Offer
@@ -90,6 +92,10 @@ class SshProvider:
     def status(self, lease: Lease) -> LeaseState:
         """``READY`` while the lease's agent lives there, else ``LOST``; ``ProviderError`` if nobody knows."""
         answer = self._ask("status", _ERRAND_LIMIT_S, lease=lease.id)
+        if answer.get("elsewhere"):
+            host = str(answer["elsewhere"])
+            told = f"{lease.name!r} cannot be asked after: {not_here(host, self._ssh.host)}."
+            raise ProviderError(told, NAME_THAT_MACHINE.format(host=host))
         return LeaseState.READY if answer.get("alive") else LeaseState.LOST
 
     def carrier_argv(self, lease: Lease, command: Sequence[str]) -> List[str]:
@@ -134,7 +140,9 @@ class SshProvider:
         """End the agent over there, and with it the kernel; what is not home yet stays there."""
         never_held = lease.state in (LeaseState.PLANNED, LeaseState.STARTING)
         try:
-            self._ask("end", _END_LIMIT_S, lease=lease.id, never_held=never_held)
+            answer = self._ask("end", _END_LIMIT_S, lease=lease.id, never_held=never_held)
+            if answer.get("problem"):
+                raise ProviderError(f"{answer['problem']}.")
         except ProvisionError as error:
             raise ProviderError(
                 f"{lease.name!r} could not be ended, its kernel may still run on {self._ssh.host}: "
