@@ -82,6 +82,8 @@ class StandIns:
         self._held: dict[str, StandIn] = {}
         self._alone_since: dict[str, float] = {}
         self._given_away: set[str] = set()
+        self._troubles: dict[str, str] = {}
+        """What was said last of a lease that cannot be held."""
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -121,13 +123,15 @@ class StandIns:
         try:
             self._held[lease.id] = await asyncio.shield(taking)
         except asyncio.CancelledError:
-            with suppress(ProvisionError, OSError):
+            with suppress(Exception):
                 self._held[lease.id] = await taking  # so that it is let go of
             raise
         except ProvisionError as error:  # somebody was quicker, or the disk takes nothing; it is tried again
             self._log.info("Trackside: the lease %s is not held here: %s", lease.id, error.message)
-        except OSError as error:
-            self._log.warning("Trackside: the lease %s cannot be held here: %s", lease.id, error)
+        except Exception as error:  # noqa: BLE001  whatever is wrong with one lease, the others are looked after
+            if self._troubles.get(lease.id) != repr(error):  # it is tried again each second
+                self._troubles[lease.id] = repr(error)
+                self._log.exception("Trackside: the lease %s cannot be held here", lease.id)
 
     def _alone(self) -> list[Lease]:
         """Leases that nobody has held for a while."""
