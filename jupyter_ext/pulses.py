@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gpu_provisioner import pulse
-from gpu_provisioner.agent.places import read_json
+from gpu_provisioner.agent.places import UnsafeFolder, read_json
 from gpu_provisioner.home import home_folder
 from gpu_provisioner.lease_lock import HOLDER_NOTE, STAND_IN, is_held, is_held_elsewhere
 
@@ -58,7 +58,8 @@ class Pulses:
         if now - self._touched >= TOUCH_S:
             self._touched = now
             for lease in leases:
-                with suppress(OSError):  # a full disk: no samples, and the panel says how old the last is
+                # A full disk, or a folder that is not ours: no samples, and the panel says how old the last is.
+                with suppress(OSError, UnsafeFolder):
                     pulse.watch(home_folder(self._data_dir, lease))
         before, self._seen = self._seen, {lease: self._changed(lease) for lease in leases}
         return self._seen != before

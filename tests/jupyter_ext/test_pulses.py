@@ -124,6 +124,14 @@ def test_a_sample_from_a_strange_machine_is_spelled_as_specified(data_dir: Path)
     assert pulses.message(9.5)[0] == '{"type":"pulses","pulses":[{"lease":"a-1","samples":[]}]}'
 
 
+def test_a_lease_whose_folder_is_not_safe_does_not_end_the_watching_of_the_others(data_dir: Path) -> None:
+    (data_dir / "elsewhere").mkdir()
+    home_folder(data_dir, "cpu-bad-1").parent.mkdir()
+    home_folder(data_dir, "cpu-bad-1").symlink_to(data_dir / "elsewhere")
+    Pulses(data_dir, lambda: ["cpu-bad-1", "cpu-good-1"]).look()
+    assert pulse.is_watched(home_folder(data_dir, "cpu-good-1"))
+
+
 async def test_nothing_is_measured_when_nobody_looks(data_dir: Path) -> None:
     folder = home_folder(data_dir, "a-1")
     assert not pulse.is_watched(folder)
