@@ -91,7 +91,7 @@ def metrics(store: Store, run_ids: Collection[str]) -> str:
     for run_id, infos in store.metrics(list(run_ids)).items():
         for info in infos:
             _join(entries, run_id, info)
-    return record(metrics=array(entries.values()))
+    return record(metrics=array({**entry, "x": _only(entry["x"])} for entry in entries.values()))
 
 
 def windows(store: Store, query: WindowQuery) -> str:
@@ -226,9 +226,16 @@ def _join(entries: dict[tuple[str, str], dict[str, Any]], run_id: str, info: Met
         "source": str(info.source),
         "unit": None,
         "better": None,
+        "x": set(),
         "runs": [],
     }
     entry = entries.setdefault(key, fresh)
     entry["unit"] = entry["unit"] or info.unit
     entry["better"] = entry["better"] or info.better
+    entry["x"].update({info.x} - {None})
     entry["runs"].append(run_id)
+
+
+def _only(said: Collection[str]) -> str | None:
+    """Over what the metric is meant to be drawn; where its runs do not agree, nothing but the step is common."""
+    return next(iter(said)) if len(said) == 1 else None

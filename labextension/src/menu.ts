@@ -7,6 +7,10 @@ import { Menu } from '@lumino/widgets';
 export interface MenuAction {
   id: string;
   label: string;
+  /** Of a choice: whether it is the one that holds now. */
+  checked?: boolean;
+  /** Whether a line stands above it. */
+  apart?: boolean;
   /** What it does; a failure is the action's own to tell. */
   run: () => void;
 }
@@ -45,7 +49,12 @@ export function openMenu(actions: readonly MenuAction[], place: MenuPlace): void
   const commands = new CommandRegistry();
   const menu = new Menu({ commands });
   for (const action of actions) {
-    commands.addCommand(action.id, { label: action.label, execute: action.run });
+    const { label, checked } = action;
+    const choice = checked === undefined ? {} : { isToggled: () => checked, isToggleable: true };
+    commands.addCommand(action.id, { label, execute: action.run, ...choice });
+    if (action.apart) {
+      menu.addItem({ type: 'separator' });
+    }
     menu.addItem({ command: action.id });
   }
   menu.aboutToClose.connect(() => {

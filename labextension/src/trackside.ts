@@ -5,6 +5,7 @@ import type { IStateDB } from '@jupyterlab/statedb';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { Token } from '@lumino/coreutils';
 
+import type { ChartSize } from './compare/comparestate';
 import { ColourBook } from './model/colours';
 import { RunEditor } from './model/editor';
 import { LeaseBook } from './model/leases';
@@ -39,11 +40,12 @@ export const SIDEBAR_ID = 'trackside-sidebar';
 
 /** What the settings say; see `schema/plugin.json`. */
 export interface Preferences {
-  xAxis: XKind;
+  xAxis: XKind | 'auto';
   maxRuns: number;
+  chartSize: ChartSize;
 }
 
-export const DEFAULT_PREFERENCES: Preferences = { xAxis: 'step', maxRuns: 10000 };
+export const DEFAULT_PREFERENCES: Preferences = { xAxis: 'auto', maxRuns: 10000, chartSize: 'medium' };
 
 export interface TracksideOptions {
   serverSettings: ServerConnection.ISettings;
@@ -65,6 +67,7 @@ export class Trackside {
     this.pulses = new PulseBook(this.feed);
     this.offers = new OfferSearch(this.api);
     this.colours = new ColourBook(options.state, isDark, run => this.runs.get(run)?.colour ?? null);
+    this.runs.changed.connect(() => this.colours.list(this.runs.list.map(run => run.id)));
     this.runs.coloursChanged.connect(() => this.colours.themeChanged());
     this.editor = new RunEditor(this.api, this.feed, this.runs);
     this.views = new ViewBook(this.api);

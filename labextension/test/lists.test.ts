@@ -62,6 +62,7 @@ test('a saved comparison is read back, and what is wrong in it takes its default
       x: 'step',
       y: 'log',
       groupBy: null,
+      inferred: false,
       band: 'range',
       smoothing: 0,
       onlyDifferences: false,
@@ -70,9 +71,26 @@ test('a saved comparison is read back, and what is wrong in it takes its default
       split: false,
       search: '',
       pinned: [],
-      folded: ['system', 'metrics/train']
+      folded: ['system', 'metrics/train'],
+      apart: false,
+      size: 'medium',
+      sizes: {}
     }
   );
   assert.deepEqual(stateFrom({}, 'time').x, 'time');
   assert.deepEqual(stateFrom({ x: 'epoch' }, 'time').x, 'epoch', 'any metric can be the x axis');
+});
+
+test('sizes of charts are read back within what a chart can have', () => {
+  const sizes = {
+    wide: { columns: 2, height: 300 },
+    huge: { columns: 99, height: 1e9 },
+    bad: { columns: 'x' },
+    none: null
+  };
+  const state = stateFrom({ size: 'large', sizes, apart: true }, 'step');
+  assert.equal(state.size, 'large');
+  assert.equal(state.apart, true);
+  assert.deepEqual(state.sizes, { wide: { columns: 2, height: 300 }, huge: { columns: 6, height: 1200 } });
+  assert.equal(stateFrom({ size: 'vast' }, 'step', 'small').size, 'small', 'as the settings say');
 });

@@ -96,6 +96,59 @@ test('more runs than styles still all get one', () => {
   assert.equal(assignSlots(runs, new Map()).size, runs.length);
 });
 
+/** Ids so that each prefers the colour of the one before. */
+function alike(count: number): string[] {
+  const ids = Array.from({ length: 400 }, (_, i) => `run-${i}`);
+  return ids.filter(id => preferredSlot(id) === preferredSlot('run-0')).slice(0, count);
+}
+
+test('no two neighbours of a list have one colour, and a new run changes none', () => {
+  const book = new ColourBook(null, () => false);
+  const runs = alike(12); // newest first
+  const older = runs.slice(4);
+  book.list(older);
+  const before = older.map(run => book.styleOf(run).colour);
+  book.list(runs);
+  const colours = runs.map(run => book.styleOf(run).colour);
+  assert.deepEqual(colours.slice(4), before);
+  assert.ok(colours.every((colour, i) => colour !== colours[i + 1]));
+});
+
+test('a run without a neighbour of its colour has the one of its id', () => {
+  const book = new ColourBook(null, () => false);
+  const runs = ['run-0', 'run-1', 'run-2', 'run-3'];
+  assert.equal(new Set(runs.map(preferredSlot)).size, 4);
+  book.list(runs);
+  const own = runs.map(run => lineStyle(preferredSlot(run), false));
+  assert.deepEqual(
+    runs.map(run => book.styleOf(run)),
+    own
+  );
+});
+
+test('runs keep in a comparison the colours that the list gave them', () => {
+  const book = new ColourBook(null, () => false);
+  const runs = alike(2);
+  book.list(runs);
+  const before = runs.map(run => book.styleOf(run));
+  book.distinguish(runs);
+  assert.deepEqual(
+    runs.map(run => book.styleOf(run)),
+    before
+  );
+});
+
+test('a colour that somebody chose counts for its neighbour', () => {
+  const [newer, older] = ['run-1', 'run-2'];
+  const book = new ColourBook(
+    null,
+    () => false,
+    run => (run === older ? preferredSlot(newer) : null)
+  );
+  book.list([newer, older]);
+  assert.notEqual(book.styleOf(newer).colour, book.styleOf(older).colour);
+});
+
 interface GoldenPalette {
   light: string[];
   dark: string[];

@@ -52,6 +52,23 @@ async def test_any_metric_can_be_the_x_axis(ask: Ask, wait_for: Ask) -> None:
     assert "none of these runs has 'temperature'" in error["message"]
 
 
+async def test_a_metric_tells_over_what_it_is_meant_to_be_drawn_unless_its_runs_disagree(
+    ask: Ask, wait_for: Ask
+) -> None:
+    meant = [{"loss": "epoch", "acc": "epoch"}, {"acc": "batch"}, {}]
+    runs = []
+    for number, definitions in enumerate(meant):
+        with km.init(project="digits", name=f"run {number}") as run:
+            for name, x in definitions.items():
+                run.define_metric(name, x=x)
+            run.log({"loss": 1.0, "acc": 1.0, "epoch": 0.0, "batch": 0.0})
+        runs.append(run.id)
+    await indexed(ask, wait_for, *runs)
+    metrics = (await ask("metrics", params={"runs": ",".join(runs)}))["metrics"]
+    over = {metric["name"]: metric["x"] for metric in metrics if metric["source"] == "logged"}
+    assert over == {"loss": "epoch", "acc": None, "epoch": None, "batch": None}
+
+
 async def test_groups_are_answered_with_their_means(ask: Ask, wait_for: Ask) -> None:
     first, second, third = (
         a_run(f"run {n}", values) for n, values in enumerate([[1.0, 2], [3.0, 6], [0.0, 9]])

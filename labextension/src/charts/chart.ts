@@ -21,6 +21,13 @@ export interface EventMark {
   style: LineStyle;
 }
 
+/** A place of a line that is to be seen at once. */
+export interface BestMark {
+  x: number;
+  y: number;
+  style: LineStyle;
+}
+
 /** A line as it is drawn: its points, the band around them, and the marks of values that are not finite. */
 export interface DrawnLine {
   run: string;
@@ -60,6 +67,8 @@ export interface Chart {
   removeLine(run: string): void;
   /** Replaces all marks of events. */
   setEvents(marks: readonly EventMark[]): void;
+  /** Marks the best value, `null` none. */
+  setBest(mark: BestMark | null): void;
   setView(x: Extent, y: Extent): void;
   /** Brings one run forward, `null` none. */
   highlight(run: string | null): void;
@@ -71,8 +80,12 @@ export interface Chart {
   frame(): Frame | null;
   /** The picture of it as it is now, in device pixels; `null` while there is none. */
   picture(): HTMLCanvasElement | null;
+  /** What is written at the x axis. */
+  readonly title: string;
   /** Where events are marked now. */
   marked(): number[];
+  /** Where the best value is marked now. */
+  best(): { x: number; y: number } | null;
   /** What is drawn now: one entry a run, straight from the drawing library's own data. */
   drawn(): DrawnLine[];
   dispose(): void;

@@ -188,6 +188,47 @@ export function yExtent(windows: Iterable<SeriesWindow>, view: Extent, scale: YS
   return start <= end ? { start, end } : null;
 }
 
+/** A value of a run, and where it is. */
+export interface Best {
+  run: string;
+  x: number;
+  value: number;
+}
+
+/**
+ * The best value in view: the exact value, at the place of its bucket, which is at most a pixel wide. Of equal ones the
+ * first. `null` when there is none.
+ */
+export function bestOf(
+  windows: Iterable<SeriesWindow>,
+  better: 'lower' | 'higher',
+  view: Extent
+): Best | null {
+  const sign = better === 'lower' ? 1 : -1;
+  let best: Best | null = null;
+  for (const { run, x, min, max } of windows) {
+    const extremes = better === 'lower' ? min : max;
+    x.forEach((at, i) => {
+      const value = extremes[i] as number;
+      const seen = at >= view.start && at <= view.end && Number.isFinite(value);
+      if (seen && (best === null || sign * (value - best.value) < 0)) {
+        best = { run, x: at, value };
+      }
+    });
+  }
+  return best;
+}
+
+/** Whether any window has a finite value in view for which a logarithmic axis has no place. */
+export function hasNoLogarithm(windows: Iterable<SeriesWindow>, view: Extent): boolean {
+  for (const { x, min } of windows) {
+    if (x.some((at, i) => at >= view.start && at <= view.end && (min[i] as number) <= 0)) {
+      return true;
+    }
+  }
+  return false;
+}
+
 /**
  * What the y axis of a machine's load always reaches: from nothing on, a percentage to all there is. On its own scale
  * half a percent would look like a crash. `null` for what somebody measured.

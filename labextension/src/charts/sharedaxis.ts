@@ -1,15 +1,11 @@
-/** The x axis that all charts of a comparison share: what is in view, and where the pointer is. */
+/** An x axis that several charts share: what is in view, and where the pointer is. */
 import { Signal, type ISignal } from '@lumino/signaling';
 
 import type { XAxis } from '../wire/protocol';
 import { padded, union, type Extent } from './geometry';
 
 export class SharedAxis {
-  constructor(private _kind: XAxis) {}
-
-  get kind(): XAxis {
-    return this._kind;
-  }
+  constructor(readonly kind: XAxis) {}
 
   /** What is in view, in units of x. */
   get view(): Extent {
@@ -37,13 +33,6 @@ export class SharedAxis {
 
   get pointerChanged(): ISignal<this, number | null> {
     return this._pointerChanged;
-  }
-
-  /** Another kind of axis: everything is in view again. */
-  setKind(kind: XAxis): void {
-    this._kind = kind;
-    this.full = null;
-    this.zoom = null;
   }
 
   /** Everything there is to see has at least this extent. */

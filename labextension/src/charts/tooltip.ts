@@ -30,10 +30,15 @@ function element(tag: string, className: string, text = ''): HTMLElement {
   return node;
 }
 
-function keyNode(style: LineStyle): HTMLElement {
-  const key = element('span', 'jp-trackside-tipKey');
+/** Gives a key the look of its line. */
+export function setKey(key: HTMLElement, style: LineStyle): void {
   key.style.borderTopColor = style.colour;
   key.style.borderTopStyle = style.dash;
+}
+
+function keyNode(style: LineStyle): HTMLElement {
+  const key = element('span', 'jp-trackside-tipKey');
+  setKey(key, style);
   return key;
 }
 

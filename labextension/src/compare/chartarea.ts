@@ -3,11 +3,14 @@
  *
  * Each group has an x axis of its own: an inferred metric often counts epochs where logged ones count batches, and a
  * machine's samples have no step at all. Where two groups count in the same seconds, zoom and pointer go across.
+ * A metric that was defined to be drawn over another one has that axis, together with all that were defined so.
  */
-import { SharedAxis } from '../charts/sharedaxis';
+import { Axes } from '../charts/axes';
+import type { SharedAxis } from '../charts/sharedaxis';
+import { repeatedMetrics } from '../text/metrics';
 import { metricSearch } from '../text/metricsearch';
 import type { Trackside } from '../trackside';
-import type { Metric, MetricSource, RunEvent, XAxis } from '../wire/protocol';
+import type { Metric, MetricSource, RunEvent } from '../wire/protocol';
 import type { ByRun } from './byrun';
 import { ChartGrid } from './chartgrid';
 import type { CompareModel } from './comparemodel';
@@ -26,7 +29,7 @@ export interface ChartAreaOptions {
 
 interface Group {
   source: MetricSource;
-  axis: SharedAxis;
+  axes: Axes;
   grid: ChartGrid;
   section: Section;
 }
@@ -64,8 +67,11 @@ export class ChartArea {
   private show(): void {
     const meant = metricSearch(this.options.model.state.search);
     const sorted = this.metrics.filter(metric => meant.kind === 'bad' || meant.matches(metric.name));
+    const repeated = this.options.model.state.inferred ? new Set<string>() : repeatedMetrics(this.metrics);
     for (const { source, grid, section } of this.groups) {
-      const ours = sorted.filter(metric => metric.source === source);
+      const ours = sorted.filter(
+        metric => metric.source === source && !(source === 'inferred' && repeated.has(metric.name))
+      );
       grid.setMetrics(ours);
       section.note = String(ours.length);
       section.setHidden(ours.length === 0 && source !== 'logged');
@@ -78,18 +84,18 @@ export class ChartArea {
   }
 
   resetZoom(): void {
-    this.groups.forEach(({ axis }) => axis.zoomTo(null));
+    this.groups.forEach(({ axes }) => axes.reset());
   }
 
   private group(source: MetricSource, label: string): Group {
     const { trackside, model, grouping, events, root } = this.options;
     const name = NAMES[source];
-    const axis = new SharedAxis(kindOf(source, model.state.x));
+    const axes = new Axes(source, model.state.x);
     const grid = new ChartGrid({
       trackside,
       model,
       root,
-      axis,
+      axes,
       grouping,
       events,
       name,
@@ -99,19 +105,19 @@ export class ChartArea {
       model.fold(name, folded)
     );
     section.node.dataset['section'] = name;
-    return { source, axis, grid, section };
+    return { source, axes, grid, section };
   }
 
   private onModel(model: CompareModel, before: CompareState): void {
-    const { x, y, band, search, smoothing } = model.state;
-    if (search !== before.search) {
+    const { x, y, band, search, smoothing, inferred } = model.state;
+    if (search !== before.search || inferred !== before.inferred) {
       this.show();
     }
     if (smoothing !== before.smoothing) {
       this.groups.forEach(({ grid, source }) => (grid.smoothing = smoothingOf(source, model.state)));
     }
     if (x !== before.x) {
-      this.groups.forEach(({ axis, source }) => axis.setKind(kindOf(source, x)));
+      this.groups.forEach(({ axes }) => axes.choose(x));
     }
     if (x !== before.x || y !== before.y || band !== before.band) {
       this.rebuild();
@@ -124,12 +130,9 @@ export class ChartArea {
 
   private linkAxes(): void {
     for (const from of this.groups) {
-      for (const to of this.groups) {
-        if (from !== to) {
-          from.axis.zoomChanged.connect(() => comparable(from, to) && to.axis.zoomTo(from.axis.zoomed));
-          from.axis.pointerChanged.connect(() => comparable(from, to) && to.axis.point(from.axis.pointer));
-        }
-      }
+      const others = this.groups.filter(group => group !== from).map(({ axes }) => axes);
+      from.axes.zoomChanged.connect((_, axis) => same(axis, others).forEach(to => to.zoomTo(axis.zoomed)));
+      from.axes.pointerChanged.connect((_, axis) => same(axis, others).forEach(to => to.point(axis.pointer)));
     }
   }
 
@@ -137,14 +140,9 @@ export class ChartArea {
   private metrics: readonly Metric[] = [];
 }
 
-/** Steps of different sources are different things; seconds are the same everywhere. */
-function comparable({ axis: a }: Group, { axis: b }: Group): boolean {
-  return a.kind === b.kind && a.kind !== 'step';
-}
-
-/** System samples have no step of the training's: on a step axis they stand over time. */
-function kindOf(source: MetricSource, kind: XAxis): XAxis {
-  return source === 'system' && kind === 'step' ? 'relative' : kind;
+/** Axes of other groups that show the same. Steps of different sources are different things. */
+function same({ kind }: SharedAxis, groups: readonly Axes[]): SharedAxis[] {
+  return kind === 'step' ? [] : groups.flatMap(axes => axes.ofKind(kind) ?? []);
 }
 
 /** What a machine's sensors said is shown as it was. */

@@ -3,57 +3,46 @@ import { showErrorMessage } from '@jupyterlab/apputils';
 import type { IDisposable } from '@lumino/disposable';
 import { Widget } from '@lumino/widgets';
 
-import type { DrawnLine, Frame } from '../charts/chart';
+import type { Axes } from '../charts/axes';
 import { loadExtent } from '../charts/geometry';
 import type { SharedAxis } from '../charts/sharedaxis';
 import { menuButton, type MenuAction } from '../menu';
-import { csvOf } from '../text/csv';
 import type { Trackside } from '../trackside';
 import type { SeriesWindow } from '../wire/decode';
 import { describeError } from '../wire/errors';
 import type { Metric, RunEvent } from '../wire/protocol';
 import type { ByRun } from './byrun';
-import { chartPicture, copyPicture, saveFile } from './chartpicture';
-import { ChartPlot, type PlacedEvent } from './chartplot';
+import { pictureOf, saveCsv, type ChartContent } from './chartfiles';
+import { ChartHeading, headingFacts } from './chartheading';
+import { copyPicture, saveFile } from './chartpicture';
+import { ChartPlot } from './chartplot';
+import { probeOf } from './chartprobe';
+import { ChartSizing } from './chartsizing';
 import type { CompareModel } from './comparemodel';
 import type { CompareState } from './comparestate';
 import { eventText, isMarked, placeOf } from './events';
 import { showFullScreen } from './fullscreen';
 import type { Grouping } from './grouping';
+import { Multiples } from './multiples';
 import { onResize } from './onresize';
+import type { PlacedEvent, Plots } from './plots';
 import type { SeriesBook } from './seriesbook';
 import { metricKey } from './seriesentry';
 
 export interface ChartCardOptions {
   trackside: Trackside;
   model: CompareModel;
-  axis: SharedAxis;
+  axes: Axes;
   grouping: Grouping;
   events: ByRun<RunEvent[]>;
   series: SeriesBook;
   metric: Metric;
 }
 
-/**
- * What tests (and people in the console) may ask a chart's node (`[data-metric]`): its `trackside` property answers
- * from the drawing library's own data.
- */
-export interface ChartProbe {
-  drawn: () => (DrawnLine & { name: string })[];
-  view: () => { start: number; end: number };
-  /** Where events are marked. */
-  marked: () => number[];
-  frame: () => Frame | null;
-  /** As it looks now, in device pixels. */
-  picture: () => HTMLCanvasElement | null;
-  /** Pixels from the plot's left edge to x. */
-  leftOf: (x: number) => number | null;
-}
-
 export class ChartCard extends Widget {
   constructor(private readonly options: ChartCardOptions) {
     super();
-    const { trackside, model, axis, grouping, series, metric } = options;
+    const { trackside, model, series, metric } = options;
     this.addClass('jp-trackside-chart');
     this._metric = metric;
     this.node.dataset['metric'] = metric.name;
@@ -61,34 +50,41 @@ export class ChartCard extends Widget {
     this.node.setAttribute('role', 'figure');
     this.note.className = 'jp-trackside-chartNote';
     this.note.setAttribute('role', 'status');
-    this.plot = new ChartPlot({
-      trackside,
-      model,
-      axis,
-      grouping,
-      atLeast: loadExtent(metric),
-      windows: () => this.windows(),
-      smoothed: () => series.smoothed(this.key),
-      events: () => this.events(),
-      onDrawn: lines => this.onDrawn(lines)
-    });
-    this.plot.node.append(this.note);
-    this.node.append(this.heading(), this.plot.node);
-    Object.defineProperty(this.node, 'trackside', { value: this.probe() });
+    this.body.className = 'jp-trackside-chartBody';
+    this.plots = this.makePlots();
+    this.body.append(this.plots.node, this.note);
+    const { trans } = trackside;
+    this.heading = new ChartHeading(
+      menuButton(this.actions(), trans.__('More of %1', metric.name), trans),
+      trans
+    );
+    this.sizing = new ChartSizing({ model, key: this.key, card: this.node, label: metric.name, trans });
+    this.node.append(this.heading.node, this.body, this.sizing.handle);
+    this.describe();
+    const probe = probeOf(
+      () => this.plots,
+      () => this.axis.view,
+      run => this.nameOf(run)
+    );
+    Object.defineProperty(this.node, 'trackside', { value: probe });
     series.changed.connect(this.onSeries, this);
     options.events.changed.connect(this.onEvents, this);
     model.changed.connect(this.onModel, this);
     series.waitingChanged.connect(this.onSeriesWaiting, this);
-    this.resizing = onResize(this.plot.node, () => this.resized());
+    this.resizing = onResize(this.body, () => this.resized());
   }
 
   /** Other runs are compared, or a run has the metric that did not. */
   set metric(metric: Metric) {
     const gone = this._metric.runs.filter(run => !metric.runs.includes(run));
+    const { better } = this._metric;
     this._metric = metric;
-    gone.forEach(run => this.plot.removeLine(run));
+    gone.forEach(run => this.plots.removeLine(run));
+    if (this.axis !== this.options.axes.of(metric) || better !== metric.better) {
+      this.rebuild(); // somebody said how it is meant
+    }
     if (this.inView) {
-      this.options.series.show(metric, this.plot.dataWidth);
+      this.options.series.show(metric, this.plots.dataWidth);
     }
     this.describe();
   }
@@ -101,7 +97,7 @@ export class ChartCard extends Widget {
     }
     this.inView = inView;
     if (inView) {
-      this.options.series.show(this._metric, this.plot.dataWidth);
+      this.options.series.show(this._metric, this.plots.dataWidth);
     } else {
       this.options.series.hide(this.key);
       this.node.setAttribute('aria-busy', 'false');
@@ -109,10 +105,15 @@ export class ChartCard extends Widget {
     }
   }
 
-  /** Makes the chart anew: its axes are others. */
+  /** Makes the chart anew: its axes are others, or how its runs stand together. */
   rebuild(): void {
+    const { node } = this.plots;
     this.dropChart();
+    this.plots.dispose();
+    this.plots = this.makePlots();
+    node.replaceWith(this.plots.node);
     this.draw();
+    this.resized();
   }
 
   override dispose(): void {
@@ -120,7 +121,7 @@ export class ChartCard extends Widget {
     this.fullScreen = null;
     this.resizing.dispose();
     this.setInView(false);
-    this.plot.dispose();
+    this.plots.dispose();
     this.options.events.changed.disconnect(this.onEvents, this);
     this.options.model.changed.disconnect(this.onModel, this);
     this.options.series.changed.disconnect(this.onSeries, this);
@@ -145,18 +146,25 @@ export class ChartCard extends Widget {
   }
 
   private onEvents(): void {
-    this.plot.markEvents();
+    this.plots.markEvents();
   }
 
   private onModel(model: CompareModel, before: CompareState): void {
-    if (model.state.baseline !== before.baseline) {
+    const { apart, baseline, size, sizes } = model.state;
+    if (apart !== before.apart) {
+      this.rebuild();
+    } else if (baseline !== before.baseline) {
       this.draw();
+    }
+    if (size !== before.size || sizes !== before.sizes) {
+      this.sizing.update();
     }
   }
 
   /** An inferred metric counts its own steps: on these the others' events have no place. */
   private events(): PlacedEvent[] {
-    const { axis, events, model, trackside } = this.options;
+    const { events, model, trackside } = this.options;
+    const { axis } = this;
     if (this._metric.source === 'inferred' && axis.kind === 'step') {
       return [];
     }
@@ -172,7 +180,7 @@ export class ChartCard extends Widget {
   private draw(): void {
     if (this.inView) {
       this.describe();
-      this.plot.draw();
+      this.plots.draw();
     }
   }
 
@@ -182,7 +190,7 @@ export class ChartCard extends Widget {
   }
 
   private dropChart(): void {
-    this.plot.drop();
+    this.plots.drop();
     delete this.node.dataset['lines'];
   }
 
@@ -192,25 +200,23 @@ export class ChartCard extends Widget {
     return grouping.asked(this._metric).runs.flatMap(run => windows.get(run) ?? []);
   }
 
-  private heading(): HTMLElement {
-    const { trans } = this.options.trackside;
-    const heading = document.createElement('div');
-    heading.className = 'jp-trackside-chartHead';
-    const name = document.createElement('span');
-    name.className = 'jp-trackside-chartName';
-    name.textContent = this._metric.name;
-    name.title = this._metric.name;
-    heading.append(name);
-    if (this._metric.unit) {
-      heading.append(badge(this._metric.unit));
-    }
-    if (this._metric.source === 'inferred') {
-      const inferred = badge(trans.__('inferred'));
-      inferred.title = trans.__('Read from what the cell printed; nobody logged it.');
-      heading.append(inferred);
-    }
-    heading.append(menuButton(this.actions(), trans.__('More of %1', this._metric.name), trans));
-    return heading;
+  private makePlots(): Plots {
+    const { axes, grouping, model, series, trackside } = this.options;
+    this.axis = axes.of(this._metric);
+    this.toggleClass('jp-mod-apart', model.state.apart);
+    const options = {
+      trackside,
+      model,
+      axis: this.axis,
+      grouping,
+      atLeast: loadExtent(this._metric),
+      better: this._metric.better,
+      windows: () => this.windows(),
+      smoothed: () => series.smoothed(this.key),
+      events: () => this.events(),
+      onDrawn: (lines: number) => this.onDrawn(lines)
+    };
+    return model.state.apart ? new Multiples(options) : new ChartPlot(options);
   }
 
   private actions(): MenuAction[] {
@@ -223,7 +229,12 @@ export class ChartCard extends Widget {
       { id: 'full', label: trans.__('Full Screen'), run: () => this.showFull() },
       { id: 'pin', label: trans.__('Pin or Unpin'), run: () => model.togglePin(this.key) },
       { id: 'earlier', label: trans.__('Move Earlier'), run: () => model.moveEarlier(this.key) },
-      { id: 'csv', label: trans.__('Save What Is Seen as CSV'), run: () => this.saveCsv() },
+      { id: 'later', label: trans.__('Move Later'), run: () => model.moveLater(this.key) },
+      {
+        id: 'csv',
+        label: trans.__('Save What Is Seen as CSV'),
+        run: () => saveCsv(this.content, this.options.grouping)
+      },
       { id: 'png', label: trans.__('Save as PNG'), run: () => void this.savePicture().catch(tell) },
       { id: 'copy', label: trans.__('Copy as PNG'), run: () => void copyPicture(this.picture()).catch(tell) }
     ];
@@ -231,10 +242,10 @@ export class ChartCard extends Widget {
 
   private showFull(): void {
     const { trans } = this.options.trackside;
-    if (this.fullScreen || !this.plot.exists) {
+    if (this.fullScreen || !this.plots.exists) {
       return;
     }
-    this.fullScreen = showFullScreen(this.plot.node, {
+    this.fullScreen = showFullScreen(this.body, {
       title: this._metric.name,
       closeLabel: trans.__('Leave full screen'),
       onClosed: () => {
@@ -250,20 +261,8 @@ export class ChartCard extends Widget {
   /** Another width shows other buckets. */
   private resized(): void {
     if (this.inView) {
-      this.options.series.show(this._metric, this.plot.dataWidth);
+      this.options.series.show(this._metric, this.plots.dataWidth);
     }
-  }
-
-  private saveCsv(): void {
-    const { series, axis } = this.options;
-    const text = csvOf(
-      this._metric,
-      this.windows(),
-      axis.view,
-      run => this.nameOf(run),
-      series.smoothed(this.key)
-    );
-    saveFile(new Blob([text], { type: 'text/csv;charset=utf-8' }), `${this._metric.name}.csv`);
   }
 
   private async savePicture(): Promise<void> {
@@ -271,13 +270,14 @@ export class ChartCard extends Widget {
   }
 
   private picture(): Promise<Blob> {
-    const canvas = this.plot.picture;
-    const { colours, trans } = this.options.trackside;
-    if (!canvas) {
-      return Promise.reject(new Error(trans.__('There is no chart yet.')));
-    }
-    const keys = this.windows().map(({ run }) => ({ name: this.nameOf(run), style: colours.styleOf(run) }));
-    return chartPicture(canvas, this._metric.name, keys, this.node);
+    const { grouping, model, trackside } = this.options;
+    const { apart: titled } = model.state;
+    return pictureOf(this.content, { trackside, grouping, plots: this.plots, host: this.node, titled });
+  }
+
+  private get content(): ChartContent {
+    const { _metric: metric, axis } = this;
+    return { metric, axis, windows: this.windows(), smoothed: this.options.series.smoothed(this.key) };
   }
 
   private nameOf(run: string): string {
@@ -289,22 +289,22 @@ export class ChartCard extends Widget {
     const count = this._metric.runs.length;
     this.node.setAttribute('aria-label', trans._n('%2: %1 run', '%2: %1 runs', count, this._metric.name));
     const problem = this.options.series.problem(this.key);
-    const empty = this.plot.exists && this.windows().every(window => window.x.length === 0);
+    const windows = this.windows();
+    const empty = this.plots.exists && windows.every(window => window.x.length === 0);
     this.note.textContent = problem ?? (empty ? trans.__('No points here.') : '');
+    const { grouping, model } = this.options;
+    this.heading.update(
+      this._metric,
+      headingFacts({ metric: this._metric, axis: this.axis, windows, grouping, scale: model.state.y, trans })
+    );
   }
 
-  private probe(): ChartProbe {
-    return {
-      drawn: () => this.plot.drawn.map(line => ({ ...line, name: this.nameOf(line.run) })),
-      view: () => this.options.axis.view,
-      marked: () => this.plot.marked,
-      frame: () => this.plot.frame,
-      picture: () => this.plot.picture,
-      leftOf: x => this.plot.leftOf(x)
-    };
-  }
-
-  private readonly plot: ChartPlot;
+  private plots: Plots;
+  private axis!: SharedAxis;
+  private readonly heading: ChartHeading;
+  private readonly sizing: ChartSizing;
+  /** What goes full screen. */
+  private readonly body = document.createElement('div');
   private readonly resizing: IDisposable;
   private readonly note = document.createElement('div');
   private _metric: Metric;
@@ -312,11 +312,4 @@ export class ChartCard extends Widget {
   /** Whether its place is on screen, be the chart there or full screen. */
   private seen = false;
   private fullScreen: HTMLDialogElement | null = null;
-}
-
-function badge(text: string): HTMLElement {
-  const node = document.createElement('span');
-  node.className = 'jp-trackside-badge';
-  node.textContent = text;
-  return node;
 }

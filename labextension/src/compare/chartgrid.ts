@@ -2,7 +2,7 @@
 import type { IDisposable } from '@lumino/disposable';
 import { Panel } from '@lumino/widgets';
 
-import type { SharedAxis } from '../charts/sharedaxis';
+import type { Axes } from '../charts/axes';
 import { partOf } from '../text/metricsearch';
 import type { Trackside } from '../trackside';
 import type { Metric, RunEvent } from '../wire/protocol';
@@ -12,6 +12,7 @@ import type { CompareModel } from './comparemodel';
 import type { CompareState, SectionName } from './comparestate';
 import type { Grouping } from './grouping';
 import { onScreen } from './onscreen';
+import { sizeGrid } from './chartsizing';
 import { Section } from './section';
 import { SeriesBook } from './seriesbook';
 import { metricKey } from './seriesentry';
@@ -19,7 +20,7 @@ import { metricKey } from './seriesentry';
 export interface ChartGridOptions {
   trackside: Trackside;
   model: CompareModel;
-  axis: SharedAxis;
+  axes: Axes;
   grouping: Grouping;
   events: ByRun<RunEvent[]>;
   /** Of the section it stands in. */
@@ -48,8 +49,9 @@ export class ChartGrid extends Panel {
     super();
     this.addClass('jp-trackside-charts');
     options.model.changed.connect(this.onModel, this);
+    this.observer.observe(this.node);
     const { api, feed } = options.trackside;
-    this.series = new SeriesBook(api, feed, options.axis, options.grouping, options.smoothing);
+    this.series = new SeriesBook(api, feed, options.axes, options.grouping, options.smoothing);
   }
 
   /** In the order given. Cards of metrics that stay keep their charts. */
@@ -102,6 +104,7 @@ export class ChartGrid extends Panel {
   }
 
   override dispose(): void {
+    this.observer.disconnect();
     this.options.model.changed.disconnect(this.onModel, this);
     this.remove(new Set());
     this.series.dispose();
@@ -112,6 +115,13 @@ export class ChartGrid extends Panel {
     if (model.state.pinned !== before.pinned) {
       this.setMetrics(this.metrics);
     }
+    if (model.state.size !== before.size) {
+      this.applySize();
+    }
+  }
+
+  private applySize(): void {
+    sizeGrid(this.node, this.options.model.state.size);
   }
 
   private remove(except: ReadonlySet<string>): void {
@@ -155,8 +165,8 @@ export class ChartGrid extends Panel {
       part.cards.insertWidget(index, existing.card);
       return;
     }
-    const { trackside, model, axis, grouping, events, root } = this.options;
-    const card = new ChartCard({ trackside, model, axis, grouping, events, metric, series: this.series });
+    const { trackside, model, axes, grouping, events, root } = this.options;
+    const card = new ChartCard({ trackside, model, axes, grouping, events, metric, series: this.series });
     part.cards.insertWidget(index, card);
     const seen = onScreen(card.node, root, inView => {
       if (!this._paused) {
@@ -166,6 +176,7 @@ export class ChartGrid extends Panel {
     this.cards.set(key, { card, seen });
   }
 
+  private readonly observer = new ResizeObserver(() => this.applySize());
   private metrics: readonly Metric[] = [];
   private readonly series: SeriesBook;
   private readonly parts = new Map<string, Part>();

@@ -58,6 +58,40 @@ export function chartPicture(
   );
 }
 
+/** One of several pictures, and the element on the page in whose place it stands. */
+export interface Tile {
+  node: HTMLElement;
+  title: string;
+  colour: string;
+  picture: HTMLCanvasElement;
+}
+
+/** Pictures in the places of their elements within `host`, each below its title. */
+export function tilesPicture(host: HTMLElement, tiles: readonly Tile[]): HTMLCanvasElement | null {
+  const scale = window.devicePixelRatio || 1;
+  const box = host.getBoundingClientRect();
+  const canvas = document.createElement('canvas');
+  canvas.width = box.width * scale;
+  canvas.height = host.scrollHeight * scale;
+  const context = canvas.getContext('2d');
+  if (!context) {
+    return null;
+  }
+  const style = getComputedStyle(host);
+  context.font = `${12 * scale}px ${style.fontFamily}`;
+  context.textBaseline = 'top';
+  for (const { node, title, colour, picture } of tiles) {
+    const place = node.getBoundingClientRect();
+    const [left, top] = [(place.left - box.left) * scale, (place.top - box.top) * scale];
+    context.fillStyle = colour;
+    context.fillRect(left, top + 6 * scale, 14 * scale, 3 * scale);
+    context.fillStyle = style.color;
+    context.fillText(title, left + 20 * scale, top + 2 * scale, (place.width - 24) * scale);
+    context.drawImage(picture, left, top + place.height * scale - picture.height);
+  }
+  return canvas;
+}
+
 /** Lets the browser save a file; characters that file systems refuse become underscores. */
 export function saveFile(blob: Blob, name: string): void {
   const link = document.createElement('a');

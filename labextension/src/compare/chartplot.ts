@@ -1,13 +1,10 @@
 /** The drawing of one metric: lines, crosshair, tooltip; there while it is on screen. */
 import type { Chart, DrawnLine, Frame, Line } from '../charts/chart';
-import { banded, drawingOf, padded, union, xExtent, yExtent, type Extent } from '../charts/geometry';
+import { banded, bestOf, drawingOf, padded, union, xExtent } from '../charts/geometry';
 import { byValue, formatX, read, type Reading } from '../charts/readout';
 import type { SharedAxis } from '../charts/sharedaxis';
 import { Tooltip, type TooltipNote, type TooltipRow } from '../charts/tooltip';
-import type { Trackside } from '../trackside';
-import type { SeriesWindow } from '../wire/decode';
-import type { CompareModel } from './comparemodel';
-import type { Grouping } from './grouping';
+import { spanOf, xLabel, type ChartPlotOptions, type Plots } from './plots';
 
 /** Pixels of a chart that are surely axis, not data: were it more, a bucket could be wider than a pixel. */
 const LEAST_AXIS_WIDTH = 24;
@@ -21,31 +18,7 @@ const FOLLOW_MS = 100;
 /** How near the pointer must be to an event to be told of it, in pixels. */
 const EVENT_REACH = 8;
 
-/** An event of a run with its place on the x axis. */
-export interface PlacedEvent {
-  run: string;
-  x: number;
-  text: string;
-}
-
-export interface ChartPlotOptions {
-  trackside: Trackside;
-  model: CompareModel;
-  axis: SharedAxis;
-  grouping: Grouping;
-  /** What the y axis reaches in any case. */
-  atLeast: Extent | null;
-  /** What is to be drawn now. */
-  windows: () => SeriesWindow[];
-  /** By run, the same smoothed; empty for none. */
-  smoothed: () => ReadonlyMap<string, SeriesWindow>;
-  /** What happened to the runs, where it has a place on this axis. */
-  events: () => PlacedEvent[];
-  /** Told when something was drawn: how many lines. */
-  onDrawn: (lines: number) => void;
-}
-
-export class ChartPlot {
+export class ChartPlot implements Plots {
   constructor(private readonly options: ChartPlotOptions) {
     this.plot.className = 'jp-trackside-plot';
     this.crosshair.className = 'jp-trackside-crosshair';
@@ -66,12 +39,15 @@ export class ChartPlot {
     return this.chart?.drawn() ?? [];
   }
 
-  /** As it looks now, in device pixels. */
+  async snapshot(): Promise<HTMLCanvasElement | null> {
+    await this.made;
+    return this.picture;
+  }
+
   get picture(): HTMLCanvasElement | null {
     return this.chart?.picture() ?? null;
   }
 
-  /** Whether there is a figure, be it an empty one. */
   get exists(): boolean {
     return this.chart !== null;
   }
@@ -82,7 +58,6 @@ export class ChartPlot {
     return Math.round(css * Math.min(2, Math.max(1, window.devicePixelRatio)));
   }
 
-  /** Brings the figure up to the windows. It is made once; after that only its data changes. */
   draw(): void {
     const windows = this.options.windows();
     if (this.disposed || windows.length === 0) {
@@ -95,7 +70,7 @@ export class ChartPlot {
     } else if (!this.making) {
       const generation = this.generation;
       this.making = true;
-      void this.makeChart().finally(() => {
+      this.made = this.makeChart().finally(() => {
         this.making = false;
         if (generation !== this.generation && this.wanted) {
           this.draw(); // it was dropped while it was made
@@ -112,8 +87,20 @@ export class ChartPlot {
     return this.chart?.frame() ?? null;
   }
 
+  get frames(): Frame[] {
+    return this.frame ? [this.frame] : [];
+  }
+
+  get title(): string {
+    return this.chart?.title ?? '';
+  }
+
   get marked(): number[] {
     return this.chart?.marked() ?? [];
+  }
+
+  get best(): { x: number; y: number } | null {
+    return this.chart?.best() ?? null;
   }
 
   /** Other things have happened. */
@@ -128,7 +115,6 @@ export class ChartPlot {
     this.chart?.removeLine(run);
   }
 
-  /** Takes the figure away; `draw` makes another. */
   drop(): void {
     this.wanted = false;
     this.generation += 1;
@@ -161,7 +147,7 @@ export class ChartPlot {
       {
         xKind: axis.kind,
         yScale: model.state.y,
-        xLabel: xLabel(axis.kind, trackside),
+        xLabel: this.options.small ? '' : xLabel(axis.kind, trackside),
         onZoom: view => axis.zoomTo(view),
         onReset: () => axis.zoomTo(null),
         onPoint: x => this.point(x)
@@ -209,13 +195,20 @@ export class ChartPlot {
 
   private fitView(): void {
     if (this.chart) {
-      const { axis, model, windows, smoothed, atLeast } = this.options;
-      const { y: scale, band } = model.state;
-      const all = [...windows(), ...smoothed().values()].map(window => banded(window, band));
-      const drawn = yExtent(all, axis.view, scale);
+      const { axis, model, windows, smoothed, atLeast, spanned } = this.options;
+      const { y: scale } = model.state;
+      const drawn = spanned ? spanned() : spanOf([...windows(), ...smoothed().values()], axis, model);
       const y = union(drawn, scale === 'log' ? null : atLeast) ?? { start: scale === 'log' ? 1 : 0, end: 1 };
       this.chart.setView(axis.view, padded(y, 0.06, scale));
+      this.markBest(this.chart);
     }
+  }
+
+  private markBest(chart: Chart): void {
+    const { axis, better, model, trackside, windows } = this.options;
+    const best = better ? bestOf(windows(), better, axis.view) : null;
+    const drawable = best && (best.value > 0 || model.state.y === 'linear');
+    chart.setBest(drawable ? { x: best.x, y: best.value, style: trackside.colours.styleOf(best.run) } : null);
   }
 
   private highlight(): void {
@@ -297,21 +290,9 @@ export class ChartPlot {
   private generation = 0;
   private viewTimer = 0;
   private making = false;
+  private made: Promise<void> = Promise.resolve();
   /** Whether a figure is to be there once it is made. */
   private wanted = false;
   private pointed = false;
   private disposed = false;
-}
-
-function xLabel(kind: SharedAxis['kind'], { trans }: Trackside): string {
-  switch (kind) {
-    case 'step':
-      return trans.__('step');
-    case 'relative':
-      return trans.__("time since the run's start");
-    case 'time':
-      return trans.__('time of day');
-    default:
-      return kind;
-  }
 }

@@ -3,7 +3,7 @@ import type { JSONObject } from '@lumino/coreutils';
 import { Signal, type ISignal } from '@lumino/signaling';
 
 import type { Metric } from '../wire/protocol';
-import type { CompareState } from './comparestate';
+import { boundedSize, type CompareState, type OwnSize } from './comparestate';
 
 export class CompareModel {
   constructor(
@@ -71,6 +71,23 @@ export class CompareModel {
     }
   }
 
+  /** One place towards the end, of those that are pinned. */
+  moveLater(key: string): void {
+    const pinned = [...this._state.pinned];
+    const at = pinned.indexOf(key);
+    if (at >= 0 && at < pinned.length - 1) {
+      pinned.splice(at, 1);
+      pinned.splice(at + 1, 0, key);
+      this.update({ pinned });
+    }
+  }
+
+  /** Gives a chart a size of its own, `null` takes it back. */
+  resize(key: string, size: OwnSize | null): void {
+    const others = Object.entries(this._state.sizes).filter(([other]) => other !== key);
+    this.update({ sizes: Object.fromEntries(size ? [...others, [key, boundedSize(size)]] : others) });
+  }
+
   /** The arguments with which the command opens the same view again. */
   toArgs(): JSONObject {
     return {
@@ -78,6 +95,7 @@ export class CompareModel {
       runs: [...this._state.runs],
       folded: [...this._state.folded],
       pinned: [...this._state.pinned],
+      sizes: Object.fromEntries(Object.entries(this._state.sizes).map(([key, size]) => [key, { ...size }])),
       id: this.id
     };
   }

@@ -32,7 +32,7 @@ async function saveReport(format: ReportFormat, model: CompareModel, trackside: 
   const file = await trackside.api.report({
     runs: [...runs],
     format,
-    x,
+    x: x === 'auto' ? 'step' : x,
     log: y === 'log',
     group_by: groupBy,
     smoothing,

@@ -2,7 +2,7 @@
 import { Signal, type ISignal } from '@lumino/signaling';
 
 import type { Extent } from '../charts/geometry';
-import type { SharedAxis } from '../charts/sharedaxis';
+import type { Axes } from '../charts/axes';
 import type { Api } from '../wire/api';
 import { backoffMs } from '../wire/backoff';
 import { describeError, mayPass } from '../wire/errors';
@@ -22,12 +22,12 @@ export class SeriesBook {
   constructor(
     private readonly api: Api,
     private readonly feed: Feed,
-    private readonly axis: SharedAxis,
+    private readonly axes: Axes,
     private readonly grouping: Grouping,
     private _smoothing: number
   ) {
     feed.messages.connect(this.onMessage, this);
-    axis.zoomChanged.connect(this.onZoom, this);
+    axes.zoomChanged.connect(this.onZoom, this);
   }
 
   /** Emitted with a metric's key when its windows are others; `null` when all are. */
@@ -153,13 +153,14 @@ export class SeriesBook {
   }
 
   private request(entry: Shown): SeriesRequest {
-    const zoom = this.axis.zoomed;
+    const axis = this.axes.of(entry.metric);
+    const zoom = axis.zoomed;
     const room = zoom ? (zoom.end - zoom.start) * MARGIN : 0;
     const asked: Partial<Extent> = zoom ? { start: zoom.start - room, end: zoom.end + room } : {};
     return {
       metric: entry.metric.name,
       ...this.grouping.asked(entry.metric),
-      x: this.axis.kind,
+      x: axis.kind,
       start: asked.start ?? null,
       stop: asked.end ?? null,
       width: entry.width,
@@ -239,12 +240,14 @@ export class SeriesBook {
   private onPushed(request: SeriesRequest, windows: SeriesWindow[]): void {
     const key = metricKey({ name: request.metric, source: request.source });
     const entry = this.shown.get(key);
-    if (!entry || this.zoomTimer !== 0) {
-      return; // everything is asked for anew when the zoom rests
+    if (!entry) {
+      return;
     }
     if (!this.requests(entry).some(wanted => samePart(request, wanted))) {
-      this.fetch(key); // it was on its way when another part was asked for
-      return;
+      if (this.zoomTimer === 0) {
+        this.fetch(key); // it was on its way when another part was asked for
+      }
+      return; // else that is asked for when the zoom rests
     }
     const ours = windows.filter(({ run }) => this.isOf(entry.metric, run));
     if (ours.length > 0) {
@@ -258,12 +261,16 @@ export class SeriesBook {
     this.refreshSoon();
   }
 
-  /** When a zoom or a slider has come to rest. */
+  /** When a zoom or a slider has come to rest: of what is on screen, all that is asked for otherwise now. */
   private refreshSoon(): void {
     window.clearTimeout(this.zoomTimer);
     this.zoomTimer = window.setTimeout(() => {
       this.zoomTimer = 0;
-      this.refresh();
+      for (const [key, entry] of this.shown) {
+        if (entry.question !== this.questionOf(entry)) {
+          this.ask(key);
+        }
+      }
     }, ZOOM_REST_MS);
   }
 

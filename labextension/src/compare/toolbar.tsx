@@ -10,6 +10,7 @@ import type { Trackside } from '../trackside';
 import type { CompareModel } from './comparemodel';
 import { MOST_SMOOTHING, X_KINDS } from './comparestate';
 import type { CompareView } from './compareview';
+import { openLayoutMenu } from './layoutmenu';
 import { MetricSearchBox } from './metricsearchbox';
 import { openReportMenu } from './report';
 import { groupingKeys } from './rungroups';
@@ -34,6 +35,7 @@ export function fillToolbar(
   const search = ReactWidget.create(<MetricSearchBox model={model} trans={trans} />);
   search.addClass('jp-trackside-searchItem');
   toolbar.addItem('search', search);
+  toolbar.addItem('layout', ReactWidget.create(<Layout model={model} trans={trans} />));
   toolbar.addItem('spacer', Toolbar.createSpacerItem());
   // Not JupyterLab's ToolbarButton: its aria-pressed is none of a button's own attributes (axe: aria-allowed-attr).
   toolbar.addItem('report', ReactWidget.create(<Report model={model} trackside={trackside} />));
@@ -118,6 +120,7 @@ function XAxisChoice({ model, trans }: ControlProps): React.JSX.Element {
       value={x}
       onChoose={value => model.update({ x: value })}
     >
+      <option value="auto">{trans.__('As defined, else step')}</option>
       <option value="step">{trans.__('Step')}</option>
       <option value="relative">{trans.__('Time since start')}</option>
       <option value="time">{trans.__('Time of day')}</option>
@@ -149,7 +152,8 @@ function GroupChoice({ model, trackside }: { model: CompareModel; trackside: Tra
   const { runs, trans } = trackside;
   useUpdatesOf(model.changed, runs.changed);
   const { groupBy, band } = model.state;
-  const keys = groupingKeys(model.state.runs.flatMap(id => runs.get(id) ?? []));
+  const known = model.state.runs.flatMap(id => runs.get(id) ?? []);
+  const keys = groupingKeys(known);
   const shown = groupBy === null || keys.includes(groupBy) ? keys : [...keys, groupBy];
   return (
     <>
@@ -161,6 +165,7 @@ function GroupChoice({ model, trackside }: { model: CompareModel; trackside: Tra
         onChoose={value => model.update({ groupBy: value === '' ? null : value })}
       >
         <option value="">{trans.__('Nothing')}</option>
+        {shown.length === 0 && <option disabled>{whyNone(known.length, trans)}</option>}
         {shown.map(key => (
           <option key={key} value={key}>
             {key}
@@ -180,6 +185,27 @@ function GroupChoice({ model, trackside }: { model: CompareModel; trackside: Tra
       )}
     </>
   );
+}
+
+function Layout({ model, trans }: ControlProps): React.JSX.Element {
+  useUpdatesOf(model.changed);
+  return (
+    <button
+      className="jp-trackside-link jp-trackside-layout"
+      aria-haspopup="menu"
+      title={trans.__('One plot for all runs or one each, and the size of charts')}
+      onClick={event => openLayoutMenu(event.currentTarget, model, trans)}
+    >
+      {trans.__('Layout')}
+    </button>
+  );
+}
+
+/** Why these runs cannot be grouped: what all share makes one group, what is different in each makes none. */
+function whyNone(runs: number, trans: TranslationBundle): string {
+  return runs < 3
+    ? trans.__('Groups need three runs or more')
+    : trans.__('No key, tag or group is shared by some of these runs and not by all');
 }
 
 function Smoothing({ model, trans }: ControlProps): React.JSX.Element {

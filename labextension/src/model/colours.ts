@@ -2,7 +2,7 @@
 import type { IStateDB } from '@jupyterlab/statedb';
 import { Signal, type ISignal } from '@lumino/signaling';
 
-import { assignSlots, lineStyle, preferredSlot, type LineStyle } from './palette';
+import { assignSlots, lineStyle, neighbourSlots, preferredSlot, type LineStyle } from './palette';
 
 const KEY = 'trackside:colours';
 
@@ -40,7 +40,26 @@ export class ColourBook {
   }
 
   styleOf(run: string): LineStyle {
-    return lineStyle(this.chosen(run) ?? this.slots.get(run) ?? preferredSlot(run), this.isDark());
+    return lineStyle(this.chosen(run) ?? this.given(run) ?? preferredSlot(run), this.isDark());
+  }
+
+  /**
+   * Sees to it that no two neighbours of a list have one colour, before anybody compares them. Those that have one keep
+   * it, and take it along into a comparison.
+   *
+   * @param runs newest first.
+   */
+  list(runs: readonly string[]): void {
+    if (runs.every(run => this.given(run) !== undefined)) {
+      return;
+    }
+    const known = (run: string): number | undefined => this.chosen(run) ?? this.given(run);
+    const slots = neighbourSlots([...runs].reverse(), known);
+    const news = runs.some(run => this.given(run) === undefined && slots.get(run) !== preferredSlot(run));
+    slots.forEach((slot, run) => this.given(run) === undefined && this.listed.set(run, slot));
+    if (news) {
+      this._changed.emit();
+    }
   }
 
   /** Sees to it that runs shown together look different. Earlier ones keep their colour. */
@@ -50,7 +69,7 @@ export class ColourBook {
       const slot = this.chosen(run);
       return slot === null ? [] : [[run, slot] as const];
     });
-    const known = new Map([...this.slots, ...fixed]);
+    const known = new Map([...this.listed, ...this.slots, ...fixed]);
     assignSlots([...fixed.map(([run]) => run), ...runs], known).forEach((slot, run) => {
       if (this.chosen(run) !== null) {
         return;
@@ -70,6 +89,13 @@ export class ColourBook {
     this._changed.emit();
   }
 
+  private given(run: string): number | undefined {
+    return this.slots.get(run) ?? this.listed.get(run);
+  }
+
+  /** Of runs that were compared; kept. */
   private readonly slots = new Map<string, number>();
+  /** Of runs in a list. Not kept: the list is the same after a reload. */
+  private readonly listed = new Map<string, number>();
   private readonly _changed = new Signal<this, void>(this);
 }

@@ -45,6 +45,28 @@ export function preferredSlot(runId: string): number {
 }
 
 /**
+ * Slots for runs that a list shows below each other: each the one of its id, or the next colour when its neighbour has that.
+ *
+ * @param runs in the order in which they began, so that a new one changes none before it.
+ * @param known slots given before; these stay.
+ */
+export function neighbourSlots(
+  runs: readonly string[],
+  known: (run: string) => number | undefined
+): Map<string, number> {
+  const slots = new Map<string, number>();
+  let before: number | null = null;
+  for (const run of runs) {
+    const preferred = preferredSlot(run);
+    const clash = before !== null && before % LIGHT.length === preferred;
+    const slot: number = known(run) ?? (clash ? (preferred + 1) % LIGHT.length : preferred);
+    slots.set(run, slot);
+    before = slot;
+  }
+  return slots;
+}
+
+/**
  * Slots for runs shown together: each keeps the one it has if it can, and no two share one while there are enough.
  *
  * @param runs the runs shown together, in order; earlier ones keep their slot.

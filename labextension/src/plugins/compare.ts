@@ -36,7 +36,7 @@ export const comparePlugin: JupyterFrontEndPlugin<void> = {
     const models = new WeakMap<CompareView, CompareModel>();
 
     const open = (args: JSONObject): MainAreaWidget<CompareView> => {
-      const state = stateFrom(args, trackside.preferences.xAxis);
+      const state = stateFrom(args, trackside.preferences.xAxis, trackside.preferences.chartSize);
       const id = typeof args['id'] === 'string' ? args['id'] : `trackside-compare-${UUID.uuid4()}`;
       const model = new CompareModel(id, state);
       const content = new CompareView({ trackside, model, rendermime: rendermime.clone() });

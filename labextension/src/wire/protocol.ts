@@ -90,6 +90,8 @@ export interface Metric {
   source: MetricSource;
   unit: string | null;
   better: 'lower' | 'higher' | null;
+  /** The metric over which it is meant to be drawn; `null`: the step. */
+  x: string | null;
   runs: string[];
 }
 
@@ -98,6 +100,9 @@ export type XKind = 'step' | 'relative' | 'time';
 
 /** What stands on an x axis: an {@link XKind}, or the name of a metric. */
 export type XAxis = string;
+
+/** What a person chooses for the x axes: an {@link XAxis}, or `auto` for what each metric was defined to be drawn over. */
+export type XChoice = XAxis;
 
 /** An array as little-endian bytes in base64. */
 export interface EncodedArray {

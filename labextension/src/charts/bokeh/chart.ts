@@ -1,9 +1,9 @@
 /** Charts drawn by BokehJS, which only this folder knows. */
-import type { Chart, ChartOptions, DrawnLine, EventMark, Frame, Line } from '../chart';
+import type { BestMark, Chart, ChartOptions, DrawnLine, EventMark, Frame, Line } from '../chart';
 import type { Extent } from '../geometry';
 import { makeFigure, type Figure } from './figure';
 import Bokeh from './library';
-import { addGlyphs, emptySources, fill, fillEvents, type Source } from './sources';
+import { addGlyphs, emptySources, fill, fillBest, fillEvents, type Source } from './sources';
 
 class BokehChart implements Chart {
   constructor(
@@ -46,6 +46,10 @@ class BokehChart implements Chart {
 
   setEvents(marks: readonly EventMark[]): void {
     fillEvents(this.sources, marks);
+  }
+
+  setBest(mark: BestMark | null): void {
+    fillBest(this.sources, mark);
   }
 
   setView(x: Extent, y: Extent): void {
@@ -93,8 +97,17 @@ class BokehChart implements Chart {
     return this.view?.export('png').canvas ?? null;
   }
 
+  get title(): string {
+    return String([...this.figure.xaxis][0]?.axis_label ?? '');
+  }
+
   marked(): number[] {
     return Array.from(this.sources.events.get_array<number>('x'));
+  }
+
+  best(): { x: number; y: number } | null {
+    const [x, y] = ['x', 'y'].map(name => this.sources.best.get_array<number>(name)[0]);
+    return x === undefined || y === undefined ? null : { x, y };
   }
 
   drawn(): DrawnLine[] {
