@@ -58,7 +58,7 @@ class Pulses:
         if now - self._touched >= TOUCH_S:
             self._touched = now
             for lease in leases:
-                # A full disk, or a folder that is not ours: no samples, and the panel says how old the last is.
+                # A full disk, a folder that is not ours: no samples, and the panel says how old the last is.
                 with suppress(OSError, UnsafeFolder):
                     pulse.watch(home_folder(self._data_dir, lease))
         before, self._seen = self._seen, {lease: self._changed(lease) for lease in leases}

@@ -125,7 +125,7 @@ def test_a_sample_from_a_strange_machine_is_spelled_as_specified(data_dir: Path)
 
 
 def test_a_lease_whose_folder_is_not_safe_does_not_end_the_watching_of_the_others(data_dir: Path) -> None:
-    (data_dir / "elsewhere").mkdir()
+    (data_dir / "elsewhere").mkdir(parents=True)
     home_folder(data_dir, "cpu-bad-1").parent.mkdir()
     home_folder(data_dir, "cpu-bad-1").symlink_to(data_dir / "elsewhere")
     Pulses(data_dir, lambda: ["cpu-bad-1", "cpu-good-1"]).look()
