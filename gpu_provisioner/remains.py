@@ -55,7 +55,7 @@ def fetch_remains(lease: Lease, data_dir: Path, limit_s: float) -> Lease:
     if found.state in LIVE and not is_wanted(folder):
         # It answered no more, or somebody stopped it while nobody was there to write that down.
         if holder.state == "released":
-            return book.finish(lease.id, LeaseState.RELEASED, problem)
+            return book.finish(lease.id, LeaseState.RELEASED, problem or "its agent was stopped")
         where = lease.machine or lease.target
         told = vanished(f"its agent on {where} has died or vanished", arrived(folder))
         return book.finish(lease.id, LeaseState.LOST, f"{told} {_not_fetched(problem, lease)}".strip())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Callable, List, Sequence
 
 from gpu_provisioner.catalog import Problem
+from gpu_provisioner.errors import ConfigurationError
 from gpu_provisioner.leases import LeaseBook
 from gpu_provisioner.obituary import clock
 from gpu_provisioner.providers.base import Target
@@ -16,12 +17,17 @@ _LIMIT_S = 8.0
 Show = Callable[[Sequence[str]], None]
 
 
-def look_for_orphans(targets: Sequence[Target], book: LeaseBook, show: Show) -> None:
+def look_for_orphans(load_targets: Callable[[], Sequence[Target]], book: LeaseBook, show: Show) -> None:
     """Ask all targets at once by the tags of what runs there, and show what is found, a sentence each.
 
     Args:
         show: called with what is known so far; before the first answer if another machine has to be asked.
     """
+    try:
+        targets = load_targets()
+    except ConfigurationError as error:  # what is leased is shown all the same
+        show([f"Not asked for machines without a lease: {error.message}"])
+        return
     far = [target.name for target in targets if target.provider != "local"]
     if far:
         show([f"Asking {', '.join(far)} for machines of yours without a lease …"])

@@ -190,7 +190,7 @@ class GpuSession:
         table = status_table(self._book.live(), current_id, down_since, being_got)
         display = StatusDisplay(self._publish, table)
         over = [ending(lease, self._data_dir) for lease in ended_lately(self._book, time.time())]
-        look_for_orphans(load_targets(), self._book, lambda found: display.show([*over, *found]))
+        look_for_orphans(load_targets, self._book, lambda found: display.show([*over, *found]))
 
     def show_offers(self, spec: Optional[str], *, target: Optional[str]) -> None:
         """``%gpu_offers``."""

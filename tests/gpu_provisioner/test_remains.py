@@ -45,12 +45,12 @@ def ended(place: Place) -> bool:
 def test_an_idle_kernel_that_ends_itself_with_nobody_there_leaves_a_rest_that_comes_home(
     lab: Lab, place: Place, gate: Gate
 ) -> None:
-    lease = said_to_nobody(lab, gate, idle_s=1.5)
+    lease = said_to_nobody(lab, gate, idle_s=6.0)
     wait_for(lambda: ended(place), "the agent has ended itself", 60)
     assert (place.agents / lease.id / "ended.json").exists()
     [over] = refresh(LeaseBook(place.data))
     assert over.state == LeaseState.RELEASED
-    assert over.detail == "released by its idle policy (nothing ran for 2 s)"
+    assert over.detail == "released by its idle policy (nothing ran for 6 s)"
     assert text_at_home(place, lease) == "up\nsaid to nobody\n"
     assert len(list((place.data / "runs").glob("*/*.journal"))) == 1
     wait_for(lambda: not list(place.agents.iterdir()), "nothing is left over there")

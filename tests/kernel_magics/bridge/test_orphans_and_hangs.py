@@ -53,3 +53,11 @@ def test_a_target_that_does_not_answer_is_shown_as_such_and_hides_nothing(
     assert "run on 'cpu'" in shown and "Asking slow for machines" in shown
     after = last[0]["content"]["data"]["text/plain"]
     assert "run on 'cpu'" in after and "slow: did not answer within 8 s" in after
+
+
+def test_a_broken_configuration_hides_no_lease(bridged: Notebook, tmp_path: Path) -> None:
+    (tmp_path / "trackside.toml").write_text('[targets.x]\nprovider = "nobody"\n')
+    told = bridged.must("%gpu_status").all_text
+    assert "run on 'cpu'" in told and "Not asked for machines without a lease" in told
+    assert "trackside.toml" in told
+    (tmp_path / "trackside.toml").unlink()
