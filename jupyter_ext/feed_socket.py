@@ -10,7 +10,7 @@ from tornado.websocket import WebSocketClosedError
 
 from . import answers
 from .errors import BadQuery
-from .feed import Connection
+from .feed import Connection, Gone
 from .handlers import SETTING
 from .queries import Watch, json_body
 from .reading_socket import ReadingSocket
@@ -31,8 +31,12 @@ class FeedSocket(ReadingSocket):
         services: Services = self.settings[SETTING]
         services.start()
         self._connection = services.feed.connect(self.send_slowly)
-        await self.write_message(answers.feed_hello(services.version))
-        self._pushing = asyncio.create_task(self._connection.push())
+        self._pushing = services.push(self._greet(self._connection, services.version))
+
+    async def _greet(self, connection: Connection, version: str) -> None:
+        with suppress(Gone):
+            await self.send_slowly(answers.feed_hello(version))
+            await connection.push()
 
     async def on_message(self, message: str | bytes) -> None:
         """A watch replaces what is watched; anything else is answered by an ``error`` message."""

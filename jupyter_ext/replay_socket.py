@@ -70,7 +70,7 @@ class ReplaySocket(ReadingSocket):
             await services.replays.play(page, self.send_slowly, made)
             self.close()  # the page connects again and says what it has
 
-        self._playing = asyncio.create_task(play())
+        self._playing = services.push(play())
 
     def _end(self) -> None:
         self._replay = None

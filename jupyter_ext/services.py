@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from dataclasses import dataclass
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -37,6 +39,7 @@ class Services:
     deaths: KernelDeaths
     replays: Replays
     stand_ins: StandIns
+    pushing: set[asyncio.Task[None]] = field(default_factory=set)
 
     @classmethod
     def for_server(cls, serverapp: Any, log: logging.Logger) -> Services:
@@ -68,8 +71,18 @@ class Services:
         self.leases.start()
         self.stand_ins.start()
 
+    def push(self, sending: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Sends to a browser beside the requests, until that is done, cancelled, or the server stops."""
+        task = asyncio.create_task(sending)
+        self.pushing.add(task)
+        task.add_done_callback(self.pushing.discard)
+        return task
+
     async def stop(self) -> None:
         """Ends all that was started; can be called again."""
+        for task in self.pushing:  # browsers may listen to the last: nobody closes their sockets
+            task.cancel()
+        await asyncio.gather(*self.pushing, return_exceptions=True)
         await self.deaths.finish()
         await self.leases.stop()
         await self.stand_ins.stop()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import shutil
 import signal
@@ -11,6 +13,7 @@ from typing import Any
 import pytest
 
 import kernel_magics as km
+from jupyter_ext.handlers import SETTING
 
 Ask = Callable[..., Awaitable[Any]]
 
@@ -150,3 +153,36 @@ async def test_a_killed_indexing_process_is_replaced_and_no_state_is_lost(
     run.finish()
     await browser.until(changed(run.id, status="finished"))
     assert (await ask("info"))["index"]["state"] == "current"
+
+
+def sending() -> list[str]:
+    """What of ours goes on in the server beside its requests, for browsers."""
+    names = [getattr(task.get_coro(), "__qualname__", "") for task in asyncio.all_tasks()]
+    return [name for name in names if name.startswith(("FeedSocket.", "ReplaySocket.", "Connection."))]
+
+
+async def test_a_server_that_stops_while_browsers_listen_leaves_no_task_behind(
+    listen: Ask, jp_ws_fetch: Ask, jp_serverapp: Any
+) -> None:
+    """Nobody closes their sockets then, so nothing else would end what is sent to them."""
+    await listen()
+    page = await jp_ws_fetch("trackside", "api", "replay")
+    follow = {"type": "follow", "kernel": None, "path": "a.ipynb", "saved": 0, "number": 1}
+    await page.write_message(json.dumps(follow))
+    assert json.loads(await page.read_message())["type"] == "following"
+    assert len(sending()) == 2
+    await jp_serverapp.web_app.settings[SETTING].stop()
+    assert sending() == []
+
+
+async def test_browsers_that_go_at_once_are_forgotten(
+    jp_ws_fetch: Ask, jp_serverapp: Any, wait_for: Ask
+) -> None:
+    services = jp_serverapp.web_app.settings[SETTING]
+    for _ in range(20):
+        (await jp_ws_fetch("trackside", "api", "feed")).close()
+
+    async def are_forgotten() -> bool:
+        return not services.pushing and not len(services.feed) and not sending()
+
+    await wait_for(are_forgotten)
