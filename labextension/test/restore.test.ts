@@ -139,7 +139,7 @@ class FakeNotebook {
     sharedModel: { transact: (change: () => void) => change() },
     clearExecution: () => undefined
   };
-  readonly cell = { model: this.model, isDisposed: false, outputArea: { future: undefined } };
+  readonly cell = { model: this.model, isDisposed: false, outputArea: { future: undefined as unknown } };
   readonly kernelChanged = new Signal<this, void>(this);
   readonly panel = {
     content: { widgets: [this.cell] },
@@ -175,5 +175,28 @@ test('a cell that ended while the page began anew has ended only when its last o
     line.say({ ...output, key: cell.key, position: 200 });
     assert.equal(notebook.model.executionState, 'idle');
     assert.equal(notebook.model.executionCount, 7);
+  });
+});
+
+test('what a person ran again since it was given back is not covered by its earlier outputs', () => {
+  const { cell, output } = golden<Replay>('replay');
+  const over = { ...cell, running: false, open: false, execution_count: 7 };
+  withFakeSocket(settings => {
+    const notebook = new FakeNotebook(cell.cell_id);
+    new Restorer(notebook.panel as never, settings);
+    const line = FakeSocket.last;
+    line.onopen();
+    line.say({ type: 'following', number: 1 });
+    line.say(over);
+    line.say({ ...output, key: cell.key, position: 100 });
+    const { outputArea } = notebook.cell;
+    (outputArea.future as StandIn).dispose(); // as an output area does that is handed another future
+    const later = { isDisposed: true }; // it has gone with the kernel that was there before
+    outputArea.future = later;
+    notebook.kernelChanged.emit();
+    line.say({ type: 'following', number: 2 });
+    line.say(over);
+    assert.equal(outputArea.future, later);
+    assert.equal(line.sent.filter(({ type }) => type === 'want').length, 1);
   });
 });

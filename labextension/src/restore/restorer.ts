@@ -71,6 +71,9 @@ export class Restorer {
       this.finishIfOver(known);
       return;
     }
+    if (known && wasRunAgain(known)) {
+      this.settled.add(said.key);
+    }
     const cell = this.mayShow(said) ? this.cellOf(said.cell_id) : undefined;
     if (cell && !isLive(cell)) {
       const restored = this.attach(cell, said);
@@ -175,8 +178,9 @@ export class Restorer {
         this.ended.add(key);
       }
     }
-    for (const [key, { cell, standIn, over }] of this.restored) {
-      this.ended.add(key);
+    for (const [key, restored] of this.restored) {
+      const { cell, standIn, over } = restored;
+      (wasRunAgain(restored) ? this.settled : this.ended).add(key);
       if (!over && !standIn.isDisposed && !cell.isDisposed) {
         standIn.dispose();
         cell.model.executionState = 'idle';
@@ -198,7 +202,7 @@ export class Restorer {
   private readonly sessions = new Set<string>();
   /** Keys of cells of this page's own whose kernel died under them. */
   private readonly cutOff = new Set<string>();
-  /** Keys of cells that a person ended by restarting the kernel: they stay as they are, or as they are made. */
+  /** Keys of cells that a person ran again, or ended by restarting the kernel: they stay as they are, or as they are made. */
   private readonly settled = new Set<string>();
   private kernelGone = false;
   /** Whether the kernel is gone although nobody asked it to. */
@@ -215,6 +219,11 @@ function isCode(cell: Cell): cell is CodeCell {
 function isLive(cell: CodeCell): boolean {
   const { future } = cell.outputArea;
   return Boolean(future) && !future.isDisposed;
+}
+
+/** Whether a person has run the cell again since it was given back: it shows something newer. */
+function wasRunAgain({ cell, standIn }: Restored): boolean {
+  return standIn.isDisposed && !cell.isDisposed;
 }
 
 /** `msg_id` of the request that the cell shows. */
