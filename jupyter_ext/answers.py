@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from kernel_magics.errors import UsageMistake
-from kernel_magics.model import MetricInfo, RunInfo, RunStatus
+from kernel_magics.model import MetricInfo, RunInfo
 from kernel_magics.store import CellRecord, Store
+from kernel_magics.store.happenings import happenings
 
 from .encode import array, dumps, light_run, record
 from .errors import UnknownMedia
@@ -39,7 +40,7 @@ def outputs(store: Store, run_id: str) -> str:
 
 def events(store: Store, run_ids: Collection[str]) -> str:
     """``GET events``: run by run, each with the step that the run had reached."""
-    found = (event for run in store.runs(ids=run_ids) for event in _events(store, run))
+    found = (event for run in store.runs(ids=run_ids) for event in happenings(store, run))
     return record(events=array(found))
 
 
@@ -79,7 +80,7 @@ def report(store: Store, query: ReportQuery) -> str:
     """``POST report``; raises ``UnknownRun``, and ``UsageMistake`` for a view that makes no sense."""
     from kernel_magics.figures import View, comparison_notebook, comparison_page  # brings Bokeh
 
-    view = View(query.x, query.log, query.group_by, query.smoothing, query.notes)
+    view = View(**{name: value for name, value in asdict(query).items() if name not in ("runs", "format")})
     make = comparison_page if query.format == "html" else comparison_notebook
     suffix = "html" if query.format == "html" else "ipynb"
     return dumps({"name": f"comparison.{suffix}", "content": make(store, query.runs, view)})
@@ -166,24 +167,6 @@ def _cell(cell: CellRecord) -> dict[str, Any]:
         "finished": cell.finished,
         "outputs": cell.outputs,
     }
-
-
-_BAD_ENDS = (RunStatus.FAILED, RunStatus.KILLED, RunStatus.INTERRUPTED)
-
-
-def _events(store: Store, run: RunInfo) -> Iterator[dict[str, Any]]:
-    """What happened to a run; that it failed or was killed is an event too."""
-    found = store.events(run.id)
-    if run.status in _BAD_ENDS:
-        end = {"name": f"run-{run.status}", "level": "error", "detail": run.status_detail}
-        found = [*found, {"time": run.finished, **end}]
-    times = [event["time"] for event in found if isinstance(event.get("time"), (int, float))]
-    steps = dict(zip(times, store.steps_at(run.id, times), strict=True))
-    for event in found:
-        known = {"run": run.id, "time": event.get("time"), "step": steps.get(event.get("time"))}
-        texts = {name: str(event.get(name) or "") for name in ("name", "level", "detail")}
-        more = {key: value for key, value in event.items() if key not in (*known, *texts)}
-        yield {**known, **texts, "more": more}
 
 
 _MEDIA_KEYS = ("metric", "step", "time", "type", "mime", "size")

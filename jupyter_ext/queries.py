@@ -82,6 +82,7 @@ class WindowQuery:
 
 MAX_NOTES = 100_000
 FORMATS = ("html", "notebook")
+BANDS = ("range", "std")
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,9 @@ class ReportQuery:
     group_by: str | None = None
     smoothing: float = 0.0
     notes: str = ""
+    baseline: str | None = None
+    band: str = "range"
+    inferred: bool = False
 
     @classmethod
     def from_json(cls, body: object) -> ReportQuery:
@@ -105,9 +109,12 @@ class ReportQuery:
             raise BadQuery(f"A report has no field {unknown[0][:80]!r}.")
         if query.get("format", "html") not in FORMATS:
             raise BadQuery("`format` is one of html, notebook.")
-        if not isinstance(query.get("log", False), bool):
-            raise BadQuery("`log` is true or false.")
-        group_by = query.get("group_by")
+        for name in ("log", "inferred"):
+            if not isinstance(query.get(name, False), bool):
+                raise BadQuery(f"`{name}` is true or false.")
+        if query.get("band", "range") not in BANDS:
+            raise BadQuery(f"`band` is one of {', '.join(BANDS)}.")
+        group_by, baseline = query.get("group_by"), query.get("baseline")
         return cls(
             runs=_runs(query.get("runs")),
             format=query.get("format", "html"),
@@ -116,6 +123,9 @@ class ReportQuery:
             group_by=None if group_by is None else _name(group_by, "group_by"),
             smoothing=_smoothing(query.get("smoothing", 0)),
             notes=_name(query.get("notes", ""), "notes", 0, MAX_NOTES),
+            baseline=None if baseline is None else _runs([baseline])[0],
+            band=query.get("band", "range"),
+            inferred=query.get("inferred", False),
         )
 
 

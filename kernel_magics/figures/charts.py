@@ -13,7 +13,9 @@ from kernel_magics.errors import UsageMistake
 from kernel_magics.model import MetricInfo, MetricSource, RunInfo
 from kernel_magics.store.model import X_KINDS
 
-from .drawing import add_hover, add_legend, draw, new_chart, show_whole_load
+from .drawing import Look, add_hover, add_legend, draw, new_chart, show_whole_load
+from .marks import happened, mark_events
+from .metrics import metrics_in_order
 from .palette import LineStyle, line_styles, styles_of_runs
 from .table import run_labels
 from .view import RunGroup, View, groups_of
@@ -21,8 +23,6 @@ from .view import RunGroup, View, groups_of
 if TYPE_CHECKING:
     from kernel_magics.store.model import Window
     from kernel_magics.store.store import Store
-
-_SOURCE_ORDER = (MetricSource.LOGGED, MetricSource.INFERRED, MetricSource.SYSTEM)
 
 
 def compare_figures(
@@ -52,10 +52,12 @@ def compare_figures(
     from bokeh.models import DataRange1d, Span
 
     view = View.of(view)
-    key = line_key([store.run(run_id) for run_id in run_ids], view)
+    view.check(run_ids)
+    runs = [store.run(run_id) for run_id in run_ids]
+    key, found = line_key(runs, view), happened(store, runs)
     axes: dict[tuple[str, bool], tuple[Any, Any]] = {}
     figures, refused = [], None
-    for metric in metrics_in_order(store, run_ids):
+    for metric in metrics_in_order(store, run_ids, view.inferred):
         over = "relative" if view.x == "step" and metric.source == MetricSource.SYSTEM else view.x
         try:
             pairs = _windows(store, run_ids, metric, replace(view, x=over), key, width)
@@ -70,7 +72,8 @@ def compare_figures(
             axes[axis] = DataRange1d(range_padding=0.01), Span(dimension="height", **line)
         figure = new_chart(metric, replace(view, x=over), *axes[axis])
         for window, smooth in pairs:
-            draw(figure, window, *key.of(window.run), smooth)
+            draw(figure, window, key.look(window.run, view), smooth)
+        mark_events(figure, over, found, key.runs)
         if metric.source == MetricSource.SYSTEM and not view.log:
             show_whole_load(figure, metric, [window for window, _ in pairs])
         add_hover(figure, over, grouped=view.group_by is not None)
@@ -88,10 +91,18 @@ class LineKey:
 
     groups: tuple[RunGroup, ...] | None
     lines: Mapping[str, tuple[LineStyle, str]]
+    runs: Mapping[str, tuple[LineStyle, str]]
+    """Style and name of each run; the style is its group's."""
+    baseline: str | None = None
+    """The run by which the line of the baseline goes."""
 
     def of(self, run_id: str) -> tuple[LineStyle, str]:
         """Style and name of the line that goes by this run."""
         return self.lines[run_id]
+
+    def look(self, run_id: str, view: View) -> Look:
+        """How the line that goes by this run is drawn."""
+        return Look(*self.lines[run_id], view.band, view.log, run_id == self.baseline)
 
 
 def line_key(runs: Sequence[RunInfo], view: View) -> LineKey:
@@ -101,12 +112,16 @@ def line_key(runs: Sequence[RunInfo], view: View) -> LineKey:
         UsageMistake: no such group.
     """
     styles = styles_of_runs(runs)
+    labels = dict(zip((run.id for run in runs), run_labels(runs), strict=True))
     if view.group_by is None:
-        named = zip(runs, run_labels(runs), strict=True)
-        return LineKey(None, {run.id: (styles[run.id], label) for run, label in named})
+        lines = {run.id: (styles[run.id], labels[run.id]) for run in runs}
+        return LineKey(None, lines, lines, view.baseline)
     groups = tuple(groups_of(runs, view.group_by))
+    lead = {run_id: group.run_ids[0] for group in groups for run_id in group.run_ids}
     leads = line_styles([group.run_ids[0] for group in groups])
-    return LineKey(groups, {one.run_ids[0]: (leads[one.run_ids[0]], one.label) for one in groups})
+    lines = {one.run_ids[0]: (leads[one.run_ids[0]], one.label) for one in groups}
+    of_runs = {run.id: (leads[lead[run.id]], labels[run.id]) for run in runs}
+    return LineKey(groups, lines, of_runs, lead.get(view.baseline or ""))
 
 
 def _windows(
@@ -121,12 +136,3 @@ def _windows(
 
     smoothed = {window.run: window for window in ask(view.smoothing)} if view.smoothing else {}
     return [(window, smoothed.get(window.run)) for window in ask(0.0)]
-
-
-def metrics_in_order(store: Store, run_ids: Sequence[str]) -> list[MetricInfo]:
-    """The metrics of all these runs: logged ones first, each in the order in which it was first seen."""
-    found: dict[tuple[str, MetricSource], MetricInfo] = {}
-    for infos in store.metrics(run_ids).values():
-        for info in infos:
-            found.setdefault((info.name, info.source), info)
-    return sorted(found.values(), key=lambda info: _SOURCE_ORDER.index(info.source))

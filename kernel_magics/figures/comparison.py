@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
-from .charts import metrics_in_order
 from .drawing import HEIGHT
+from .metrics import metrics_in_order
 from .page import comparison_page
 from .table import comparison_table
 from .view import View
@@ -55,8 +55,9 @@ def compare(store: Store, run_ids: Sequence[str], view: View | str = "step", not
         UnknownRun: there is no such run.
         UsageMistake: the view makes no sense.
     """
-    table = comparison_table(store, run_ids)
-    charts = len(metrics_in_order(store, run_ids))
+    view = View.of(view)
+    table = comparison_table(store, run_ids, view)
+    charts = len(metrics_in_order(store, run_ids, view.inferred))
     height = 150 + (charts + 1) // 2 * (HEIGHT + 30) + 27 * len(table.rows) + 150
     text = f"{note}\n\n{table.text}" if note else table.text
     return Comparison(

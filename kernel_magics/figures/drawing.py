@@ -8,12 +8,14 @@ behind. What is not finite has marks on the chart's edge.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kernel_magics.model import MetricInfo, MetricSource
 
+from .marks import draw_band
 from .palette import LineStyle
 from .view import View
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 AXIS_LABELS = {"step": "step", "relative": "time since the run's start", "time": "time"}
 _BEHIND = 0.3
 """How much is left of a line as recorded behind its smoothed one."""
+_BASELINE_WIDTH = 3.4
 FEW = 80
 """A line of fewer points shows each of them."""
 HEIGHT = 280
@@ -112,9 +115,24 @@ return sign + Math.floor(s / 3600) + ':' + two(s / 60 % 60) + ':' + two(s % 60)
 """
 
 
-def draw(chart: Any, window: Window, style: LineStyle, label: str, smooth: Window | None) -> None:
-    """One line: as recorded, and smoothed if it is to be."""
+@dataclass(frozen=True)
+class Look:
+    """How a line is drawn."""
+
+    style: LineStyle
+    label: str
+    band: str = "range"
+    """Of a group's mean, see :class:`View`."""
+    log: bool = False
+    baseline: bool = False
+    """Whether the others are compared with it."""
+
+
+def draw(chart: Any, window: Window, look: Look, smooth: Window | None) -> None:
+    """One line: as recorded, and smoothed if it is to be; of a group also the band."""
     from bokeh.models import ColumnDataSource
+
+    style, label = look.style, look.label
 
     scale = 1000.0 if window.x_kind == "time" else 1.0  # Bokeh's times are milliseconds
     data = {name: getattr(window, name) for name in ("min", "max", "last", "count")}
@@ -123,10 +141,14 @@ def draw(chart: Any, window: Window, style: LineStyle, label: str, smooth: Windo
     source = ColumnDataSource({"x": window.x * scale, **data})
     looks = {"color": style.light, "name": label}
     drawn = []
-    if not window.raw:
+    if window.group is not None:
+        drawn.append(draw_band(chart, window, style, look.band, look.log))
+        drawn[-1].name = label
+    if not window.raw and (window.group is None or look.band == "range"):
         bars = {"x0": "x", "x1": "x", "y0": "min", "y1": "max", "line_width": 1.2, "line_alpha": 0.55}
         drawn.append(chart.segment(source=source, **bars, **looks))
-    line = {"line_width": 1.8, "line_dash": style.dash, "line_join": "round"}
+    width = _BASELINE_WIDTH if look.baseline else 1.8
+    line = {"line_width": width, "line_dash": style.dash, "line_join": "round"}
     faint = {} if smooth is None else {"line_alpha": _BEHIND}
     drawn.append(chart.line("x", "last", source=source, **line, **faint, **looks))
     if smooth is not None:
@@ -194,7 +216,8 @@ def add_legend(chart: Any) -> None:
 
     items: dict[str, list[Any]] = {}
     for renderer in chart.renderers:
-        items.setdefault(renderer.name, []).append(renderer)
+        if renderer.name is not None:  # marks of events have none
+            items.setdefault(renderer.name, []).append(renderer)
     shown = [
         LegendItem(
             label={"value": name}, renderers=sorted(found, key=lambda one: not isinstance(one.glyph, Line))

@@ -13,6 +13,10 @@ from kernel_magics.model import RunInfo, counted
 
 from . import words
 from .charts import LineKey, compare_figures, line_key
+from .happened import events_html
+from .marks import happened
+from .media import MOST_BYTES, media_html
+from .metrics import repeated_metrics
 from .outputs import cells_html
 from .page_style import SCRIPT, STYLE
 from .palette import LineStyle, styles_of_runs
@@ -21,6 +25,9 @@ from .view import RunGroup, View
 
 if TYPE_CHECKING:
     from kernel_magics.store.store import Store
+
+_BRIEF_BYTES = 4_000_000
+"""Of media in a page that a notebook keeps."""
 
 
 def write_html(
@@ -59,7 +66,8 @@ def comparison_page(
     view = View.of(view)
     runs = [store.run(run_id) for run_id in run_ids]
     labels, styles = run_labels(runs), styles_of_runs(runs)
-    key = line_key(runs, view)
+    view.check(run_ids)
+    key, table = line_key(runs, view), comparison_table(store, run_ids, view)
     figures = compare_figures(store, run_ids, view, legend=False)
     script, divs = components(tuple(figures)) if figures else ("", ())
     charts = "".join(
@@ -68,10 +76,12 @@ def comparison_page(
     )
     body = [
         _head(runs, note),
-        _notes(view),
-        _legend(runs, labels, styles) if key.groups is None else _group_legend(key, key.groups),
+        _notes(view, [] if view.inferred else repeated_metrics(store, run_ids)),
+        _legend(runs, labels, styles, view) if key.groups is None else _group_legend(key, key.groups, view),
         f'<section class="charts">{charts or "<p class=quiet>No metric was logged.</p>"}</section>',
-        f'<section class="scroll"><h2>Side by side</h2>{comparison_table(store, run_ids).html}</section>',
+        f'<section class="scroll"><h2>Side by side</h2>{table.html}</section>',
+        events_html(happened(store, runs), labels),
+        media_html(store, runs, labels, MOST_BYTES if not brief else _BRIEF_BYTES),
         "" if brief else _outputs(store, runs, labels, styles),
     ]
     resources = Resources(mode="inline", components=["bokeh"]).render() if figures else ""
@@ -96,11 +106,12 @@ def _head(runs: Sequence[RunInfo], note: str) -> str:
     return f'<header><h1>{escape(page_title(runs))}</h1><p class="quiet">{escape(note or when)}</p></header>'
 
 
-def _legend(runs: Sequence[RunInfo], labels: Sequence[str], styles: dict[str, LineStyle]) -> str:
+def _legend(runs: Sequence[RunInfo], labels: Sequence[str], styles: dict[str, LineStyle], view: View) -> str:
     cards = []
     for run, label in zip(runs, labels, strict=True):
         took = words.run_duration(run)
-        about = " · ".join(part for part in (str(run.status), took) if part)
+        known = (str(run.status), took, words.run_cost(run), "baseline" if run.id == view.baseline else "")
+        about = " · ".join(part for part in known if part)
         cards.append(
             f'<li title="{escape(run.id)}">{_chip(run.id, styles[run.id])}<b>{escape(label)}</b>'
             f'<span class="state {run.status}">{escape(about)}</span></li>'
@@ -108,22 +119,26 @@ def _legend(runs: Sequence[RunInfo], labels: Sequence[str], styles: dict[str, Li
     return f'<ul class="legend">{"".join(cards)}</ul>'
 
 
-def _group_legend(key: LineKey, groups: Sequence[RunGroup]) -> str:
+def _group_legend(key: LineKey, groups: Sequence[RunGroup], view: View) -> str:
+    band = "with least and greatest" if view.band == "range" else "± the standard deviation"
     cards = []
     for group in groups:
         style, label = key.of(group.run_ids[0])
         many = counted(len(group.run_ids), "run")
+        base = " · baseline" if view.baseline in group.run_ids else ""
         cards.append(
             f"<li>{_chip(group.run_ids[0], style)}<b>{escape(label)}</b>"
-            f'<span class="state">mean of {many}, with least and greatest</span></li>'
+            f'<span class="state">mean of {many}, {band}{base}</span></li>'
         )
     return f'<ul class="legend">{"".join(cards)}</ul>'
 
 
-def _notes(view: View) -> str:
-    """What somebody wrote, letter by letter, and how the lines were made."""
+def _notes(view: View, repeated: Sequence[str]) -> str:
+    """What somebody wrote, letter by letter, how the lines were made, and what is left out."""
     smooth = f"Smoothed with weight {view.smoothing:g}; as recorded, faint behind." if view.smoothing else ""
-    made = f'<p class="quiet">{escape(smooth)}</p>' if smooth else ""
+    names = ", ".join(map(words.flat_text, repeated))
+    left = f"Read from the output as well, and not shown again: {names}." if names else ""
+    made = "".join(f'<p class="quiet">{escape(text)}</p>' for text in (smooth, left) if text)
     said = f'<section class="notes">{escape(view.notes)}</section>' if view.notes.strip() else ""
     return said + made
 

@@ -43,6 +43,13 @@ pre.source{background:var(--bg);border-radius:6px;padding:8px 10px} pre.stderr,p
 var(--bad);padding-left:10px} summary{cursor:pointer;color:var(--quiet);font-size:12px}
 img{max-width:100%;background:#fff;border-radius:4px} iframe.html{width:100%;height:40px;border:1px solid
 var(--line);border-radius:6px;background:#fff}
+.media table{border-collapse:collapse} .media th,.media td{text-align:left;vertical-align:top;padding:6px
+16px 6px 0;font-weight:400} .media thead th{font-weight:600} .media figure{margin:0 0 8px} .media
+figcaption{font-size:12px;color:var(--quiet)} .media
+img{image-rendering:pixelated;min-width:64px;max-width:320px}
+.media figure table{font-size:12px} .media svg rect{fill:var(--live)} .media iframe.html{width:320px}
+.steps{display:flex;align-items:center;gap:10px;margin-bottom:8px} .steps input{flex:0 1 360px}
+[hidden]{display:none}
 .b{font-weight:700}.c1{color:var(--bad)}.c2{color:var(--ok)}.c3{color:var(--warn)}.c4,.c6{color:var(--live)}
 .c5{color:#a855c7} @media print{body{background:#fff}.chart,article{break-inside:avoid}}
 """
@@ -56,8 +63,8 @@ SCRIPT = """
     if (!colour) return
     for (const name of ['glyph', 'nonselection_glyph', 'muted_glyph']) {
       const glyph = renderer[name]
-      if (!glyph || !glyph.line_color) continue
-      glyph.line_color = {value: colour}
+      if (!glyph) continue
+      if (glyph.line_color && glyph.line_color.value) glyph.line_color = {value: colour}
       if (glyph.fill_color) glyph.fill_color = {value: colour}
     }
   }
@@ -83,6 +90,23 @@ SCRIPT = """
     const box = document.querySelector('main').getBoundingClientRect()
     document.documentElement.dataset.height = Math.ceil(box.height)
     if (times) setTimeout(() => measure(times - 1), 200)
+  }
+  function slide(input) {
+    const at = JSON.parse(input.dataset.steps)[input.value]
+    input.nextElementSibling.textContent = at.toLocaleString('en-US')
+    for (const cell of input.closest('section').querySelectorAll('td')) {
+      const parts = [...cell.children].filter(part => part.dataset.step !== undefined)
+      const last = parts.filter(part => Number(part.dataset.step) <= at).pop()
+      for (const part of parts) {
+        part.hidden = part !== last
+        part.querySelector('.of').hidden = Number(part.dataset.step) === at
+      }
+    }
+    document.querySelectorAll('iframe.html').forEach(fit)
+  }
+  for (const input of document.querySelectorAll('input[data-steps]')) {
+    input.addEventListener('input', () => slide(input))
+    slide(input)
   }
   dark.addEventListener('change', paint)
   addEventListener('load', () => { measure(10); paint() })

@@ -70,6 +70,7 @@ def comparison_notebook(store: Store, run_ids: Sequence[str], view: View) -> str
         UsageMistake: the view makes no sense.
     """
     runs = [store.run(run_id) for run_id in run_ids]
+    view.check(run_ids)
     if view.group_by is not None:
         groups_of(runs, view.group_by)  # says now what the notebook would say later
     listed = "\n".join(f"- {_plain(run.name)} (`{run.id}`)" for run in runs)
@@ -86,11 +87,17 @@ def comparison_notebook(store: Store, run_ids: Sequence[str], view: View) -> str
 
 def compare_line(run_ids: Sequence[str], view: View) -> str:
     """The magic that shows it."""
-    options = {"--x": view.x if view.x != "step" else None, "--group-by": view.group_by}
+    options = {
+        "--x": view.x if view.x != "step" else None,
+        "--group-by": view.group_by,
+        "--band": view.band if view.group_by is not None and view.band != "range" else None,
+        "--baseline": view.baseline,
+    }
     said = [f"{name} {shlex.quote(value)}" for name, value in options.items() if value is not None]
     smooth = [f"--smoothing {view.smoothing:g}"] if view.smoothing else []
-    log = ["--log"] if view.log else []
-    return " ".join(["%compare", *run_ids, *said, *smooth, *log])
+    flags = {"--log": view.log, "--inferred": view.inferred}
+    given = [name for name, on in flags.items() if on]
+    return " ".join(["%compare", *run_ids, *said, *smooth, *given])
 
 
 def _cell(kind: str, name: str, source: str) -> dict[str, Any]:

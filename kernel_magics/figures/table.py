@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from kernel_magics.model import MetricSource, RunInfo
 
 from . import words
+from .metrics import repeated_metrics
 from .palette import LineStyle, styles_of_runs
+from .view import View
 
 if TYPE_CHECKING:
-    from kernel_magics.store.model import MetricSummary
     from kernel_magics.store.store import Store
 
 MARK = "≠"
@@ -46,14 +47,20 @@ class ComparisonTable:
         return self.text
 
 
-def comparison_table(store: Store, run_ids: Sequence[str]) -> ComparisonTable:
+def comparison_table(store: Store, run_ids: Sequence[str], view: View | None = None) -> ComparisonTable:
     """State, duration, config and metrics of some runs, side by side.
+
+    Args:
+        view: whose baseline the metrics are compared with, and whether it shows inferred metrics that were
+            logged as well.
 
     Raises:
         UnknownRun: there is no such run.
     """
+    view = view or View()
     runs = [store.run(run_id) for run_id in run_ids]
-    rows = [*_state_rows(runs), *_config_rows(runs), *_metric_rows(store, runs), *_summary_rows(store, runs)]
+    rows = [*_state_rows(runs), *_config_rows(runs), *_metric_rows(store, runs, view)]
+    rows += _summary_rows(store, runs)
     labels = run_labels(runs)
     styles = [styles_of_runs(runs)[run.id] for run in runs]
     return ComparisonTable(tuple(labels), tuple(rows), _text(labels, rows), _html(labels, rows, runs, styles))
@@ -95,27 +102,39 @@ def _row(section: str, name: str, values: Sequence[Any]) -> Row:
     return Row(section, words.flat_text(name), cells, differs and len(values) > 1)
 
 
-def _metric_rows(store: Store, runs: Sequence[RunInfo]) -> list[Row]:
+def _metric_rows(store: Store, runs: Sequence[RunInfo], view: View) -> list[Row]:
     found = store.metric_summaries([run.id for run in runs])
     by_run = [{(one.name, one.source): one for one in found[run.id]} for run in runs]
+    repeated = () if view.inferred else repeated_metrics(store, [run.id for run in runs])
+    base = next((place for place, run in enumerate(runs) if run.id == view.baseline), None)
     rows = []
     for name, source in _keys(by_run):
-        if source == MetricSource.SYSTEM:
+        if source == MetricSource.SYSTEM or (source == MetricSource.INFERRED and name in repeated):
             continue
         summaries = [metrics.get((name, source)) for metrics in by_run]
         mark = "" if source == MetricSource.LOGGED else f" ({source})"
-        cells = tuple("" if one is None else words.number(one.last) for one in summaries)
+        lasts = [None if one is None else one.last for one in summaries]
         label = words.flat_text(name) + mark
-        rows.append(Row("metrics", label, cells))
+        rows.append(Row("metrics", label, _against(lasts, base)))
         if any(one is not None and one.better for one in summaries):
-            rows.append(Row("metrics", f"{label}, best", tuple(_best(one) for one in summaries)))
+            bests = [None if one is None else one.best for one in summaries]
+            steps = ["" if one is None or one.best is None else f" at {one.best_step:,}" for one in summaries]
+            cells = tuple(cell + step for cell, step in zip(_against(bests, base), steps, strict=True))
+            rows.append(Row("metrics", f"{label}, best", cells))
     return rows
 
 
-def _best(summary: MetricSummary | None) -> str:
-    if summary is None or summary.best is None:
-        return ""
-    return f"{words.number(summary.best)} at {summary.best_step:,}"
+def _against(values: Sequence[float | None], base: int | None) -> tuple[str, ...]:
+    """Each value, and how far it is from that of the baseline, which stands at ``base``."""
+    compared = None if base is None else values[base]
+    cells = []
+    for place, value in enumerate(values):
+        text = "" if value is None else words.number(value)
+        if value is not None and compared is not None and place != base:
+            apart = words.difference(value, compared)
+            text += f"  {apart}" if apart else ""
+        cells.append(text)
+    return tuple(cells)
 
 
 def _summary_rows(store: Store, runs: Sequence[RunInfo]) -> list[Row]:

@@ -14,6 +14,8 @@ from . import words
 
 FIELDS = ("group", "project", "tags", "name")
 """What runs can be grouped by besides ``config.…``."""
+BANDS = ("range", "std")
+"""Least to greatest, or the sample's standard deviation."""
 _CONFIG = "config."
 _ABSENT = object()
 
@@ -29,6 +31,9 @@ class View:
             run by itself.
         smoothing: weight of the past in a moving average, from 0 (none) to below 1.
         notes: plain text, shown above the charts.
+        baseline: id of the run that the others are compared with; ``None`` for none.
+        band: what the band around the mean of a group shows, one of :data:`BANDS`.
+        inferred: whether inferred metrics are shown that were logged under the same name as well.
     """
 
     x: str = "step"
@@ -36,11 +41,28 @@ class View:
     group_by: str | None = None
     smoothing: float = 0.0
     notes: str = ""
+    baseline: str | None = None
+    band: str = "range"
+    inferred: bool = False
 
     @classmethod
     def of(cls, view: View | str) -> View:
         """A view as it is; a text is the x axis of one."""
         return cls(view) if isinstance(view, str) else view
+
+    def check(self, run_ids: Sequence[str]) -> None:
+        """Raises :class:`UsageMistake` when these runs cannot be shown so."""
+        if self.band not in BANDS:
+            raise UsageMistake(
+                f"A band is one of {', '.join(BANDS)}, not {self.band!r}. Nothing was compared.",
+                "%compare --group-by group --band std",
+            )
+        if self.baseline is not None and self.baseline not in run_ids:
+            raise UsageMistake(
+                f"The baseline {words.flat_text(self.baseline)} is none of the compared runs."
+                " Nothing was compared.",
+                "%compare RUN RUN --baseline RUN",
+            )
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,21 @@ def number(value: float) -> str:
     return f"{value:.4g}"
 
 
+def difference(value: float, base: float) -> str:
+    """How far a value is from another, ``−0.02 (−6.1 %)``; ``""`` when one of them is no finite number."""
+    apart = value - base
+    if not math.isfinite(apart):
+        return ""
+    if apart == 0:
+        return "±0"
+    share = f" ({_signed(float(f'{100 * apart / abs(base):.3g}'))} %)" if base else ""
+    return _signed(apart) + share
+
+
+def _signed(value: float) -> str:
+    return f"{'+' if value > 0 else '−'}{number(abs(value))}"
+
+
 def value(item: Any) -> str:
     """A value of a config or a summary on one line; ``""`` for what is not there."""
     if isinstance(item, bool) or item is None:

@@ -15,7 +15,7 @@ from kernel_magics.errors import UsageMistake
 from kernel_magics.figures import View, choose_runs, compare, runs_listing, save_comparison
 from kernel_magics.figures.listing import known_projects, where_hints
 from kernel_magics.magics.suggestion import parsed
-from kernel_magics.store import open_store
+from kernel_magics.store import Store, open_store
 
 LIMIT = 20
 _NAMES = ("runs", "compare")
@@ -60,6 +60,9 @@ class RunMagics(Magics):
         "--group-by", help="mean and range of runs with the same group, tags, project, name or config.KEY"
     )
     @argument("--smoothing", type=float, default=0.0, help="weight of the past, from 0 to below 1")
+    @argument("--band", default="range", help="around the mean of a group: range, or std")
+    @argument("--baseline", metavar="RUN", help="the one of these runs that the others are compared with")
+    @argument("--inferred", action="store_true", help="also inferred metrics that were logged as well")
     @argument("--save", metavar="FILE", help="write it as .html, .png, or .ipynb, instead of showing it")
     @line_magic
     def compare(self, line: str) -> None:
@@ -71,11 +74,26 @@ class RunMagics(Magics):
         with open_store() as store:
             store.refresh()
             choice = choose_runs(store, arguments.run, arguments.project, arguments.last)
-            view = View(arguments.x, arguments.log, arguments.group_by, arguments.smoothing)
+            view = _view(store, arguments)
             if arguments.save:
                 print(save_comparison(store, choice.run_ids, arguments.save, view))
             else:
                 display(compare(store, choice.run_ids, view, choice.reason))
+
+
+def _view(store: Store, arguments: Any) -> View:
+    """How ``%compare``'s options want it shown."""
+    named = arguments.baseline
+    baseline = None if named is None else choose_runs(store, [named], arguments.project).run_ids[0]
+    return View(
+        arguments.x,
+        arguments.log,
+        arguments.group_by,
+        arguments.smoothing,
+        baseline=baseline,
+        band=arguments.band,
+        inferred=arguments.inferred,
+    )
 
 
 def _note(shown: int, found: int, project: str | None) -> str:

@@ -3,7 +3,8 @@ import test from 'node:test';
 
 import { eventText, isMarked, placeOf } from '../src/compare/events';
 import { differenceText, resultRows } from '../src/compare/results';
-import type { MetricSummary, RunEvent } from '../src/wire/protocol';
+import { repeatedMetrics } from '../src/text/metrics';
+import type { Metric, MetricSummary, RunEvent } from '../src/wire/protocol';
 
 const summary = (run: string, last: number, more: Partial<MetricSummary> = {}): MetricSummary => ({
   run, name: 'loss', source: 'logged', count: 9, last, last_step: 8, min: last, min_step: 5, max: 9, max_step: 0,
@@ -60,4 +61,18 @@ test('what is only for information is in the list and not on the charts', () => 
   assert.equal(isMarked(event), true);
   assert.equal(isMarked({ ...event, level: 'info' }), false);
   assert.equal(eventText(event), 'gpu-fault: Xid 79');
+});
+
+test('an inferred metric is repeated where every run that has it logged it under the same name', () => {
+  const metric = (name: string, source: Metric['source'], runs: string[]): Metric => ({
+    name, source, runs, unit: null, better: null, x: null
+  }); // prettier-ignore
+  const logged = [metric('loss', 'logged', ['a', 'b']), metric('acc', 'logged', ['a'])];
+  const inferred = [
+    metric('loss', 'inferred', ['b']),
+    metric('acc', 'inferred', ['a', 'b']),
+    metric('f1', 'inferred', ['a'])
+  ];
+  assert.deepEqual([...repeatedMetrics([...logged, ...inferred])], ['loss'], 'b did not log its acc');
+  assert.deepEqual([...repeatedMetrics(logged)], []);
 });

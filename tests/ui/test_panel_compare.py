@@ -109,11 +109,20 @@ def test_an_inferred_metric_is_marked_inferred(seeded: Lab, lab_page: LabPage) -
     expect(lab_page.chart("loss", lines=1).get_by_text("inferred", exact=True)).to_have_count(0)
 
 
-def test_a_logged_and_an_inferred_metric_of_one_name_are_two_charts_with_axes_of_their_own(
+def test_an_inferred_metric_that_was_logged_as_well_is_a_chart_with_an_axis_of_its_own_when_asked_for(
     seeded: Lab, lab_page: LabPage
 ) -> None:
     lab_page.open(seeded).sidebar()
     view = lab_page.compare("both")
+    lab_page.chart("loss", lines=1)
+    expect(view.locator("[data-source=inferred]")).to_have_count(0)
+    results = view.locator("tbody[data-group=results]")
+    expect(results.locator("tr[data-key='loss last']")).to_be_visible()
+    expect(results.locator("tr[data-key='loss (inferred) last']")).to_have_count(0)
+    said = view.locator(".jp-trackside-repeated")
+    expect(said).to_contain_text("Also read from output, and not shown again: loss.")
+    said.get_by_role("button", name="Show them").click()
+    expect(results.locator("tr[data-key='loss (inferred) last']")).to_be_visible()
     logged, inferred = (view.locator(f"[data-metric=loss][data-source={s}]") for s in ("logged", "inferred"))
     for chart in (logged, inferred):
         chart.scroll_into_view_if_needed()

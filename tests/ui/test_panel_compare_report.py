@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -91,3 +92,73 @@ def test_a_report_that_cannot_be_made_is_said(seeded: Lab, lab_page: LabPage) ->
     page.get_by_role("button", name="Report", exact=True).click()
     page.get_by_role("menuitem", name="Save as Notebook").click()
     expect(page.get_by_role("dialog")).to_contain_text("The disk is full.")
+
+
+RICH = """
+import json
+import numpy as np
+import kernel_magics as km
+ids = []
+for seed in range(4):
+    facts = {"price": {"usd_per_hour": 3600.0}} if seed == 0 else {}
+    run = km.init(project="rich", name="again", config={"lr": 0.1 * (seed % 2 + 1)}, facts=facts)
+    for step in range(20):
+        run.log({"loss": seed + 1 / (step + 1)}, step=step)
+        run.log_inferred({"loss": seed + 1 / (step + 1)}, step=step)
+        if step % 5 == 0:
+            image = km.Image(np.full((8, 8, 3), step * 10, np.uint8), f"seed {seed} at {step} <b>x</b>")
+            run.log({"sample": image, "spread": km.Histogram([0.0, 1.0, step])}, step=step)
+    if seed == 1:
+        run.record_event("gpu-fault", "error", "Xid 79 <script>document.title='owned'</script>")
+    run.finish()
+    ids.append(run.id)
+print(json.dumps(ids))
+"""
+LINES = """() => [...Bokeh.documents[0].roots()[0].select(Bokeh.Models.get('GlyphRenderer'))]
+             .map(renderer => renderer.glyph.type)"""
+
+
+def test_a_page_has_baseline_groups_with_bands_events_and_media_offline(
+    lab: Lab, lab_page: LabPage, browser: Browser
+) -> None:
+    ids = json.loads(lab.python(RICH).splitlines()[-1])
+    lab_page.page.set_viewport_size({"width": 2000, "height": 900})  # the whole toolbar is seen
+    lab_page.open(lab)
+    lab_page.command(
+        "trackside:open-compare", {"runs": ids, "baseline": ids[0], "groupBy": "config.lr", "band": "std"}
+    )
+    lab_page.chart("loss", lines=2)
+    file = save(lab_page, "Save as One Page (HTML)")
+    context = browser.new_context(offline=True)
+    try:
+        page = context.new_page()
+        requests: list[str] = []
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(file.as_uri())
+        page.wait_for_function("() => window.Bokeh && Bokeh.documents.length > 0")
+        kinds = page.evaluate(LINES)
+        assert (kinds.count("Line"), kinds.count("Patches")) == (2, 2), "two means, each with its band"
+        assert kinds.count("Segment") == 1, "the event is marked"
+        expect(page.locator(".chart")).to_have_count(1)
+        expect(page.get_by_text("and not shown again: loss")).to_be_visible()
+        legend = page.locator(".legend li")
+        expect(legend.nth(0)).to_contain_text("mean of 2 runs, ± the standard deviation · baseline")
+        expect(page.locator("section.events")).to_contain_text("Xid 79 <script>")
+        row = page.locator("tr", has=page.get_by_role("rowheader", name="loss", exact=True))
+        expect(row.locator("td").nth(1)).to_contain_text("+1 (+2")
+        media = page.locator("section.media")
+        images = media.locator("figure:visible img")
+        expect(images).to_have_count(4)
+        expect(media).to_contain_text("seed 3 at 15 <b>x</b>")
+        media.get_by_role("slider").fill("1")
+        expect(media.locator("output")).to_have_text("5")
+        expect(media.locator("figcaption:visible").first).to_have_text("seed 0 at 5 <b>x</b>")
+        assert images.first.evaluate("async i => { await i.decode(); return i.naturalWidth }") == 8
+        expect(media.locator("svg:visible rect").first).to_be_visible()
+        assert page.title() == "rich · 4 runs"
+        assert [url for url in requests if not url.startswith(("file:", "data:", "blob:", "about:"))] == []
+    finally:
+        context.close()
+    lab_page.page.locator("select[data-axis=group]").select_option("")
+    notebook = nbformat.read(save(lab_page, "Save as Notebook"), as_version=4)
+    assert notebook.cells[-1].source == f"%compare {' '.join(ids)} --baseline {ids[0]}"

@@ -20,6 +20,7 @@ import { Legend } from './legend';
 import { mediaOf, MediaView } from './mediaview';
 import { Notes } from './notes';
 import { Outputs } from './outputs';
+import { RepeatedNotice } from './repeated';
 import { RUNS_AT_ONCE, RunColumns } from './runcolumns';
 import { RunTable } from './runtable';
 import { Section } from './section';
@@ -58,6 +59,7 @@ export class CompareView extends Panel {
     this.addWidget(new Legend({ trackside, model, grouping, clock }));
     this.addWidget(new CompareNotice({ trackside, model }));
     this.charts.sections.forEach(section => this.addWidget(section));
+    this.addWidget(new RepeatedNotice({ trackside, model }));
     this.section('notes', trans.__('Notes'), new Notes({ model, trans }));
     this.eventSection = this.section(
       'events',

@@ -28,7 +28,7 @@ export function openReportMenu(button: HTMLElement, model: CompareModel, tracksi
 }
 
 async function saveReport(format: ReportFormat, model: CompareModel, trackside: Trackside): Promise<void> {
-  const { runs, x, y, groupBy, smoothing, notes } = model.state;
+  const { runs, x, y, groupBy, smoothing, notes, baseline, band, inferred } = model.state;
   const file = await trackside.api.report({
     runs: [...runs],
     format,
@@ -36,7 +36,10 @@ async function saveReport(format: ReportFormat, model: CompareModel, trackside: 
     log: y === 'log',
     group_by: groupBy,
     smoothing,
-    notes
+    notes,
+    baseline: baseline !== null && runs.includes(baseline) ? baseline : null,
+    band,
+    inferred
   });
   saveFile(new Blob([file.content], { type: 'text/plain;charset=utf-8' }), file.name);
 }

@@ -8,6 +8,7 @@ import type { Clock } from '../model/clock';
 import { Swatch } from '../sidebar/swatch';
 import { statusLabel } from '../sidebar/status';
 import { costOf, formatCost, lacksPrice, priceSource } from '../text/cost';
+import { repeatedMetrics } from '../text/metrics';
 import { baseName, formatDuration, formatMoment, formatValue, runSeconds } from '../text/format';
 import type { Trackside } from '../trackside';
 import type { JsonObject, MetricSummary, Run } from '../wire/protocol';
@@ -55,6 +56,8 @@ function aboutRun(run: Run, now: number, trans: TranslationBundle): JsonObject {
   return about;
 }
 
+const NONE: ReadonlySet<string> = new Set();
+
 /** Whether anybody knows how long it took, or takes. */
 const lasts = (run: Run): boolean => run.finished !== null || run.status === 'running';
 
@@ -66,15 +69,25 @@ function ownSummary(run: Run, summaries: readonly MetricSummary[] | undefined): 
 
 function Table({ trackside, model, summaries, labels, clock }: RunTableProps): React.JSX.Element {
   const { runs, trans, colours, pointing } = trackside;
-  useUpdatesOf(runs.changed, colours.changed, pointing.changed, model.changed, summaries.changed);
+  useUpdatesOf(
+    runs.changed,
+    colours.changed,
+    pointing.changed,
+    model.changed,
+    model.metricsRead,
+    summaries.changed
+  );
   const { onlyDifferences, baseline } = model.state;
   const shown = model.state.runs.flatMap(id => runs.get(id) ?? []);
   const now = useNow(
     clock,
     shown.some(run => run.status === 'running')
   );
+  const repeated = model.state.inferred ? NONE : repeatedMetrics(model.metrics ?? []);
   const results = resultRows(
-    shown.map(run => summaries.get(run.id)),
+    shown.map(run =>
+      summaries.get(run.id)?.filter(one => one.source !== 'inferred' || !repeated.has(one.name))
+    ),
     shown.findIndex(run => run.id === baseline)
   );
   const own = shown.map(run => ownSummary(run, summaries.get(run.id)));

@@ -72,7 +72,7 @@ export function FilterBox({ filter, runs, suspects, onChange, trans }: FilterBox
       <InputGroup
         type="search"
         className="jp-trackside-filterBox"
-        placeholder={trans.__('Filter: bert, config.lr < 0.1, status = failed …')}
+        {...wording(filter.text, trans)}
         aria-label={trans.__('Filter runs')}
         role="combobox"
         aria-autocomplete="list"
@@ -96,6 +96,12 @@ export function FilterBox({ filter, runs, suspects, onChange, trans }: FilterBox
       <FilterWord id={`${id}-said`} filter={filter} suspects={suspects} trans={trans} />
     </div>
   );
+}
+
+/** What is written in an empty box fits into the narrowest sidebar; examples are told when pointing at it. */
+function wording(text: string, trans: TranslationBundle): { placeholder: string; title: string } {
+  const examples = trans.__('Such as: bert, config.lr < 0.1, status = failed, loss.last < 0.3');
+  return { placeholder: trans.__('Filter…'), title: text === '' ? examples : '' };
 }
 
 const optionId = (box: string, index: number): string => `${box}-option-${index}`;

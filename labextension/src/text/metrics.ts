@@ -1,5 +1,5 @@
 /** Which of a run's numbers stand in its row. Pure functions. */
-import type { Run } from '../wire/protocol';
+import type { Metric, Run } from '../wire/protocol';
 import { formatNumber, numberOf } from './format';
 
 const FIRST = [
@@ -49,4 +49,13 @@ export function lastValues(run: Run, most: number): { name: string; text: string
     name,
     text: formatMetric(run, name)
   }));
+}
+
+/** Names of inferred metrics that every run which has them logged under the same name as well (`repeated_metrics` in Python). */
+export function repeatedMetrics(metrics: readonly Metric[]): ReadonlySet<string> {
+  const logged = new Map(metrics.filter(one => one.source === 'logged').map(one => [one.name, one.runs]));
+  const repeated = metrics.filter(
+    one => one.source === 'inferred' && one.runs.every(run => logged.get(one.name)?.includes(run))
+  );
+  return new Set(repeated.map(one => one.name));
 }

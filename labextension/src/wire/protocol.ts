@@ -227,6 +227,12 @@ export interface ReportRequest {
   group_by: string | null;
   smoothing: number;
   notes: string;
+  /** The run that the others are compared with; `null` for none. */
+  baseline: string | null;
+  /** What the band around a group's mean shows. */
+  band: 'range' | 'std';
+  /** Whether inferred metrics are shown that were logged under the same name as well. */
+  inferred: boolean;
 }
 
 /** One output as nbformat stores it; given to JupyterLab's renderers, never interpreted here. */

@@ -12,7 +12,7 @@ from bokeh.models import DataRange1d
 
 import kernel_magics as km
 from kernel_magics.errors import DataFolderError
-from kernel_magics.figures import compare_figures, write_html, write_png
+from kernel_magics.figures import View, compare_figures, write_html, write_png
 from kernel_magics.figures.outputs import LONGEST_TEXT, output_html, text_html
 from kernel_magics.figures.picture import _FLAGS, NoPicture, find_browser
 
@@ -58,7 +58,7 @@ def test_inferred_metrics_have_an_x_range_of_their_own(store):
     store.refresh()
 
     def ranges(x: str) -> list[str]:
-        figures = compare_figures(store, [run.id], x)
+        figures = compare_figures(store, [run.id], View(x, inferred=True))
         found = {(figure.name, "inferred" in figure.title.text): figure.x_range.id for figure in figures}
         lines = {tool.overlay.id for figure in figures for tool in figure.select(CrosshairTool)}
         assert len(lines) == len(set(found.values())), "a crosshair is shared by charts of one range"

@@ -7,11 +7,19 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
+from bokeh.models import Patches, Segment
 from nbclient import NotebookClient
 
 import kernel_magics as km
 from kernel_magics.errors import DataFolderError, UsageMistake
-from kernel_magics.figures import View, compare_figures, comparison_page, save_comparison
+from kernel_magics.figures import (
+    View,
+    compare_figures,
+    comparison_page,
+    comparison_table,
+    save_comparison,
+)
+from kernel_magics.figures.media import media_html
 from kernel_magics.figures.saving import compare_line
 from kernel_magics.figures.view import groups_of
 from kernel_magics.model import RunInfo, RunStatus
@@ -127,3 +135,85 @@ def test_a_file_that_cannot_be_is_refused_before_anything_is_made(name, error, w
     with open_store() as store, pytest.raises(error, match=words):
         save_comparison(store, seeds, tmp_path / name)
     assert list(Path(tmp_path).glob("**/report*")) == []
+
+
+def test_a_baseline_that_is_not_compared_and_a_band_that_is_none_are_said(store, run_ids):
+    with pytest.raises(UsageMistake, match="none of the compared runs"):
+        comparison_page(store, run_ids[1:], View(baseline=run_ids[0]))
+    with pytest.raises(UsageMistake, match="A band is one of range, std"):
+        compare_figures(store, run_ids, View(group_by="group", band="wide"))
+
+
+def test_metrics_tell_how_far_they_are_from_the_baseline(own_folders):
+    ids = []
+    for value in (2.0, 1.0, float("nan")):
+        with km.init() as run:
+            run.log({"loss": value})
+        ids.append(run.id)
+    with open_store() as store:
+        table = comparison_table(store, ids, View(baseline=ids[0]))
+        (row,) = [row for row in table.rows if row.name == "loss"]
+        assert row.cells == ("2", "1  −1 (−50 %)", "NaN")
+
+
+def test_a_metric_read_from_output_that_was_logged_as_well_is_shown_when_asked_for(own_folders):
+    with km.init() as run:
+        run.log({"loss": 1.0})
+        run.log_inferred({"loss": 1.0, "f1": 0.5}, step=0)
+    with open_store() as store:
+
+        def rows(view: View) -> set[str]:
+            table = comparison_table(store, [run.id], view)
+            return {row.name for row in table.rows if row.section == "metrics"}
+
+        assert rows(View()) == {"loss", "f1 (inferred)"}
+        assert rows(View(inferred=True)) == {"loss", "f1 (inferred)", "loss (inferred)"}
+        assert "not shown again: loss" in comparison_page(store, [run.id], brief=True)
+
+
+def test_events_are_marked_where_they_stand_on_the_axis(own_folders):
+    with km.init() as run:
+        run.log({"loss": 1.0}, step=7)
+        run.record_event("gpu-fault", "error", HOSTILE)
+        run.record_event("checkpoint", "info")
+    with open_store() as store:
+        places = {}
+        for x in ("step", "relative", "time"):
+            (chart,) = compare_figures(store, [run.id], x)
+            (marks,) = [one for one in chart.renderers if isinstance(one.glyph, Segment)]
+            places[x] = marks.data_source.data["x"]
+            assert len(marks.data_source.data["text"]) == 1, "what is only information is not marked"
+        assert places["step"] == [7.0]
+        assert abs(places["relative"][0]) < 60 and places["time"][0] > 1e12
+        page = comparison_page(store, [run.id])
+        assert "checkpoint" in page and HOSTILE not in page
+
+
+def test_the_band_of_a_group_ends_where_there_is_no_mean(own_folders):
+    ids = []
+    for seed in range(2):
+        with km.init(config={"lr": 0.1}) as run:
+            for step, value in enumerate([1.0, 2.0, float("nan"), 4.0, 5.0]):
+                run.log({"loss": value + seed}, step=step)
+        ids.append(run.id)
+    with open_store() as store:
+        for band, first in (("range", [1.0, 2.0, 3.0, 2.0]), ("std", None)):
+            (chart,) = compare_figures(store, ids, View(group_by="config.lr", band=band))
+            (patches,) = [one for one in chart.renderers if isinstance(one.glyph, Patches)]
+            assert [len(xs) for xs in patches.data_source.data["xs"]] == [4, 4], "two parts of two points"
+            if first is not None:
+                assert list(patches.data_source.data["ys"][0]) == first
+
+
+def test_media_beyond_the_limit_are_left_out_from_the_beginning_and_that_is_said(own_folders):
+    with km.init() as run:
+        for step in range(4):
+            run.log({"page": km.Html(HOSTILE + "x" * 1000)}, step=step)
+    with open_store() as store:
+        runs = [store.run(run.id)]
+        whole = media_html(store, runs, [HOSTILE])
+        assert 'data-steps="[0, 1, 2, 3]"' in whole and "not in this page" not in whole
+        some = media_html(store, runs, [HOSTILE], most_bytes=2500)
+        assert 'data-steps="[2, 3]"' in some and "2 earlier items are not in this page" in some
+        assert HOSTILE not in whole and 'sandbox="allow-same-origin"' in whole
+        assert media_html(store, [], []) == ""
