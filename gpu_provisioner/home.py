@@ -77,12 +77,20 @@ class HomeJournal:
 
     def begin_at(self, offset: int) -> None:
         """The far side has nothing before ``offset`` any more: start anew there; the old file stays."""
-        kept = self.folder / f"stream.{self.base}"
-        (self.folder / "stream").rename(kept)
+        (self.folder / "stream").rename(self._free_name())
         os.close(self._handle)
         self._handle = os.open(self.folder / "stream", os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         self.base = self.applied = self.end = self.boundary = offset
         self.mark_applied(offset)
+
+    def _free_name(self) -> Path:
+        """For what was home so far. Who was killed before he could put down the new beginning has left such a
+        file already."""
+        name, number = self.folder / f"stream.{self.base}", 0
+        while name.exists():
+            number += 1
+            name = self.folder / f"stream.{self.base}.{number}"
+        return name
 
     def cut(self, offset: int) -> None:
         """Forget what lies behind ``offset``: a part of a record of which nobody has the end any more."""

@@ -245,6 +245,21 @@ def test_a_home_journal_that_begins_later_keeps_the_older_part(tmp_path: Path) -
     assert (folder / "stream.0").read_bytes() == record(10)
 
 
+def test_a_home_journal_killed_while_it_began_anew_keeps_the_older_part(tmp_path: Path) -> None:
+    folder = tmp_path / "kernels" / "l1"
+    journal = HomeJournal(folder)
+    journal.append(record(10))
+    journal.close()
+    (folder / "stream").rename(folder / "stream.0")  # killed before the new beginning was put down
+    again = HomeJournal(folder)
+    again.begin_at(5000)
+    again.close()
+    assert (folder / "stream.0").read_bytes() == record(10)
+    last = HomeJournal(folder)
+    assert (last.base, last.end) == (5000, 5000)
+    last.close()
+
+
 def test_a_folder_that_others_may_enter_is_closed_or_refused(tmp_path: Path) -> None:
     mine = tmp_path / "trackside" / "x"
     mine.mkdir(parents=True)
