@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import List, Optional, Sequence
+from typing import List, Optional, Sequence, Union
 
 import psutil
 
@@ -52,6 +52,7 @@ class Carrier:
         self._closing = threading.Lock()
         self._closed = False
         os.set_blocking(self._in, False)
+        widen_pipe(self._in)
         widen_pipe(self._out)
         self._call_off = calling_off.current()
         if self._call_off is not None:
@@ -83,7 +84,7 @@ class Carrier:
         except OSError:
             return b""
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: Union[bytes, memoryview]) -> int:
         """Write what fits now without waiting; how many bytes that was. ``OSError`` once it has ended."""
         try:
             return os.write(self._in, data)
@@ -94,7 +95,7 @@ class Carrier:
         """Write everything; ``TimeoutError`` at the deadline, ``OSError`` once it has ended."""
         view = memoryview(data)
         while view:
-            view = view[self.write(view[:_PIECE].tobytes()) :]
+            view = view[self.write(view[:_PIECE]) :]
             if view and not self.wait_writable(max(0.0, deadline - time.monotonic())):
                 raise TimeoutError
 

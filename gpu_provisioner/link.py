@@ -28,6 +28,7 @@ _AFTER_WAKING_S = 3.0
 _JUMP_S = 5.0
 _TICK_S = 1.0
 _ACK_BYTES = 1 << 20
+_WRITE_BYTES = 1 << 20
 _ACK_S = 0.5
 _BACKOFF_SHARE, _BACKOFF_MIN_S, _BACKOFF_MAX_S = 0.1, 0.1, 30.0
 
@@ -276,7 +277,8 @@ class Link:
         """Write what the carrier takes now (the lock is held)."""
         try:
             while self._out and self._carrier is not None:
-                written = self._carrier.write(bytes(self._out[: 1 << 20]))
+                with memoryview(self._out) as waiting, waiting[:_WRITE_BYTES] as piece:
+                    written = self._carrier.write(piece)
                 if not written:
                     self._changed.notify()
                     return

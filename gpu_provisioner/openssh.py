@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import re
 import shlex
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import List, Mapping, Optional, Sequence, Tuple
+from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 from gpu_provisioner.agent.places import UnsafeFolder, private_folder, runtime_folder
 from gpu_provisioner.errors import LoginNeeded, ProviderError
@@ -63,8 +65,14 @@ NOT_THERE = 255
 
 _QUESTION_LIMIT_S = 10.0
 _PROBE_LIMIT_S = 2.0
+_TRUSTED_S = 2.0
+"""For so long a machine that has answered counts as one that answers. Asking costs two round trips."""
 _SOCKET_LIMIT = 107 - 17
 """ssh binds its control socket under a temporary name, 17 characters longer (mux.c)."""
+
+
+_answered: Dict[Path, float] = {}
+"""Socket of a shared connection → when its machine answered last, by :func:`_now`."""
 
 
 @dataclass(frozen=True)
@@ -118,9 +126,18 @@ class SshHost:
             return at
         if path is None:
             return ()
-        if path.exists() and self._has_master(at) and self._echo(at) is None:
+        if path.exists() and not _is_trusted(path) and self._has_master(at) and self._echo(at) is None:
             return ("ControlMaster=no", "ControlPath=none")
         return ("ControlMaster=auto", f"ControlPath={path}", f"ControlPersist={_KEPT_S}")
+
+    def has_answered(self) -> None:
+        """It has just answered: who reaches for it at once need not ask whether it does.
+
+        Not for whoever lost a line: an answer of a moment ago says nothing then.
+        """
+        path = self.control_path()
+        if path is not None:
+            _answered[path] = _now()
 
     def control_folder(self) -> Optional[Path]:
         """The folder of our sockets, 0700; ``None`` when there is no safe one."""
@@ -254,6 +271,16 @@ class SshHost:
 def _last_line(text: str) -> str:
     lines = text.strip().splitlines()
     return lines[-1] if lines else "it does not say why."
+
+
+def _is_trusted(path: Path) -> bool:
+    return 0.0 <= _now() - _answered.get(path, -math.inf) < _TRUSTED_S
+
+
+def _now() -> float:
+    """Seconds that go on while the machine sleeps."""
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.time() if clock is None else time.clock_gettime(clock)
 
 
 def _is_shared(settings: Mapping[str, str]) -> bool:

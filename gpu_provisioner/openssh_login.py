@@ -47,10 +47,14 @@ def log_in(host: SshHost, ask: Ask, explain: Explain) -> None:
         Unreachable: it did not work, was cancelled, or nobody is there to answer. Nothing happened there.
     """
     if host.answers():
+        host.has_answered()
         return
     if not host.is_known_to_ask():
         done = host.run_there("exit 0", _QUIET_LIMIT_S)
-        if done is None or done.returncode != NOT_THERE:
+        if done is not None and done.returncode != NOT_THERE:
+            host.has_answered()
+            return
+        if done is None:
             return  # Whether a slow machine answers at all is found out by whoever asks it something.
         error = explain(done.stderr, done.returncode)
         if not isinstance(error, LoginNeeded) and "Permission denied" not in done.stderr:

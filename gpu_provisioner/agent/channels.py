@@ -21,6 +21,8 @@ _DELIMITER = b"<IDS|MSG>"
 _RECONNECT_MS = 15
 _NUDGE_S = 1.0
 _AT_ONCE = 256
+_LENT_BYTES = 1 << 16
+"""A part this long is not copied out of ZeroMQ's memory before it is put into its record."""
 
 
 class KernelChannels:
@@ -73,7 +75,7 @@ class KernelChannels:
                 continue
             for _ in range(_AT_ONCE):
                 try:
-                    frames = socket.recv_multipart(zmq.NOBLOCK)
+                    frames = _receive(socket)
                 except zmq.Again:
                     break
                 parts = frames[frames.index(_DELIMITER) + 2 :]
@@ -128,6 +130,16 @@ class KernelChannels:
     def _nudge(self) -> None:
         self._nudged = time.monotonic()
         self.request(SHELL, "kernel_info_request", {})
+
+
+def _receive(socket: Any) -> List[bytes]:
+    """The frames of one message; long ones as memoryviews. Raises ``zmq.Again`` when none is there."""
+    frames: List[bytes] = []
+    while True:
+        frame = socket.recv(zmq.NOBLOCK, copy=False)
+        frames.append(frame.bytes if len(frame) < _LENT_BYTES else frame.buffer)
+        if not frame.more:
+            return frames
 
 
 def _is_idle(parts: Sequence[bytes]) -> bool:

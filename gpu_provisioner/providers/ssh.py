@@ -192,4 +192,6 @@ class SshProvider:
             argv = self._ssh.argv(self._command.wrap(stub_command(self._python)))
         except LoginNeeded as error:
             raise self._invite(error) from None
-        return ask(argv, {"mode": mode, "env": self._env, **header}, limit_s, self.explain)
+        answer = ask(argv, {"mode": mode, "env": self._env, **header}, limit_s, self.explain)
+        self._ssh.has_answered()
+        return answer
