@@ -75,9 +75,20 @@ def save(data_dir: Path, view_id: str, name: str, state: Mapping[str, Any]) -> V
 
 
 def delete(data_dir: Path, view_id: str) -> None:
-    """Deletes a view; one that is not there is fine."""
-    if is_run_id(view_id):
-        (_folder(data_dir) / f"{view_id}.json").unlink(missing_ok=True)
+    """Deletes a view; one that is not there is fine.
+
+    Raises:
+        DataFolderError: the data folder cannot be written.
+    """
+    if not is_run_id(view_id):
+        return
+    path = _folder(data_dir) / f"{view_id}.json"
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise DataFolderError(
+            f"The view was not deleted: {error.strerror or error} ({path.parent})."
+        ) from error
 
 
 def _folder(data_dir: Path) -> Path:

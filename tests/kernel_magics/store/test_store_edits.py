@@ -8,7 +8,7 @@ import time
 import pytest
 
 import kernel_magics as km
-from kernel_magics.errors import UnknownRun, UsageMistake
+from kernel_magics.errors import DataFolderError, UnknownRun, UsageMistake
 from kernel_magics.journal import format as fmt
 from kernel_magics.model import RunStatus
 from kernel_magics.store import edits, open_store, views
@@ -203,6 +203,12 @@ def test_views_are_saved_replaced_listed_and_deleted(tmp_path):
     views.delete(tmp_path, "20261122-141503-aaaaaa")
     assert [view.name for view in views.views(tmp_path)] == ["Alpha"]
     assert {path.stat().st_mode & 0o777 for path in (tmp_path / "views").glob("*bbbb.json")} == {0o600}
+
+
+def test_a_view_that_cannot_be_deleted_says_so(tmp_path):
+    (tmp_path / "views" / "20261122-141503-aaaaaa.json").mkdir(parents=True)
+    with pytest.raises(DataFolderError, match="was not deleted"):
+        views.delete(tmp_path, "20261122-141503-aaaaaa")
 
 
 WITHOUT_TIME = '{"name": "x", "state": {}, "changed": 1, "created": '
