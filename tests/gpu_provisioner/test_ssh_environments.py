@@ -19,6 +19,7 @@ from gpu_provisioner.model import Lease, LeaseState
 from gpu_provisioner.provisioner import provision, release
 from kernel_magics.magics.provision_packages import differences, modules_of_notebook
 from tests.gpu_provisioner.far import Far, SshLab
+from tests.gpu_provisioner.far_notebook import configure, opened
 from tests.gpu_provisioner.front import Place
 from tests.kernel_magics.bridge.notebook_driver import Notebook
 from tests.waiting import wait_for
@@ -255,20 +256,11 @@ def test_differences_are_one_line_about_what_the_notebook_uses(
 
 @pytest.fixture
 def notebook(far: Far, place: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[Notebook]:
-    config = place.root / "trackside.toml"
-    config.write_text(
-        f'[targets.gpu1]\nprovider = "ssh"\nhost = "far"\nssh_args = ["-F", "{far.keys / "config"}"]\n'
-        "working_folder = false\n"
-    )
-    monkeypatch.setenv("TRACKSIDE_CONFIG", str(config))
+    configure(far, monkeypatch, "working_folder = false", python=False)
     path = place.root / "a.ipynb"
     path.write_text(json.dumps({"cells": [{"cell_type": "code", "source": "import numpy, pandas"}]}))
-    opened = Notebook({**os.environ, "JPY_SESSION_NAME": str(path)}, place.root / "work")
-    opened.must("%load_ext kernel_magics")
-    yield opened
-    opened.close()
-    for lease in LeaseBook(place.data).live():
-        release(lease, place.data, "the test")
+    with opened(place, path) as made:
+        yield made
 
 
 def test_the_notebook_names_a_python_and_is_told_what_that_one_lacks(notebook: Notebook, far: Far) -> None:

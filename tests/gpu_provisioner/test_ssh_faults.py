@@ -16,12 +16,10 @@ import pytest
 
 from gpu_provisioner import link
 from kernel_magics.store import open_store
+from tests.gpu_provisioner.breakable import lab_behind, quick_kernel
 from tests.gpu_provisioner.far import Account, Far, SshLab
 from tests.gpu_provisioner.front import Front, Place
 from tests.waiting import Turnstile, last_for, wait_for
-
-QUICK = ("-o", "ServerAliveInterval=1", "-o", "ServerAliveCountMax=3", "-o", "ConnectTimeout=2")
-"""What the product does in half a minute, in seconds; these come before its own options and win."""
 
 CELL = """
 import kernel_magics as km
@@ -88,18 +86,8 @@ def net() -> Iterator[Net]:
 @pytest.fixture
 def net_lab(net: Net, place: Place, account: Account) -> Iterator[SshLab]:
     """A lab whose far side is reached only over ``net``."""
-    far = Far(place, account, address=net.address, namespace=net.name, port=2222)
-    far.start()
-    lab = SshLab(place, far)
-    yield lab
-    net.firewall()
-    net.link("up")
-    lab.close()
-    far.close()
-
-
-def quick(lab: SshLab) -> Front:
-    return lab.kernel(ssh_args=[*QUICK, *lab.far.target().options["ssh_args"]])
+    with lab_behind(net, place, account) as lab:
+        yield lab
 
 
 def begin(front: Front, turnstile: Turnstile, messages: int) -> str:
@@ -131,7 +119,7 @@ def logged(place: Place) -> list[float]:
 def test_everything_comes_home_once_and_in_order_over_a_network_that_breaks_in_every_way(
     net: Net, net_lab: SshLab, place: Place, there: Callable[[Far], Turnstile]
 ) -> None:
-    front = quick(net_lab)
+    front = quick_kernel(net_lab)
     turnstile = there(net_lab.far)
     cell = begin(front, turnstile, 5000)
     turnstile.let(5)
@@ -171,7 +159,7 @@ def test_everything_comes_home_once_and_in_order_over_a_network_that_breaks_in_e
 def test_cells_sent_while_the_network_is_down_run_once_and_in_order_when_it_is_back(
     net: Net, net_lab: SshLab
 ) -> None:
-    front = quick(net_lab)
+    front = quick_kernel(net_lab)
     net.firewall("-j", "DROP")
     code = "with open('ran', 'a') as f: f.write('{} ')"
     cells = [front.begin(code.format(i), i + 1) for i in range(10)]

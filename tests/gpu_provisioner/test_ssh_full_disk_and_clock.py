@@ -16,6 +16,7 @@ from gpu_provisioner.payload import build_payload
 from gpu_provisioner.provisioner import release
 from kernel_magics.store import open_store
 from tests.gpu_provisioner.far import Account, Far, SshLab
+from tests.gpu_provisioner.far_notebook import configure
 from tests.gpu_provisioner.front import Place
 from tests.kernel_magics.bridge.notebook_driver import Notebook
 from tests.waiting import wait_for
@@ -128,12 +129,7 @@ def skewed(
     def make(days: int) -> Far:
         far.env.update(LD_PRELOAD=str(library), CLOCK_STUB_S=str(days * DAY_S))
         far.start()
-        config = place.root / "trackside.toml"
-        config.write_text(
-            f'[targets.gpu1]\nprovider = "ssh"\nhost = "far"\npython = "{account.python}"\n'
-            f'ssh_args = ["-F", "{far.keys / "config"}"]\n'
-        )
-        monkeypatch.setenv("TRACKSIDE_CONFIG", str(config))
+        configure(far, monkeypatch)
         return far
 
     yield make

@@ -21,6 +21,7 @@ from gpu_provisioner.providers.base import NobodyToAsk
 from gpu_provisioner.providers.ssh import SshProvider
 from gpu_provisioner.provisioner import release
 from tests.gpu_provisioner.far import Account, Far, SshLab
+from tests.gpu_provisioner.far_notebook import configure, opened
 from tests.gpu_provisioner.front import Place, files_with
 from tests.kernel_magics.bridge.notebook_driver import Notebook
 from tests.waiting import Gate, wait_for
@@ -308,18 +309,9 @@ def test_what_is_typed_is_in_no_process_list_no_environment_and_no_file(door: Do
 
 @pytest.fixture
 def notebook(door: Door, place: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[Notebook]:
-    config = place.root / "trackside.toml"
-    config.write_text(
-        f'[targets.gpu1]\nprovider = "ssh"\nhost = "far"\npython = "{door.far.account.python}"\n'
-        f'ssh_args = ["-F", "{door.far.keys / "config"}"]\nworking_folder = false\n'
-    )
-    monkeypatch.setenv("TRACKSIDE_CONFIG", str(config))
-    opened = Notebook({**os.environ, "JPY_SESSION_NAME": str(place.root / "a.ipynb")}, place.root / "work")
-    opened.must("%load_ext kernel_magics")
-    yield opened
-    opened.close()
-    for lease in LeaseBook(place.data).live():
-        release(lease, place.data, "the test")
+    configure(door.far, monkeypatch, "working_folder = false")
+    with opened(place, place.root / "a.ipynb") as made:
+        yield made
 
 
 def test_the_notebook_asks_unseen_and_only_for_a_machine_that_was_named(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Callable, Iterator
 
@@ -10,12 +9,12 @@ import pytest
 
 from gpu_provisioner.environment import Environment
 from gpu_provisioner.gpus import parse
-from gpu_provisioner.leases import LeaseBook
 from gpu_provisioner.model import LeaseState
 from gpu_provisioner.providers import provider_of_lease
-from gpu_provisioner.provisioner import provision, release
+from gpu_provisioner.provisioner import provision
 from kernel_magics.store import open_store
 from tests.gpu_provisioner.far import Far, SshLab
+from tests.gpu_provisioner.far_notebook import configure, opened
 from tests.gpu_provisioner.front import MATRIX, Place
 from tests.kernel_magics.bridge.notebook_driver import Notebook
 
@@ -32,19 +31,10 @@ def own_lab(place: Place, own_far: Far) -> Iterator[SshLab]:
 @pytest.fixture
 def notebook(own_far: Far, place: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[Notebook]:
     """A notebook that knows the far side as the target ``gpu1``, with this side's Python."""
-    config = place.root / "trackside.toml"
-    config.write_text(
-        f'[targets.gpu1]\nprovider = "ssh"\nhost = "far"\nssh_args = ["-F", "{own_far.keys / "config"}"]\n'
-    )
-    monkeypatch.setenv("TRACKSIDE_CONFIG", str(config))
+    configure(own_far, monkeypatch, python=False)
     (place.root / "work" / "mylib.py").write_text("def square(x):\n    return x * x\n")
-    environ = {**os.environ, "JPY_SESSION_NAME": str(place.root / "work" / "a.ipynb")}
-    opened = Notebook(environ, place.root / "work")
-    opened.must("%load_ext kernel_magics")
-    yield opened
-    opened.close()
-    for lease in LeaseBook(place.data).live():
-        release(lease, place.data, "the test")
+    with opened(place, place.root / "work" / "a.ipynb") as made:
+        yield made
 
 
 @pytest.mark.parametrize("version", MATRIX)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
 
-from gpu_provisioner.leases import LeaseBook
-from gpu_provisioner.provisioner import release
 from kernel_magics.store import open_store
 from tests.gpu_provisioner.far import Far
+from tests.gpu_provisioner.far_notebook import configure, opened
 from tests.gpu_provisioner.front import Place
 from tests.kernel_magics.bridge.notebook_driver import Notebook
 
@@ -18,24 +16,14 @@ from tests.kernel_magics.bridge.notebook_driver import Notebook
 @pytest.fixture
 def configured(far: Far, place: Place, monkeypatch: pytest.MonkeyPatch) -> Far:
     """The far side as the target ``gpu1`` of the user's configuration file."""
-    config = place.root / "trackside.toml"
-    config.write_text(
-        f'[targets.gpu1]\nprovider = "ssh"\nhost = "far"\npython = "{far.account.python}"\n'
-        f'ssh_args = ["-F", "{far.keys / "config"}"]\nusd_per_gpu_hour = 2.5\n'
-    )
-    monkeypatch.setenv("TRACKSIDE_CONFIG", str(config))
+    configure(far, monkeypatch, "usd_per_gpu_hour = 2.5")
     return far
 
 
 @pytest.fixture
 def notebook(configured: Far, place: Place) -> Iterator[Notebook]:
-    path = place.root / "work" / "digits.ipynb"
-    opened = Notebook({**os.environ, "JPY_SESSION_NAME": str(path)}, place.root / "work")
-    opened.must("%load_ext kernel_magics")
-    yield opened
-    opened.close()
-    for lease in LeaseBook(place.data).live():
-        release(lease, place.data, "the test")
+    with opened(place, place.root / "work" / "digits.ipynb") as made:
+        yield made
 
 
 def test_cells_run_over_there_and_runs_are_recorded_here(

@@ -15,8 +15,8 @@ import psutil
 import pytest
 
 from gpu_provisioner.leases import LeaseBook
-from gpu_provisioner.provisioner import release
 from tests.gpu_provisioner.far import Far, SshLab
+from tests.gpu_provisioner.far_notebook import configure, opened
 from tests.gpu_provisioner.front import MARK, Front, Place, files_with
 from tests.kernel_magics.bridge.notebook_driver import Notebook
 
@@ -205,18 +205,9 @@ def _arguments(process: psutil.Process) -> list[str]:
 
 @pytest.fixture
 def notebook(far: Far, place: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[Notebook]:
-    config = place.root / "trackside.toml"
-    config.write_text(
-        f'[targets.gpu1]\nprovider = "ssh"\nhost = "far"\npython = "{far.account.python}"\n'
-        f'ssh_args = ["-F", "{far.keys / "config"}"]\n'
-    )
-    monkeypatch.setenv("TRACKSIDE_CONFIG", str(config))
-    opened = Notebook({**os.environ, "JPY_SESSION_NAME": str(place.root / "a.ipynb")}, place.root / "work")
-    opened.must("%load_ext kernel_magics")
-    yield opened
-    opened.close()
-    for lease in LeaseBook(place.data).live():
-        release(lease, place.data, "the test")
+    configure(far, monkeypatch)
+    with opened(place, place.root / "a.ipynb") as made:
+        yield made
 
 
 NAMES = (

@@ -12,15 +12,13 @@ from pathlib import Path
 import pytest
 
 from kernel_magics.store import open_store
+from tests.gpu_provisioner.breakable import lab_behind, quick_kernel
 from tests.gpu_provisioner.cable import Cable
-from tests.gpu_provisioner.far import Account, Far, SshLab
+from tests.gpu_provisioner.far import Account, SshLab
 from tests.gpu_provisioner.front import Front, Place
 from tests.waiting import Gate, last_for, wait_for
 
 MESSAGES, POINTS_EACH, LAST, BREAKS = 20_000, 10, 2_000, 30
-QUICK = ("-o", "ServerAliveInterval=1", "-o", "ServerAliveCountMax=3", "-o", "ConnectTimeout=2")
-"""What the product does in half a minute, in seconds; these come before its own options and win."""
-
 CELL = f"""
 import kernel_magics as km
 from IPython.display import publish_display_data
@@ -52,15 +50,9 @@ def cable() -> Iterator[Cable]:
 @pytest.fixture
 def lab(cable: Cable, place: Place, account: Account) -> Iterator[SshLab]:
     """A lab whose far side is reached only over ``cable``."""
-    far = Far(place, account, address=cable.address, namespace=cable.name, port=2222)
-    far.start()
-    made = SshLab(place, far)
-    yield made
-    cable.weather()
-    cable.firewall()
-    cable.link("up")
-    made.close()
-    far.close()
+    with lab_behind(cable, place, account) as made:
+        yield made
+        cable.weather()
 
 
 def breaks(cable: Cable, front: Front) -> dict[str, Callable[[float], None]]:
@@ -110,7 +102,7 @@ def numbers(front: Front, cell: str) -> list[int]:
 def test_every_message_and_point_comes_home_once_and_in_order_over_thirty_breaks(
     cable: Cable, lab: SshLab, place: Place, gate_at: Callable[[Path], Gate]
 ) -> None:
-    front = lab.kernel(ssh_args=[*QUICK, *lab.far.target().options["ssh_args"]])
+    front = quick_kernel(lab)
     over = gate_at(lab.far.home / "over")
     cell = front.begin(CELL.replace("WAIT", over.wait))
     front.wait(lambda: cell in front.cells and len(front.cells[cell].outputs) > 20, "the cell prints")

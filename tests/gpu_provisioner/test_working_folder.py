@@ -13,11 +13,10 @@ import pytest
 
 from gpu_provisioner import working_folder
 from gpu_provisioner.agent.mirror import MirroredFolder, prepare, work_folder
-from gpu_provisioner.leases import LeaseBook
-from gpu_provisioner.provisioner import release
 from gpu_provisioner.wire import to_json
 from gpu_provisioner.working_folder import Mirror, WorkingFolder
 from tests.gpu_provisioner.far import Far
+from tests.gpu_provisioner.far_notebook import configure, opened
 from tests.gpu_provisioner.front import Place
 from tests.kernel_magics.bridge.notebook_driver import Notebook
 
@@ -173,19 +172,9 @@ def test_the_name_of_a_folder_from_outside_never_becomes_a_path(name: str) -> No
 
 @pytest.fixture
 def notebook(far: Far, place: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[Notebook]:
-    config = place.root / "trackside.toml"
-    config.write_text(
-        f'[targets.gpu1]\nprovider = "ssh"\nhost = "far"\npython = "{far.account.python}"\n'
-        f'ssh_args = ["-F", "{far.keys / "config"}"]\n'
-    )
-    monkeypatch.setenv("TRACKSIDE_CONFIG", str(config))
-    path = place.root / "work" / "digits.ipynb"
-    opened = Notebook({**os.environ, "JPY_SESSION_NAME": str(path)}, place.root / "work")
-    opened.must("%load_ext kernel_magics")
-    yield opened
-    opened.close()
-    for lease in LeaseBook(place.data).live():
-        release(lease, place.data, "the test")
+    configure(far, monkeypatch)
+    with opened(place, place.root / "work" / "digits.ipynb") as made:
+        yield made
 
 
 def test_a_module_beside_the_notebook_is_imported_over_there_and_again_after_an_edit(

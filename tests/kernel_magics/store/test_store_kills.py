@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 
-import kernel_magics as km
 from kernel_magics.model import RunStatus
 from kernel_magics.store import open_store
+from tests.programs import run_program
 
-ROOT = Path(km.__file__).parent.parent
 KILLS = 120
 
 KILLER = """
@@ -36,6 +31,8 @@ def write(returned, name):
         run.log(values, step=index)
         index += 1
         struct.pack_into("<q", returned, 0, index)
+        if index == 1:
+            os.write(begins, b".")
 
 def child_of(act, *arguments):
     child = os.fork()
@@ -60,7 +57,10 @@ for number in range(int(sys.argv[1])):
         ingester = child_of(lambda: follow.Follower(data, io.StringIO()).run())
         ingesters += 1
     returned = mmap.mmap(-1, 64)
+    begun, begins = os.pipe()
     writer = child_of(write, returned, str(number))
+    if random.random() < 0.8:
+        os.read(begun, 1)              # the others are hit where they begin
     select.select([], [], [], random.uniform(0.0, 0.04))   # the random instant
     order = [writer, ingester] if random.random() < 0.6 else [writer]
     random.shuffle(order)
@@ -68,6 +68,8 @@ for number in range(int(sys.argv[1])):
         kill(child)
     if ingester in order:
         ingester = None
+    os.close(begun)
+    os.close(begins)
     killed.append([returned[8:38].rstrip(b"\\0").decode(), struct.unpack_from("<q", returned)[0]])
 if ingester is not None:
     kill(ingester)
@@ -76,22 +78,9 @@ json.dump({"killed": killed, "ingesters": ingesters}, sys.stdout)
 
 
 def test_writers_and_ingesters_killed_at_once_lose_nothing_and_count_nothing_twice(data_dir: Path) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", KILLER, str(KILLS)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-    try:
-        out, err = process.communicate(timeout=100)
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-    assert process.returncode == 0, err
-    said = json.loads(out)
+    killer = run_program(KILLER, str(KILLS), options=("-W", "error"))
+    assert killer.returncode == 0, killer.stderr
+    said = json.loads(killer.stdout)
     writing = [(run_id, returned) for run_id, returned in said["killed"] if returned > 0]
     assert len(writing) > KILLS // 2, "most must be hit while they write"
     assert said["ingesters"] > KILLS // 3

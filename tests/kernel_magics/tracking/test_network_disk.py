@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,9 +12,9 @@ import kernel_magics as km
 from kernel_magics.journal.format import Kind
 from kernel_magics.journal.writer import BATCH_S, HELD_LIMIT
 from kernel_magics.store import open_store
+from tests.programs import run_program
 from tests.waiting import eventually
 
-ROOT = Path(km.__file__).parent.parent
 Records = Callable[[str], list[Any]]
 KILLS = 12
 POINT = 39
@@ -38,6 +33,8 @@ def write(shared):
         run.log({"x": float(index)}, step=index)
         struct.pack_into("<dd", shared, 64 + 16 * index, before, time.monotonic())
         struct.pack_into("<q", shared, 0, index + 1)
+        if index == 0:
+            os.write(begins, b".")
     while True:
         signal.pause()
 
@@ -46,15 +43,20 @@ random.seed(20261122)
 killed = []
 for _ in range(int(sys.argv[1])):
     shared = mmap.mmap(-1, 64 + 16 * ROOM)
+    begun, begins = os.pipe()
     child = os.fork()
     if child == 0:
         try:
             write(shared)
         finally:
             os._exit(9)
+    if random.random() < 0.8:
+        os.read(begun, 1)              # the others are hit where they begin
     select.select([], [], [], random.uniform(0.02, 0.2))
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
+    os.close(begun)
+    os.close(begins)
     count = struct.unpack_from("<q", shared)[0]
     times = list(struct.iter_unpack("<dd", shared[64 : 64 + 16 * count]))[-30_000:]
     killed.append([shared[8:38].rstrip(b"\\0").decode(), count, times])
@@ -70,20 +72,9 @@ def network(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_kill_costs_the_points_of_the_last_100_ms_and_the_run_says_so(
     network: None, records: Records
 ) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-c", KILLER, str(KILLS)],
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-    try:
-        out, _ = process.communicate(timeout=100)
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-    killed = [one for one in json.loads(out) if one[1]]
+    killer = run_program(KILLER, str(KILLS))
+    assert killer.returncode == 0, killer.stderr
+    killed = [one for one in json.loads(killer.stdout) if one[1]]
     assert len(killed) > KILLS // 2
     lost_points = 0
     for run_id, returned, times in killed:

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -14,12 +10,11 @@ from typing import Any
 
 import pytest
 
-import kernel_magics as km
 from kernel_magics import paths
 from kernel_magics.journal import lock
 from kernel_magics.journal.format import Kind
+from tests.programs import run_program
 
-ROOT = Path(km.__file__).parent.parent
 KILLS = 500
 
 KILLER = """
@@ -40,6 +35,8 @@ def write(returned):
         run.log(call(index), step=7 * index)
         index += 1
         struct.pack_into("<q", returned, 0, index)
+        if index == 1:
+            os.write(begins, b".")
 
 runs = os.path.join(os.environ["TRACKSIDE_DIR"], "runs")
 km.init(name="warm", facts={"git": {}}).finish()   # what the children inherit is imported
@@ -47,15 +44,20 @@ random.seed(20261122)
 killed = []
 for _ in range(int(sys.argv[1])):
     returned, ids = mmap.mmap(-1, 8), mmap.mmap(-1, 64)   # shared with the child, no system call between
+    begun, begins = os.pipe()
     child = os.fork()
     if child == 0:
         try:
             write(returned)
         finally:
             os._exit(9)
+    if random.random() < 0.8:
+        os.read(begun, 1)              # the others are hit where they begin
     select.select([], [], [], random.uniform(0.0, 0.03))   # the random instant
     os.kill(child, signal.SIGKILL)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    os.close(begun)
+    os.close(begins)
     killed.append([ids[:].rstrip(b"\\0").decode(), struct.unpack("<q", returned[:])[0]])
 json.dump(killed, sys.stdout)
 """
@@ -63,24 +65,13 @@ json.dump(killed, sys.stdout)
 
 def script(code: str, *arguments: str) -> str:
     """Run ``code`` in an interpreter and a process group of its own; what it printed."""
-    process = subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", code, *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-    try:
-        out, err = process.communicate(timeout=150)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        raise
+    done = run_program(code, *arguments, options=("-W", "error"))
     # Dozens that finish at once may have to wait longer for the disk than finish() does; it says so.
-    unexpected = [line for line in err.splitlines() if "could not be brought to stable storage" not in line]
-    assert (process.returncode, unexpected) == (0, [])
-    return out
+    unexpected = [
+        line for line in done.stderr.splitlines() if "could not be brought to stable storage" not in line
+    ]
+    assert (done.returncode, unexpected) == (0, [])
+    return done.stdout
 
 
 def test_every_log_that_returned_before_a_kill_9_is_read_back_in_order_exactly(

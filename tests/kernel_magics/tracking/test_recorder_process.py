@@ -21,28 +21,10 @@ from kernel_magics import paths
 from kernel_magics.errors import TracksideError
 from kernel_magics.journal import lock
 from kernel_magics.journal.format import Kind
+from tests.programs import run_program
 
 Records = Callable[[str], list[Any]]
 ROOT = Path(km.__file__).parent.parent
-
-
-def script(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run ``code`` in a new interpreter; when it hangs, it and its children are killed."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-    try:
-        out, err = process.communicate(timeout=60)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        raise
-    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
 def only_run() -> str:
@@ -93,14 +75,14 @@ def test_kill_9_at_any_instant_loses_no_log_that_returned(records: Records, seed
 def test_a_script_without_finish_ends_its_run_as_it_ends_itself(
     records: Records, ending: str, status: str, detail: str
 ) -> None:
-    done = script(f"import sys, kernel_magics as km\nrun = km.init()\nrun.log({{'x': 1}})\n{ending}")
+    done = run_program(f"import sys, kernel_magics as km\nrun = km.init()\nrun.log({{'x': 1}})\n{ending}")
     assert "Traceback" not in done.stderr or status in ("failed", "interrupted")
     (finish,) = records(only_run())[0].all(Kind.FINISH)
     assert (finish["status"], finish["detail"]) == (status, detail)
 
 
 def test_a_forked_child_writes_a_journal_of_its_own_and_does_not_end_the_run(records: Records) -> None:
-    done = script("""
+    done = run_program("""
 import os, sys, threading, kernel_magics as km
 run = km.init()
 run.log({"x": 0.0})
@@ -133,14 +115,14 @@ run.finish()
 
 
 def test_a_forked_child_that_records_nothing_leaves_no_journal(records: Records) -> None:
-    done = script("import os, kernel_magics as km\nrun = km.init()\nif os.fork(): os.wait()\n")
+    done = run_program("import os, kernel_magics as km\nrun = km.init()\nif os.fork(): os.wait()\n")
     assert done.returncode == 0, done.stderr
     (record,) = records(only_run())
     assert len(record.all(Kind.FINISH)) == 1
 
 
 def test_multiprocessing_workers_record_into_the_run(records: Records) -> None:
-    done = script("""
+    done = run_program("""
 import multiprocessing, kernel_magics as km
 run = km.init()
 def work(number):
@@ -176,7 +158,7 @@ def test_every_task_of_a_forked_pool_that_begins_and_finishes_is_in_the_run(
     code = POOL % (begun, "fork")
     if "outer" in begun:
         code = code.replace('assert "TRACKSIDE_RUN"', 'outer.finish()\nassert "TRACKSIDE_RUN"')
-    done = script(code)
+    done = run_program(code)
     assert done.returncode == 0, done.stderr
     *outer, run_id = sorted(
         (folder.name for folder in paths.runs_dir(paths.data_dir()).iterdir()),
@@ -197,7 +179,7 @@ def test_every_task_of_a_forked_pool_that_begins_and_finishes_is_in_the_run(
 
 def test_init_in_a_subprocess_joins_the_run(records: Records) -> None:
     with km.init(project="p") as run:
-        done = script(
+        done = run_program(
             "import kernel_magics as km\nkm.init(config={'k': 1}).log({'sub': 2.0})\nraise ValueError('no')"
         )
         assert done.returncode == 1
@@ -214,7 +196,7 @@ def test_init_in_a_subprocess_joins_the_run(records: Records) -> None:
 
 
 def test_init_in_a_forked_child_is_the_run_it_inherited(records: Records) -> None:
-    done = script("""
+    done = run_program("""
 import os, kernel_magics as km
 run = km.init()
 child = os.fork()
@@ -234,7 +216,7 @@ assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 def test_a_subprocess_with_another_data_folder_begins_a_run_of_its_own(tmp_path: Path) -> None:
     with km.init() as run:
-        done = script(f"import kernel_magics as km\nprint(km.init(data_dir={str(tmp_path / 'd')!r}).id)")
+        done = run_program(f"import kernel_magics as km\nprint(km.init(data_dir={str(tmp_path / 'd')!r}).id)")
     assert done.stdout.strip() not in ("", run.id)
 
 
@@ -249,7 +231,7 @@ def test_a_full_disk_does_not_stop_the_training(read: Callable[[Path], Any], tmp
     if made.returncode != 0:
         pytest.skip(f"NOT TESTED: a full disk needs a tmpfs of its own: {made.stderr.decode()}")
     try:
-        done = script(f"""
+        done = run_program(f"""
 import os, kernel_magics as km
 ballast = open({str(disk / "ballast")!r}, "wb", buffering=0)
 run = km.init(data_dir={str(disk / "data")!r}, capture={{"packages": False, "diff": False}})
@@ -344,7 +326,7 @@ except km.errors.TracksideError as error:
 
 def test_importing_the_package_imports_nothing_heavy() -> None:
     code = "import sys, kernel_magics; print(*sys.modules)"
-    found = set(script(code).stdout.split())
+    found = set(run_program(code).stdout.split())
     assert {name for name in found if name.startswith("kernel_magics")} == {"kernel_magics"}
     assert not found & {"IPython", "numpy", "bokeh", "sqlite3", "json", "pathlib", "threading", "dataclasses"}
 
@@ -363,6 +345,6 @@ def test_reading_runs_at_home_needs_the_store_and_says_so_elsewhere(monkeypatch:
 
 
 def test_the_thread_and_the_hooks_leave_the_terminal_alone() -> None:
-    done = script("import kernel_magics as km\nkm.init().log({'x': 1})\nprint('end')")
+    done = run_program("import kernel_magics as km\nkm.init().log({'x': 1})\nprint('end')")
     assert (done.stdout, done.stderr) == ("end\n", "")
     assert re.fullmatch(r"[a-z0-9-]+", only_run())
