@@ -9,6 +9,7 @@ from typing import Any, Callable, Mapping, Optional
 from gpu_provisioner import calling_off, provisioner
 from gpu_provisioner.errors import ProvisionError
 from gpu_provisioner.holder import Holder
+from gpu_provisioner.leases import LeaseBook
 from gpu_provisioner.model import Lease
 from gpu_provisioner.working_folder import mirror_of_lease
 from kernel_magics import config
@@ -80,6 +81,7 @@ class Joining:
             self.bridge.detach()
             self._progress.failed()
             raise
+        self._put_down_where_home_is()
         for line in comparison.lines(_COMPARED_LIMIT_S):
             self._progress.step(line)
 
@@ -90,6 +92,18 @@ class Joining:
         python = f"Python {self._machine.get('python')} on {self._machine.get('host')}"
         terms = price_sentence(lease) + idle_sentence(lease)
         self._progress.ready(f"Cells run on {lease.name!r} now ({python}).{verified}{terms}{self._missed()}")
+
+    def _put_down_where_home_is(self) -> None:
+        """The lease is this notebook's from now on; another may have had it before."""
+        home, lease = self._home, self.lease
+        if (lease.notebook, lease.kernel_id) == (home.notebook, home.kernel_id):
+            return
+        try:
+            self.lease = LeaseBook(home.data_dir).update(
+                lease.id, notebook=home.notebook, kernel_id=home.kernel_id
+            )
+        except ProvisionError as error:  # a full disk: cells run there all the same
+            self._progress.step(error.message)
 
     def _bring_facts(self) -> None:
         """What travels with every cell: where home is, and the files of the working folder that changed."""

@@ -71,7 +71,12 @@ function Device({ name, history, used, total, now, trans }: DeviceProps): React.
   return (
     <div className="jp-trackside-device">
       <span className="jp-trackside-deviceName">{name}</span>
-      <svg className="jp-trackside-spark" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} aria-hidden="true">
+      <svg
+        className="jp-trackside-spark"
+        viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+        preserveAspectRatio="none"
+        aria-hidden="true"
+      >
         <polyline points={pointsOf(history, now)} />
       </svg>
       <span
