@@ -220,5 +220,5 @@ def _join(entries: dict[tuple[str, str], dict[str, Any]], run_id: str, info: Met
 
 
 def _only(said: Collection[str]) -> str | None:
-    """Over what the metric is meant to be drawn; where its runs do not agree, nothing but the step is common."""
+    """Over what the metric is meant to be drawn; where its runs do not agree, only the step is common."""
     return next(iter(said)) if len(said) == 1 else None
