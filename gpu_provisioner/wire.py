@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import re
 import struct
-from typing import Any, Dict, List, Mapping, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Sequence, Tuple, Union
 
 IOPUB, SHELL, CONTROL, STDIN, EVENT, FILE = range(6)
 CHANNEL_NAMES = ("iopub", "shell", "control", "stdin", "event", "file")
@@ -81,7 +81,8 @@ def encode_json_frame(tag: bytes, content: Mapping[str, Any]) -> bytes:
 
 def encode_message(sequence: int, epoch: int, record: bytes) -> bytes:
     """An upward message. ``epoch`` is the kernel the sender means: the agent drops it for any other."""
-    return encode_frame(MESSAGE, _MESSAGE_HEAD.pack(sequence, epoch) + record)
+    head = frame_head(MESSAGE, _MESSAGE_HEAD.size + len(record)) + _MESSAGE_HEAD.pack(sequence, epoch)
+    return head + record
 
 
 def decode_message(body: bytes) -> Tuple[int, int, int, List[bytes]]:
@@ -90,7 +91,8 @@ def decode_message(body: bytes) -> Tuple[int, int, int, List[bytes]]:
         sequence, epoch = _MESSAGE_HEAD.unpack_from(body)
     except struct.error as error:
         raise WireError(f"an upward message of {len(body)} bytes") from error
-    records = RecordReader().feed(body[_MESSAGE_HEAD.size :])
+    with memoryview(body) as view, view[_MESSAGE_HEAD.size :] as record:
+        records = RecordReader().feed(record)
     if len(records) != 1:
         raise WireError(f"an upward message with {len(records)} records")
     _, channel, parts = records[0]
@@ -159,7 +161,7 @@ class RecordReader:
         self.position = offset
         """Offset just behind the last complete record."""
 
-    def feed(self, data: bytes) -> List[Record]:
+    def feed(self, data: Union[bytes, memoryview]) -> List[Record]:
         buffer = self._buffer
         buffer += data
         records: List[Record] = []
