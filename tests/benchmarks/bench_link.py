@@ -8,11 +8,8 @@ Measured up to the holder: what the notebook's bridge adds on top is measured wi
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,9 +20,10 @@ from measurement import beside_plain, command_line, measurement, seconds
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from waking import can_wake, waking  # noqa: E402 - it finds the tests by the path above
+from labs import own_lab  # noqa: E402 - they find the tests by the path above
+from waking import can_wake, waking  # noqa: E402
 
-from tests.gpu_provisioner.front import Front, Lab, Place  # noqa: E402 - found by the path above
+from tests.gpu_provisioner.front import Front, Lab  # noqa: E402 - found by the path above
 
 _PRINT_BYTES = 100_000_000
 _WARM_UP = 5
@@ -33,32 +31,8 @@ _WARM_UP = 5
 
 def run(quick: bool) -> list[dict[str, Any]]:
     """All measurements, each ``{name, value, unit, budget, within, yardstick}`` (a plain kernel)."""
-    with _lab() as lab:
+    with own_lab() as lab:
         return [*_start(lab, 2 if quick else 5), *_running(lab, quick), *_waking(lab, 8.0 if quick else 60.0)]
-
-
-@contextlib.contextmanager
-def _lab() -> Iterator[Lab]:
-    """A lab in folders of its own."""
-    root = Path(tempfile.mkdtemp(prefix="tsb-", dir="/tmp"))
-    (root / "run").mkdir()
-    own = {
-        "XDG_CACHE_HOME": root / "cache",
-        "XDG_RUNTIME_DIR": root / "run",
-        "TRACKSIDE_DIR": root / "data",
-        "IPYTHONDIR": root / "ipython",
-    }
-    before = {name: os.environ.get(name) for name in own}
-    os.environ.update({name: str(path) for name, path in own.items()})
-    lab = Lab(Place(root, "bench"))
-    try:
-        yield lab
-    finally:
-        for front in lab.fronts:
-            front.holder.release("the benchmark")
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
-        shutil.rmtree(root, ignore_errors=True)
 
 
 @contextlib.contextmanager

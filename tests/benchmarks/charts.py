@@ -68,6 +68,35 @@ def flatness(results: list[Result]) -> str:
     return "\n".join([*out, "</svg>"]) + "\n"
 
 
+def ratios(results: list[Result]) -> str:
+    """A bar for each result with ``ratio_to``: how many times as much as that, on a logarithmic axis."""
+    bars = [result for result in results if "ratio_to" in result]
+    left, width, step, low, high = 430, 420, 20, -2.0, 3.0
+
+    def at(value: float) -> float:
+        return left + width * (min(max(math.log2(value), low), high) - low) / (high - low)
+
+    height = step * len(bars) + 50
+    out = _page(left + width + 80, height)
+    for power in range(int(low), int(high) + 1):
+        x = at(2.0**power)
+        out.append(f'<line x1="{x:.0f}" x2="{x:.0f}" y1="20" y2="{height - 20}" stroke="#ddd"/>')
+        out.append(f'<text x="{x:.0f}" y="14" text-anchor="middle" fill="#666">{2.0**power:g} ×</text>')
+    for index, result in enumerate(bars):
+        y, value, start = 26 + index * step, float(result["value"]), at(1.0)
+        begin, end = sorted((start, at(value)))
+        colour = BLUE if result["within"] else ORANGE
+        out.append(
+            f'<text x="{left - 8}" y="{y + 11}" text-anchor="end">{html.escape(str(result["name"]))}</text>'
+            f'<rect x="{begin:.0f}" y="{y}" width="{max(1.0, end - begin):.0f}" height="13" fill="{colour}"/>'
+            f'<text x="{max(end, start) + 5:.0f}" y="{y + 11}" fill="#333">{value:.2f} ×</text>'
+        )
+    x, against = at(1.0), html.escape(str(bars[0]["ratio_to"])) if bars else ""
+    out.append(f'<line x1="{x:.0f}" x2="{x:.0f}" y1="18" y2="{height - 18}" stroke="#000"/>')
+    out.append(f'<text x="{x:.0f}" y="{height - 6}" text-anchor="middle">{against}</text></svg>')
+    return "\n".join(out) + "\n"
+
+
 def _costs(results: list[Result]) -> list[float]:
     return [float(result[key]) for result in results for key in ("value", "cpu_ms") if key in result]
 

@@ -28,10 +28,12 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 PAGE, CHART = ROOT / "docs" / "benchmarks.md", ROOT / "docs" / "benchmarks.svg"
 FLAT = ROOT / "docs" / "benchmarks-window.svg"
+SSH = ROOT / "docs" / "benchmarks-ssh.svg"
 SUBJECTS = {
     "log": "Recording",
     "store": "Reading",
     "link": "Agent and Link",
+    "ssh": "A kernel behind sshd, beside one behind ssh -L",
     "bridge": "A bridged kernel beside a plain one",
     "server": "Server extension",
     "panel": "Run table in the browser",
@@ -64,7 +66,8 @@ def main() -> int:
     every = [r for group in results.values() for r in group]
     CHART.write_text(charts.budgets(every))
     FLAT.write_text(charts.flatness(every))
-    print(f"Written: {', '.join(str(path.relative_to(ROOT)) for path in (PAGE, CHART, FLAT))}")
+    SSH.write_text(charts.ratios(every))
+    print(f"Written: {', '.join(str(path.relative_to(ROOT)) for path in (PAGE, CHART, FLAT, SSH))}")
     return 0
 
 
@@ -109,6 +112,10 @@ def page(results: dict[str, list[Result]], load: float, minutes: float, quick: b
             parts.append(
                 "![The cost of a window does not grow with the points of its run](benchmarks-window.svg)"
             )
+        if subject == "ssh":
+            parts.append(
+                "![How many times what ssh -L with ZeroMQ carries in the same time](benchmarks-ssh.svg)"
+            )
     return "\n\n".join(parts) + "\n"
 
 
@@ -128,7 +135,7 @@ def bound(result: Result) -> str:
 
 
 def beside(result: Result) -> str:
-    known = ("name", "value", "unit", "budget", "least", "within", "series", "points")
+    known = ("name", "value", "unit", "budget", "least", "within", "series", "points", "ratio_to")
     more = {key: value for key, value in result.items() if key not in known}
     inner = more.get("yardstick")
     if isinstance(inner, dict):
