@@ -141,3 +141,19 @@ def test_one_of_something_is_not_several(tmp_path: Path) -> None:
     assert ": 1 run, 1 point." in trackside("export", "one", "-o", tmp_path / "a.csv").stdout
     assert "1 run, 1 point of " in trackside("import", tmp_path / "a.csv").stdout
     assert "journals: 2 runs in " in trackside("rebuild").stdout
+
+
+def test_gc_puts_edits_together_and_says_so_before() -> None:
+    run_id = a_run("one")
+    with open_store() as store:
+        for number in range(3):
+            store.edit(run_id, notes=str(number))
+    folder = paths.runs_dir(paths.data_dir()) / run_id
+    told = trackside("gc").stdout
+    assert "3 journals of edits become 1; nothing of them is lost" in told and "--yes" in told
+    assert len(list(folder.glob("editor-*"))) == 3
+    assert "Freed " in trackside("gc", "--yes").stdout
+    assert len(list(folder.glob("editor-*"))) == 1
+    assert "There is nothing to free" in trackside("gc").stdout
+    with open_store() as store:
+        assert store.run(run_id).notes == "2"
