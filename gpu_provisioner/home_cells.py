@@ -84,12 +84,12 @@ class HomeCells:
     def _see(self, record: Record) -> None:
         try:
             self._sort(record)
-        except wire.WireError:  # the far machine is not trusted to send what can be read
+        except (wire.WireError, RecursionError):  # the far machine is not trusted to send what can be read
             log.warning("what ends at %d of %s cannot be read", record[0], self._lease_id)
 
     def _sort(self, record: Record) -> None:
         end, channel, parts = record
-        if channel == wire.EVENT:
+        if channel == wire.EVENT and parts:
             self._see_event(wire.from_json(parts[0]), end)
         elif channel == wire.IOPUB and len(parts) >= 4:
             kind = message_type(parts)

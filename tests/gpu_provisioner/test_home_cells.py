@@ -89,6 +89,8 @@ def test_the_cells_of_a_growing_stream_are_known_after_each_look(
 
 def test_what_no_honest_machine_sends_is_passed_over(journal: HomeJournal, tmp_path: Path) -> None:
     journal.append(wire.encode_record(wire.EVENT, [b"[]"]))
+    journal.append(wire.encode_record(wire.EVENT, []))
+    journal.append(wire.encode_record(wire.EVENT, [b"[" * 100_000]))
     journal.append(wire.encode_event("cell", msg_id=3, cell_id="c0"))
     journal.append(wire.encode_record(wire.IOPUB, [b'{"msg_type": "status"}', b"nonsense", b"{}", b"{}"]))
     journal.append(wire.encode_record(wire.IOPUB, [b"x"]))
