@@ -23,6 +23,7 @@ sys.path.insert(0, str(ROOT))
 
 from labs import far_lab, own_place  # noqa: E402 - they find the tests by the path above
 from tunnel import Echo, tunnelled_kernel  # noqa: E402
+from waking import can_wake  # noqa: E402
 
 from gpu_provisioner import wire  # noqa: E402
 from tests.gpu_provisioner.far import SshLab  # noqa: E402
@@ -60,7 +61,9 @@ class Sizes:
 
 
 def run(quick: bool) -> list[Measurement]:
-    """All measurements, each ``{name, value, unit, budget, within, yardstick}``."""
+    """All measurements, each ``{name, value, unit, budget, within, yardstick}``; none without an sshd."""
+    if not can_wake():
+        return []
     sizes = (
         Sizes(1, 60, 20_000_000, 20_000, 10_000_000)
         if quick
