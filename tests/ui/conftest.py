@@ -14,7 +14,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -24,6 +23,9 @@ from typing import Any, Optional
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, sync_playwright
+
+from tests.ui.desk import Desk
+from tests.waiting import Gate, wait_for
 
 RELEASE_ALL = """
 import pathlib, sys
@@ -47,17 +49,6 @@ FLAGS = [
 SIDEBAR = "trackside-sidebar"
 
 
-def wait_until(true: Callable[[], Any], what: str, timeout_s: float = 30) -> Any:
-    """The first truthy answer of ``true``; asks every 50 ms."""
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        answer = true()
-        if answer:
-            return answer
-        time.sleep(0.05)
-    raise AssertionError(f"{what}: not within {timeout_s} s")
-
-
 @dataclass
 class Lab:
     """A running JupyterLab and the folders it works in."""
@@ -76,7 +67,7 @@ class Lab:
             self.server = subprocess.Popen(
                 self.command, env=self.env, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
             )
-        wait_until(lambda: self._answers(log), "JupyterLab", 60)
+        wait_for(lambda: self._answers(log), "JupyterLab", 60)
 
     def stop(self) -> None:
         """Stops the server as ``jupyter lab stop`` does; its kernels end with it."""
@@ -254,7 +245,7 @@ class LabPage:
 
         Playwright's ``wait_for_function`` takes the promise for the answer, which is true at once.
         """
-        return wait_until(lambda: self.page.evaluate(script, argument), script)
+        return wait_for(lambda: self.page.evaluate(script, argument), script)
 
     def sidebar(self) -> Locator:
         """The panel in the left sidebar, opened."""
@@ -329,6 +320,21 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """One JupyterLab for the tests of a file, in folders of its own."""
     with running_lab(tmp_path_factory.mktemp("lab")) as running:
         yield running
+
+
+@pytest.fixture
+def desk(lab: Lab, lab_page: LabPage, gate: Gate, request: pytest.FixtureRequest) -> Iterator[Desk]:
+    """A notebook of the test's own; its kernel is shut down afterwards."""
+    made = Desk(lab, lab_page, gate, f"{request.node.name[:40].replace('[', '-').replace(']', '')}.ipynb")
+    yield made
+    # A kernel that is just coming up again cannot be ended: it is asked again.
+    lab_page.expected.append("/api/sessions/")
+    lab_page.eventually(
+        """async () => { const { sessions } = jupyterapp.serviceManager;
+             await sessions.shutdownAll().catch(() => null);
+             await sessions.refreshRunning();
+             return [...sessions.running()].length === 0 }"""
+    )
 
 
 @pytest.fixture

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
+
+from tests.waiting import Gate
 
 pytestmark = pytest.mark.ui
 
@@ -15,12 +18,11 @@ LabPage = Any  # conftest.LabPage
 
 CURRENT = "const w = window.jupyterapp.shell.currentWidget;"
 CELL = """
-import os, time
 open({ran!r}, 'a').write('x')
 for i in range(200): print('line', i, flush=True)
-while not os.path.exists({go!r}): time.sleep(0.02)
+{go}
 for i in range(200, 1000): print('line', i, flush=True)
-while not os.path.exists({end!r}): time.sleep(0.02)
+{end}
 for i in range(1000, 1200): print('line', i, flush=True)
 """
 
@@ -57,7 +59,7 @@ def wait_text(driver: LabPage, index: int, words: str) -> str:
 
 
 def test_a_cell_goes_on_over_a_restart_of_the_server_and_the_page_has_all_of_it(
-    fresh_lab: Lab, lab_page: LabPage, tmp_path: Path
+    fresh_lab: Lab, lab_page: LabPage, tmp_path: Path, gate_at: Callable[[Path], Gate]
 ) -> None:
     lab_page.expected += [
         "ERR_",
@@ -67,11 +69,11 @@ def test_a_cell_goes_on_over_a_restart_of_the_server_and_the_page_has_all_of_it(
         "Connection lost",
         "NetworkError",
     ]
-    flags = {name: str(tmp_path / name) for name in ("ran", "go", "end")}
+    ran, go, end = tmp_path / "ran", gate_at(tmp_path / "go"), gate_at(tmp_path / "end")
     provision, attach = (
         f"%load_ext kernel_magics\n{magic}" for magic in ("%gpu_provision cpu", "%gpu_attach")
     )
-    sources = [provision, CELL.format(**flags), attach, "print(i)"]
+    sources = [provision, CELL.format(ran=str(ran), go=go.wait, end=end.wait), attach, "print(i)"]
     cells = [nbformat.v4.new_code_cell(source, id=f"cell-{i}") for i, source in enumerate(sources)]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), fresh_lab.notebooks / "long.ipynb")
@@ -81,14 +83,14 @@ def test_a_cell_goes_on_over_a_restart_of_the_server_and_the_page_has_all_of_it(
     run(lab_page, 1)
     wait_text(lab_page, 1, "line 199")
     fresh_lab.stop()
-    Path(flags["go"]).touch()
+    go.open()
     fresh_lab.start()
     open_notebook(lab_page, fresh_lab)
     assert wait_text(lab_page, 1, "line 999") == "".join(f"line {i}\n" for i in range(1000))
     run(lab_page, 2)
     wait_text(lab_page, 2, "Cells run on")
-    Path(flags["end"]).touch()
+    end.open()
     assert wait_text(lab_page, 1, "line 1199") == "".join(f"line {i}\n" for i in range(1200))
     run(lab_page, 3)
     assert wait_text(lab_page, 3, "1199") == "1199\n"
-    assert Path(flags["ran"]).read_text() == "x"
+    assert ran.read_text() == "x"

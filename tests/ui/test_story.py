@@ -17,12 +17,9 @@ QUICKSTART = Path(__file__).parents[2] / "notebooks" / "01_quickstart.ipynb"
 CURRENT = "const w = window.jupyterapp.shell.currentWidget;"
 
 GATED = """%%track gated --project live
-import pathlib, time
 for step in range(100):
     run.log({"loss": 100.0 - step}, step=step)
-gate = pathlib.Path("gate")
-while not gate.exists():
-    time.sleep(0.02)
+WAIT
 run.log({"loss": 0.5}, step=100)
 """
 
@@ -113,8 +110,9 @@ def test_the_quickstart_runs_is_compared_themed_reloaded_and_found_again(fresh_l
 
 
 @pytest.mark.timeout(300)
-def test_a_run_on_a_provisioned_kernel_moves_in_the_sidebar_while_its_cell_runs(fresh_lab, lab_page):
-    cells = ["%load_ext kernel_magics", "%gpu_provision cpu", GATED, "%gpu_release"]
+def test_a_run_on_a_provisioned_kernel_moves_in_the_sidebar_while_its_cell_runs(fresh_lab, lab_page, gate):
+    gated = GATED.replace("WAIT", gate.wait)
+    cells = ["%load_ext kernel_magics", "%gpu_provision cpu", gated, "%gpu_release"]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(notebook, fresh_lab.notebooks / "live.ipynb")
@@ -130,7 +128,7 @@ def test_a_run_on_a_provisioned_kernel_moves_in_the_sidebar_while_its_cell_runs(
     lab_page.page.wait_for_function(
         "node => node.trackside.drawn()[0].y.at(-1) === 1", arg=chart.element_handle(), timeout=10_000
     )
-    (fresh_lab.notebooks / "gate").touch()
+    gate.open()
     expect(lab_page.row("gated")).to_contain_text("finished", timeout=30_000)
     lab_page.page.wait_for_function(
         "node => node.trackside.drawn()[0].y.at(-1) === 0.5", arg=chart.element_handle(), timeout=10_000
