@@ -8,7 +8,7 @@ import { cellText, cellValue, columnLabel } from '../src/table/columns';
 import { stateToJson, tableStateFrom } from '../src/table/tablestate';
 import { costOf, formatCost, lacksPrice, priceSource } from '../src/text/cost';
 import { formatMetric } from '../src/text/metrics';
-import { runLabels, sharedNames } from '../src/text/runnames';
+import { namesOf, runLabels, sharedNames } from '../src/text/runnames';
 import { mergedTags } from '../src/text/tags';
 import type { Json, Run } from '../src/wire/protocol';
 import { golden } from './golden';
@@ -158,4 +158,12 @@ test('a table is arranged as it was saved; what makes no sense takes its default
   assert.deepEqual([state.folded, state.archived, state.charts], [['nlp'], false, {}]);
   assert.deepEqual(tableStateFrom(stateToJson(state)), state);
   assert.equal(tableStateFrom({ columns: 3, sort: [] }).columns, null);
+});
+
+test('of several runs that were to be deleted, the one is named that was', () => {
+  const chosen = [
+    { id: '20261122-141503-aaaaa0', name: 'goes on' },
+    { id: '20261122-141503-aaaaa1', name: 'is over' }
+  ];
+  assert.deepEqual(namesOf(chosen, ['20261122-141503-aaaaa1']), ['is over']);
 });

@@ -2,6 +2,7 @@
 import { Dialog, InputDialog, Notification, showDialog, showErrorMessage } from '@jupyterlab/apputils';
 
 import type { MenuAction } from '../menu';
+import { namesOf } from '../text/runnames';
 import { mergedTags } from '../text/tags';
 import type { Trackside } from '../trackside';
 import { describeError } from '../wire/errors';
@@ -127,7 +128,7 @@ export class RunEdits {
       '%2 is in the trash.',
       '%1 runs are in the trash.',
       gone.length,
-      this.chosen[0]?.name
+      namesOf(this.chosen, gone)[0]
     );
     Notification.info(said, {
       autoClose: UNDO_MS,

@@ -23,3 +23,8 @@ export function runLabels(runs: readonly Named[]): ReadonlyMap<string, string> {
     runs.map(({ id, name }) => [id, shared.has(name) ? `${name} (${shortId(id)})` : name || id] as const)
   );
 }
+
+/** The names of those of these runs that have one of these ids, in the order of the runs. */
+export function namesOf(runs: readonly Named[], ids: readonly string[]): string[] {
+  return runs.filter(({ id }) => ids.includes(id)).map(({ id, name }) => name || id);
+}
