@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.kernel_magics.bridge.notebook_driver import Cell, Notebook, processes_of
-from tests.waiting import wait_for
+from tests.waiting import Gate, wait_for
 
 BEGIN = "%gpu_provision cpu --on slow --bg"
 WHERE = "__import__('os').getpid()"
@@ -82,16 +82,14 @@ def test_cells_run_here_until_it_is_ready_and_then_there_with_one_sentence(
 
 
 def test_a_cell_that_runs_here_ends_here_and_the_next_one_runs_there(
-    notebook: Notebook, home: dict[str, str], slow: Path, tmp_path: Path
+    notebook: Notebook, home: dict[str, str], slow: Path, gate: Gate
 ) -> None:
     begin(notebook, home)
-    go_on = tmp_path / "go-on"
-    wait = f"import os, time\nwhile not os.path.exists({str(go_on)!r}): time.sleep(0.02)\n"
-    running = notebook.execute(f"print('begun', flush=True)\n{wait}os.getpid()")
+    running = notebook.execute(f"print('begun', flush=True)\n{gate.wait}\nimport os; os.getpid()")
     notebook.pump(lambda: "begun" in running.text(), 60, running)
     slow.touch()
     wait_for(lambda: states(home) == ["ready"], "its kernel runs", 60)
-    go_on.touch()
+    gate.open()
     notebook.pump(lambda: running.done, 60, running)
     assert running.result == str(notebook.pid)
     first_cell_there(notebook)
