@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import time
 from pathlib import Path
-from typing import Iterable, Iterator
+from typing import Iterable, Iterator, List
 
 from kernel_magics.errors import JournalError
 from kernel_magics.journal import format as fmt
@@ -22,6 +22,7 @@ EDITOR = "editor"
 """The role of a journal of edits; ids of its writers begin with it."""
 LATEST = 1e15
 """What is said to have happened later, in seconds since the epoch, is no time."""
+_TRIES = 5
 
 
 def moment(value: object) -> float:
@@ -36,13 +37,28 @@ def time_after(seen: Iterable[float]) -> float:
     return max(time.time(), math.nextafter(max(seen, default=0.0), math.inf))
 
 
-def edit_times(folder: Path) -> Iterator[float]:
+def edit_times(folder: Path) -> List[float]:
     """The time of every edit in a run's folder. What cannot be read is passed over."""
-    for path in folder.glob(f"{EDITOR}-*.journal"):
+    found: List[float] = []
+    for _ in range(_TRIES):
+        found.clear()
         try:
-            frames, _skipped, _tail = read_journal(path)
-            for frame in frames:
-                if frame.kind == fmt.Kind.CHANGE:
-                    yield moment(fmt.unpack_json(frame.payload).get("time"))
-        except (OSError, ValueError, RecursionError, JournalError):
+            for path in folder.glob(f"{EDITOR}-*.journal"):
+                found.extend(_times(path))
+            break
+        except FileNotFoundError:  # a clean-up has put edits together meanwhile: they are in a new journal
             continue
+    return found
+
+
+def _times(path: Path) -> Iterator[float]:
+    """The times of the changes in one journal; raises FileNotFoundError when it has gone."""
+    try:
+        frames, _skipped, _tail = read_journal(path)
+        for frame in frames:
+            if frame.kind == fmt.Kind.CHANGE:
+                yield moment(fmt.unpack_json(frame.payload).get("time"))
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, RecursionError, JournalError):
+        return

@@ -14,6 +14,7 @@ import pytest
 
 import kernel_magics as km
 from kernel_magics.errors import UnknownRun
+from kernel_magics.journal import changes as journal_changes
 from kernel_magics.journal import lock
 from kernel_magics.journal.format import Kind, unpack_json
 from kernel_magics.journal.reader import read_journal
@@ -230,3 +231,15 @@ def test_edits_of_a_run_that_is_deleted_meanwhile_are_none(edited, store):
         store.run(edited.name)
     store.restore(edited.name)
     assert store.run(edited.name).name == "the last" and time.time() - edited.stat().st_mtime < 60
+
+
+def test_an_edit_sees_those_that_are_put_together_while_it_looks(edited, monkeypatch):
+    latest = changes(edited)[-1]["time"]
+    read = journal_changes.read_journal
+
+    def late(path: Path) -> Any:
+        compaction.compact(edited)  # between listing the journals and reading the first of them
+        return read(path)
+
+    monkeypatch.setattr(journal_changes, "read_journal", late)
+    assert max(journal_changes.edit_times(edited)) == latest

@@ -134,17 +134,16 @@ def test_a_live_run_is_edited_and_its_own_later_change_counts(tmp_path):
     assert (shown.name, shown.tags, shown.status) == ("by the process again", ("p",), RunStatus.FINISHED)
 
 
-def test_an_edit_never_makes_a_dead_run_look_alive_or_ended(tmp_path):
-    run_id = a_run(tmp_path)
-    folder = tmp_path / "runs" / run_id
-    journal = next(folder.glob("*.journal"))
-    whole = journal.read_bytes()
-    journal.write_bytes(whole[: whole.rindex(b"\xd6\x9c")])  # without its finish frame: killed
-    with open_store(tmp_path) as store:
-        assert store.run(run_id).status == RunStatus.KILLED
-        store.edit(run_id, notes="it crashed")
-        assert (store.run(run_id).status, store.run(run_id).notes) == (RunStatus.KILLED, "it crashed")
-    assert [path.name for path in folder.glob("editor-*.lock")] == []
+def test_an_edit_never_makes_a_dead_run_look_alive_or_ended(new_journal, reopen):
+    journal = new_journal(host=os.uname().nodename)
+    journal.log({"loss": 1.0}, 0)
+    journal.path.with_suffix(".lock").touch()  # and nobody holds it: killed
+    store = reopen()
+    assert store.run(journal.run_id).status == RunStatus.KILLED
+    store.edit(journal.run_id, notes="it crashed")
+    run = store.run(journal.run_id)
+    assert (run.status, run.notes) == (RunStatus.KILLED, "it crashed")
+    assert [path.name for path in journal.path.parent.glob("editor-*.lock")] == []
 
 
 @pytest.mark.parametrize(
