@@ -85,7 +85,10 @@ SCRIPT = """
     const inside = frame.contentDocument && frame.contentDocument.documentElement
     if (inside) frame.style.height = Math.min(inside.scrollHeight + 4, 600) + 'px'
   }
+  let painted = 0
   function measure(times) {
+    const there = window.Bokeh ? Bokeh.documents.length : 0 // charts come after the page has loaded
+    if (there !== painted) { painted = there; paint() }
     document.querySelectorAll('iframe.html').forEach(fit)
     const box = document.querySelector('main').getBoundingClientRect()
     document.documentElement.dataset.height = Math.ceil(box.height)
@@ -109,7 +112,7 @@ SCRIPT = """
     slide(input)
   }
   dark.addEventListener('change', paint)
-  addEventListener('load', () => { measure(10); paint() })
+  addEventListener('load', () => measure(25))
 })()
 """
 """Colours for the scheme that the reader prefers, and the page's height for whoever makes a picture of it."""

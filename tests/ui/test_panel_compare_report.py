@@ -129,13 +129,15 @@ def test_a_page_has_baseline_groups_with_bands_events_and_media_offline(
     )
     lab_page.chart("loss", lines=2)
     file = save(lab_page, "Save as One Page (HTML)")
-    context = browser.new_context(offline=True)
+    context = browser.new_context(offline=True, color_scheme="dark")
     try:
         page = context.new_page()
         requests: list[str] = []
         page.on("request", lambda request: requests.append(request.url))
         page.goto(file.as_uri())
         page.wait_for_function("() => window.Bokeh && Bokeh.documents.length > 0")
+        # The charts have the colours of the reader's scheme, also when they come after the page has loaded.
+        page.wait_for_function("() => Bokeh.documents[0].roots()[0].title.text_color === '#e4e7eb'")
         kinds = page.evaluate(LINES)
         assert (kinds.count("Line"), kinds.count("Patches")) == (2, 2), "two means, each with its band"
         assert kinds.count("Segment") == 1, "the event is marked"
