@@ -148,6 +148,7 @@ class Background:
         getting = self._getting
         assert getting is not None
         try:
+            print(f"Waiting for {getting.specs}, which is being got in the background.", flush=True)
             getting.wait()
         except KeyboardInterrupt:
             raise ProvisionError(

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,9 +27,9 @@ def slow(home: dict[str, str], tmp_path: Path, flag: Path) -> Path:
     return flag
 
 
-def leases(home: dict[str, str]) -> list[dict[str, str]]:
-    found = sorted(Path(home["TRACKSIDE_DIR"], "leases").glob("*.json"))
-    return [json.loads(path.read_text()) for path in found]
+def leases(home: dict[str, str]) -> list[dict[str, Any]]:
+    found = Path(home["TRACKSIDE_DIR"], "leases").glob("*.json")
+    return sorted((json.loads(path.read_text()) for path in found), key=lambda lease: lease["created"])
 
 
 def states(home: dict[str, str]) -> list[str]:
@@ -88,7 +89,7 @@ def test_a_cell_that_runs_here_ends_here_and_the_next_one_runs_there(
     running = notebook.execute(f"print('begun', flush=True)\n{gate.wait}\nimport os; os.getpid()")
     notebook.pump(lambda: "begun" in running.text(), 60, running)
     slow.touch()
-    wait_for(lambda: states(home) == ["ready"], "its kernel runs", 60)
+    wait_for(lambda: states(home) == ["ready"], "its kernel runs", 120)
     gate.open()
     notebook.pump(lambda: running.done, 60, running)
     assert running.result == str(notebook.pid)
@@ -103,11 +104,10 @@ def test_attach_waits_for_it_and_an_interrupt_ends_only_the_waiting(
     notebook.pump(lambda: waiting.done, 60, waiting)
     assert waiting.status == "error", "a cell that moves cells stands alone"
     waiting = notebook.execute("%gpu_attach")
-    notebook.pump(lambda: "busy" in waiting.states and waiting.of_type("execute_input"), 60, waiting)
+    notebook.pump(lambda: "Waiting for cpu" in waiting.text(), 60, waiting)
     notebook.interrupt()
     notebook.pump(lambda: waiting.done, 60, waiting)
-    if "KeyboardInterrupt" not in waiting.error:  # it may come before the waiting has begun
-        assert "it is still being got in the background" in waiting.error
+    assert "it is still being got in the background" in waiting.error
     assert states(home) == ["starting"]
     slow.touch()
     assert "Cells run on cpu (" in notebook.must("%gpu_attach", timeout=120).all_text
@@ -133,8 +133,8 @@ def test_release_calls_it_off_and_leaves_nothing(
     began = begin(notebook, home)
     assert "Called off; nothing is rented for it." in notebook.must("%gpu_release").all_text
     assert states(home) == ["released"]
-    wait_for(lambda: not processes_of(str(tmp_path / "slow-python")), "its process has ended", 20)
-    notebook.pump(lambda: "Called off" in shown(began), 20, began)
+    wait_for(lambda: not processes_of(str(tmp_path / "slow-python")), "its process has ended", 60)
+    notebook.pump(lambda: "Called off" in shown(began), 60, began)
     assert notebook.value(WHERE) == notebook.pid
     slow.touch()
     notebook.must("%gpu_provision cpu --on slow", timeout=120)
@@ -154,7 +154,7 @@ def test_a_failure_is_told_under_its_cell_and_in_the_next_one(
     def told() -> bool:
         return "%gpu_provision cpu --bg: No Python could be started" in notebook.must("1").all_text
 
-    wait_for(told, "the next cell tells it", 20)
+    wait_for(told, "the next cell tells it", 60)
     assert notebook.must("1").all_text == "1"
     assert states(home) == ["released"]
 
@@ -173,7 +173,7 @@ def test_a_kernel_that_ends_meanwhile_leaves_no_machine_and_no_process(
         notebook.connect()
     # What was asked for lies in the pipe still: a Python that starts now must not start an agent.
     slow.touch()
-    wait_for(lambda: not processes_of(str(tmp_path / "slow-python")), "its Python has ended", 20)
+    wait_for(lambda: not processes_of(str(tmp_path / "slow-python")), "its Python has ended", 60)
     notebook.must("%load_ext kernel_magics")
     assert "Cells of this notebook run here." in notebook.must("%gpu_status").all_text
     assert not {"planned", "starting", "ready"} & set(states(home))
