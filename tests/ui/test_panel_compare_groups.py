@@ -106,3 +106,16 @@ def test_groups_come_back_after_a_reload(seeded: Lab, lab_page: LabPage) -> None
     lab_page.open(seeded, reset=False)
     assert set(lab_page.drawn(lab_page.chart("loss", lines=2))) == {"lr = 0.1", "lr = 0.2"}
     expect(lab_page.page.locator(GROUP)).to_have_value("config.lr")
+
+
+def test_runs_that_cannot_be_grouped_say_why(lab: Lab, lab_page: LabPage) -> None:
+    script = "import kernel_magics as km\nfor n in range(3): km.init(name=f'alone {n}', config={'seed': n})"
+    lab.python(script)
+    lab_page.open(lab).sidebar()
+    lab_page.compare("alone 0", "alone 1")
+    options = lab_page.page.locator("select[data-axis=group] option")
+    expect(options).to_have_text(["Nothing", "Groups need three runs or more"])
+    lab_page.compare("alone 2")
+    expect(lab_page.page.locator("select[data-axis=group]:visible option")).to_have_text(
+        ["Nothing", "No key, tag or group is shared by some of these runs and not by all"]
+    )
