@@ -148,8 +148,8 @@ class Connection:
         if news.leases:
             yield await asyncio.to_thread(self._sources.leases)
         if news.pulses and self._watch.pulses:
-            text, self._pulsed = await asyncio.to_thread(self._sources.pulses, self._pulsed)
-            yield text
+            pulses, self._pulsed = await asyncio.to_thread(self._sources.pulses, self._pulsed)
+            yield pulses
         watch = self._watch
         for index, one in enumerate(watch.series):
             if watch is not self._watch:
