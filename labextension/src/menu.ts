@@ -48,6 +48,7 @@ export interface MenuPlace {
 export function openMenu(actions: readonly MenuAction[], place: MenuPlace): void {
   const commands = new CommandRegistry();
   const menu = new Menu({ commands });
+  menu.addClass('jp-trackside-menu');
   for (const action of actions) {
     const { label, checked } = action;
     const choice = checked === undefined ? {} : { isToggled: () => checked, isToggleable: true };

@@ -120,7 +120,7 @@ function XAxisChoice({ model, trans }: ControlProps): React.JSX.Element {
       value={x}
       onChoose={value => model.update({ x: value })}
     >
-      <option value="auto">{trans.__('As defined, else step')}</option>
+      <option value="auto">{trans.__('Automatic')}</option>
       <option value="step">{trans.__('Step')}</option>
       <option value="relative">{trans.__('Time since start')}</option>
       <option value="time">{trans.__('Time of day')}</option>
