@@ -36,9 +36,10 @@ _IDLE_POLL_S = 0.5
 _ACTIVE_FOR_S = 3.0
 _HOUSEKEEPING_S = 1.0
 _LAST_ACK_S = 15.0
-_NOBODY_S, _NOBODY_FOR_HEIR_S = 3.0, 120.0
+_NOBODY_S, _NOBODY_FOR_HEIR_S, _GONE_FROM_HEIR_S = 3.0, 120.0, 8.0
 """How long an agent whose work is over waits for somebody to fetch the rest: one that has just been stopped,
-and one that was started for nothing else."""
+and one that was started for nothing else, until he comes and after he has gone. Whoever comes later starts
+another."""
 
 _BOOT_DEATHS = 2
 
@@ -123,6 +124,8 @@ class Agent:
         return {"by": self._stopped_by, "release": self._released, "time": time.time()}
 
     def _on_holder(self, home: int, boundary: int) -> int:
+        if self._over:
+            self._nobody_s = min(self._nobody_s, _GONE_FROM_HEIR_S)
         return self._inheritance.meet(home, boundary) if self._inheritance is not None else home
 
     def run(self) -> None:
