@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from typing import List, Set
 
-from gpu_provisioner.wire import FILE_PATH, WireError, from_json
+from gpu_provisioner.wire import FILE_PATH, WireError, from_json, whole
 
 
 class Arrivals:
@@ -38,13 +38,11 @@ class Arrivals:
         if len(parts) != 2:
             raise WireError(f"a file record with {len(parts)} parts")
         head, data = from_json(parts[0]), parts[1]
-        path, offset = head.get("path"), head.get("offset")
+        path, offset = head.get("path"), whole(head, "offset")
         if not isinstance(path, str) or not FILE_PATH.fullmatch(path):
             raise WireError(f"a file record for {path!r}")
-        if not isinstance(offset, int) or offset < 0:
-            raise WireError(f"a file record at {offset!r}")
         if path.startswith("blobs/"):
-            self._apply_blob(path[len("blobs/") :], offset, data, int(head.get("size", 0)))
+            self._apply_blob(path[len("blobs/") :], offset, data, whole({"size": 0, **head}, "size"))
         else:
             _, run_id, name = path.split("/")
             self._append(self._run_folder(run_id), name, offset, data)

@@ -245,18 +245,20 @@ class Holder:
     # ------------------------------------------------------------------ in the Link's threads
 
     def _on_welcome(self, message: Mapping[str, Any]) -> None:
-        if int(message["offset"]) != self._fed:  # the stream goes on elsewhere, with a whole record
-            self._fed = int(message["offset"])
+        pid, machine = message.get("pid"), message.get("machine")
+        welcome = Welcome(
+            epoch=wire.whole(message, "epoch"),
+            offset=wire.whole(message, "offset"),
+            end=wire.whole(message, "end"),
+            pid=pid if isinstance(pid, int) else None,
+            machine=machine if isinstance(machine, dict) else {},
+        )
+        if welcome.offset != self._fed:  # the stream goes on elsewhere, with a whole record
+            self._fed = welcome.offset
             self._reader = wire.RecordReader(self._fed)
         with self._changed:
-            self.welcome = Welcome(
-                epoch=int(message["epoch"]),
-                offset=int(message["offset"]),
-                end=int(message["end"]),
-                pid=message.get("pid"),
-                machine=message.get("machine") or {},
-            )
-            self.epoch = self.epoch or self.welcome.epoch
+            self.welcome = welcome
+            self.epoch = self.epoch or welcome.epoch
             self._started = self._started or bool(message.get("ready"))
             self._changed.notify_all()
 
@@ -307,13 +309,18 @@ class Holder:
             return
         passed: List[Record] = []
         events: List[Dict[str, Any]] = []
+        foreign: Optional[wire.WireError] = None
         for record in records:
             if record[1] == wire.FILE:
                 self._files.apply(record)
                 continue
-            passed.append(record)
-            if record[1] == wire.EVENT:
-                events.append(wire.from_json(record[2][0]))
+            try:
+                if record[1] == wire.EVENT:
+                    events.append(wire.event_of(record[2]))
+            except wire.WireError as error:
+                foreign = error  # what stands beside it is no less true
+            else:
+                passed.append(record)
         for event in events:
             self._follow_epoch(event)
         if passed:
@@ -321,6 +328,8 @@ class Holder:
         for event in events:
             self._follow_lease(event)
         self._files.passed(self._reader.position)
+        if foreign is not None:
+            raise foreign
 
     def _follow_epoch(self, event: Mapping[str, Any]) -> None:
         """What is posted from now on is for the kernel that comes after the one that has died."""

@@ -13,7 +13,7 @@ import os
 import struct
 import time
 from pathlib import Path
-from typing import Iterator, List, Tuple
+from typing import Iterator, List, Mapping, Tuple
 
 from gpu_provisioner.agent.places import private_folder, read_json, write_private
 from gpu_provisioner.wire import Record, RecordReader
@@ -33,19 +33,18 @@ class HomeJournal:
 
     Only the holder of the lease may open one. ``stream.json`` beside it holds ``base``, the spool offset of
     the file's first byte (0 unless the beginning was lost before it came home), and ``applied``, a record
-    boundary before which everything has been applied and is on the disk.
+    boundary before which everything has been applied and is on the disk; ``next`` and ``aside`` while the
+    file is replaced by one that begins at ``next``: once the old one is called ``aside``, that counts.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = private_folder(folder)
         self._handle = os.open(folder / "stream", os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-        marks = read_json(folder / "stream.json") or {}
-        self.base = int(marks.get("base", 0))
-        self.applied = max(self.base, int(marks.get("applied", 0)))
+        self.base, self.applied = _beginning(folder)
         self.end = self.base + os.fstat(self._handle).st_size
         self.boundary = self.applied
         """Offset behind the last whole record, as far as whoever reads the records has told."""
-        self._times = os.open(folder / "stream.times", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self._times = os.open(folder / "stream.times", os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         self._marked_at = 0.0
 
     def append(self, data: bytes) -> None:
@@ -76,16 +75,27 @@ class HomeJournal:
         os.fdatasync(self._handle) if hasattr(os, "fdatasync") else os.fsync(self._handle)
 
     def begin_at(self, offset: int) -> None:
-        """The far side has nothing before ``offset`` any more: start anew there; the old file stays."""
-        (self.folder / "stream").rename(self._free_name())
+        """The far side has nothing before ``offset`` any more: start anew there; the old file stays.
+
+        The intention is put down first, for there may be no room left to put down the deed: whoever opens the
+        journal next then knows where the file begins.
+
+        Raises:
+            OSError: the disk is full. May be tried again; the journal is whole.
+        """
+        aside, fresh = self._free_name(), self.folder / "stream.fresh"
+        self._put_down({"base": self.base, "applied": self.applied, "next": offset, "aside": aside.name})
+        handle = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_TRUNC, 0o600)
+        (self.folder / "stream").rename(aside)
+        fresh.rename(self.folder / "stream")
         os.close(self._handle)
-        self._handle = os.open(self.folder / "stream", os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        self._handle = handle
         self.base = self.applied = self.end = self.boundary = offset
         self.mark_applied(offset)
 
     def _free_name(self) -> Path:
-        """For what was home so far. Who was killed before he could put down the new beginning has left such a
-        file already."""
+        """For what was home so far. Who was killed in an older version before he could put down the new
+        beginning has left such a file already."""
         name, number = self.folder / f"stream.{self.base}", 0
         while name.exists():
             number += 1
@@ -96,12 +106,21 @@ class HomeJournal:
         """Forget what lies behind ``offset``: a part of a record of which nobody has the end any more."""
         os.ftruncate(self._handle, offset - self.base)
         self.end = offset
+        # What comes there now comes later than the marks say, and marks are searched as ascending ones.
+        marks = os.pread(self._times, os.fstat(self._times).st_size, 0)
+        count = len(marks) // _MARK.size
+        while count and _MARK.unpack_from(marks, (count - 1) * _MARK.size)[0] >= offset:
+            count -= 1
+        os.ftruncate(self._times, count * _MARK.size)
+        self._marked_at = 0.0
 
     def mark_applied(self, offset: int) -> None:
         """Put down that all file records before ``offset`` are applied."""
         self.applied = offset
-        content = {"base": self.base, "applied": offset}
-        write_private(self.folder / "stream.json", json.dumps(content).encode())
+        self._put_down({"base": self.base, "applied": offset})
+
+    def _put_down(self, marks: Mapping[str, object]) -> None:
+        write_private(self.folder / "stream.json", json.dumps(marks).encode())
 
     def records(self, start: int) -> Iterator[List[Record]]:
         """Records from the boundary ``start`` to the end, in batches."""
@@ -146,7 +165,16 @@ def read_records(data_dir: Path, lease_id: str, start: int = 0) -> Iterator[List
 
 def stream_base(folder: Path) -> int:
     """The spool offset of the first byte of a home journal."""
-    return int((read_json(folder / "stream.json") or {}).get("base", 0))
+    return _beginning(folder)[0]
+
+
+def _beginning(folder: Path) -> Tuple[int, int]:
+    """``base`` and ``applied`` of the file that is called ``stream``."""
+    marks = read_json(folder / "stream.json") or {}
+    base, applied = int(marks.get("base", 0)), int(marks.get("applied", 0))
+    if "next" in marks and (folder / str(marks.get("aside"))).exists():
+        base = applied = int(marks["next"])  # it was replaced, and that could not be put down
+    return base, max(base, applied)
 
 
 def stream_end(folder: Path) -> int:

@@ -179,21 +179,22 @@ class Link:
         except (ProvisionError, OSError) as error:
             return False, str(error)
         try:
-            return self._serve(carrier, rest), carrier.complaint()
+            welcome, problem = self._serve(carrier, rest)
+            return welcome, problem or carrier.complaint()
         finally:
             with self._changed:
                 self._ready, self._carrier = False, None
                 self._out.clear()
             carrier.close()
 
-    def _serve(self, carrier: Carrier, data: bytes) -> bool:
-        """Read one carrier to its end. Whether it ever was welcome."""
+    def _serve(self, carrier: Carrier, data: bytes) -> Tuple[bool, str]:
+        """Read one carrier to its end: whether it ever was welcome, and what was wrong with what came."""
         frames = wire.FrameReader()
         self._heard_at = time.monotonic()
         self._silence_limit = _SILENCE_LIMIT_S
         with self._changed:
             if self._closed:
-                return False
+                return False, ""
             self._carrier = carrier
         hello = {"client": self.client, "offset": self._journal.end, "role": "holder"}
         hello["boundary"] = self._journal.boundary
@@ -208,12 +209,13 @@ class Link:
                 data = carrier.read()
                 self._listening = False
                 if not data:
-                    return welcome
+                    return welcome, ""
                 self._silence_limit = _SILENCE_LIMIT_S
         except (OSError, TimeoutError, wire.WireError) as error:
             # Who closes the line or releases the machine breaks it on purpose.
             log.log(logging.INFO if self._is_closed() else logging.WARNING, "the line is given up: %s", error)
-            return welcome
+            foreign = isinstance(error, wire.WireError)
+            return welcome, f"The machine sent what its agent never sends: {error}." if foreign else ""
 
     def _on_frame(self, tag: bytes, body: bytes) -> bool:
         """Act on one frame; True for a welcome."""
@@ -240,7 +242,7 @@ class Link:
         return False
 
     def _welcomed(self, welcome: Mapping[str, Any]) -> None:
-        offset = int(welcome["offset"])
+        offset, received = wire.whole(welcome, "offset"), wire.whole(welcome, "up")
         if offset > self._journal.end:
             log.warning("%d bytes are no longer there", offset - self._journal.end)
             self._journal.begin_at(offset)
@@ -252,7 +254,7 @@ class Link:
             raise wire.WireError(f"the agent has {offset} bytes, but {self._journal.end} are home")
         self._on_welcome(welcome)
         with self._changed:
-            for number in [number for number in self._pending if number <= int(welcome["up"])]:
+            for number in [number for number in self._pending if number <= received]:
                 del self._pending[number]
             self._out[:] = b"".join(self._pending.values())
             self._ready = True

@@ -12,6 +12,9 @@ TERMINATED = "SIGTERM"
 LEFT = "the last of what it said waits on its machine"
 """In the detail of a lease whose rest can still be fetched."""
 
+_NO_TIME = 1e11
+"""Seconds since the epoch in which no machine dies; ``localtime`` takes not much more."""
+
 
 def told_by_heir(event: Mapping[str, Any]) -> str:
     """Of an agent that died, when all that its disk had is home; ``event``: ``agent-died``, whose ``told``
@@ -20,7 +23,7 @@ def told_by_heir(event: Mapping[str, Any]) -> str:
         return str(event["told"])
     reason = _sentence(str(event.get("reason") or "its agent died"))
     last = event.get("last_word")
-    if not isinstance(last, (int, float)):
+    if not isinstance(last, (int, float)) or not 0 < last < _NO_TIME:
         return f"{reason} Its variables are lost; all it had printed and recorded is here."
     return (
         f"{reason} Its variables are lost. Its last word on that disk is of {clock(last)} (its clock); all "

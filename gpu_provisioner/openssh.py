@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
-from gpu_provisioner.agent.places import UnsafeFolder, private_folder, runtime_folder
+from gpu_provisioner.agent.places import private_folder, runtime_folder
 from gpu_provisioner.errors import LoginNeeded, ProviderError
 from gpu_provisioner.openssh_jump import calm_jump
 
@@ -143,7 +143,7 @@ class SshHost:
         """The folder of our sockets, 0700; ``None`` when there is no safe one."""
         try:
             return private_folder(runtime_folder("ssh", os.environ).parent)
-        except (UnsafeFolder, OSError):
+        except OSError:
             return None
 
     def control_path(self) -> Optional[Path]:

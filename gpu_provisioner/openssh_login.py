@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Callable, Iterator, List, Optional
 
 from gpu_provisioner import openssh_askpass
-from gpu_provisioner.agent.places import UnsafeFolder, cache_root, private_folder
+from gpu_provisioner.agent.places import cache_root, private_folder
 from gpu_provisioner.errors import LoginNeeded, ProvisionError, Unreachable
 from gpu_provisioner.openssh import NOT_THERE, SshHost
 from gpu_provisioner.providers.base import Ask, NobodyToAsk
@@ -176,7 +176,7 @@ def _program() -> Path:
             with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o700), "wb") as file:
                 file.write(content)
             fresh.replace(path)
-    except (OSError, UnsafeFolder) as error:
+    except OSError as error:
         raise Unreachable(
             f"The program that passes ssh's questions on cannot be put into {cache_root(os.environ)}: "
             f"{error}.",

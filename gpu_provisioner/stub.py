@@ -18,7 +18,7 @@ import time
 from typing import Any, Callable, List, Mapping, Optional, Sequence, Tuple
 
 from gpu_provisioner import calling_off
-from gpu_provisioner.agent.places import UnsafeFolder, cache_root
+from gpu_provisioner.agent.places import cache_root
 from gpu_provisioner.carrier import Carrier
 from gpu_provisioner.errors import BootstrapError, LeaseError, ProvisionError
 from gpu_provisioner.payload import Payload, build_payload
@@ -122,11 +122,10 @@ def talk(
     """
     try:
         payload = build_payload(os.environ)
-    except (OSError, UnsafeFolder) as error:
-        told = error.strerror if isinstance(error, OSError) else error
+    except OSError as error:
         raise BootstrapError(
-            f"The code that travels to the machine cannot be packed in {cache_root(os.environ)}: {told}. "
-            "Nothing was started.",
+            f"The code that travels to the machine cannot be packed in {cache_root(os.environ)}: "
+            f"{error.strerror}. Nothing was started.",
             "make room there, or set XDG_CACHE_HOME to a folder that you may write",
         ) from None
     try:

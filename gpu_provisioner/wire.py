@@ -32,6 +32,8 @@ WELCOME, DATA, RECEIPT, PONG, REFUSAL, TROUBLE = b"W", b"D", b"U", b"P", b"X", b
 that it cannot be written."""
 
 MAX_FRAME = 1 << 32
+_TOO_MUCH = 1 << 63
+"""No file is so long (``off_t``)."""
 FILE_PATH = re.compile(
     r"runs/[A-Za-z0-9][A-Za-z0-9._-]{0,127}/[A-Za-z0-9][A-Za-z0-9._-]{0,127}\.journal|blobs/[0-9a-f]{64}"
 )
@@ -118,11 +120,29 @@ def from_json(data: bytes) -> Dict[str, Any]:
     """The object in ``data``; :class:`WireError` when there is none."""
     try:
         content = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise WireError(f"not JSON: {data[:80]!r}") from error
     if not isinstance(content, dict):
         raise WireError(f"not a JSON object: {data[:80]!r}")
     return content
+
+
+def whole(content: Mapping[str, Any], key: str) -> int:
+    """The offset, size or count ``key`` of an object; :class:`WireError` when it is missing or none."""
+    value = content.get(key)
+    if type(value) is not int or not 0 <= value < _TOO_MUCH:
+        raise WireError(f"`{key}` is {str(value)[:80]!r} and no whole number")
+    return value
+
+
+def event_of(parts: Sequence[bytes]) -> Dict[str, Any]:
+    """The object in a record of channel 4 that came down; :class:`WireError` when it cannot be acted upon."""
+    if len(parts) != 1:
+        raise WireError(f"an event with {len(parts)} parts")
+    event = from_json(parts[0])
+    if event.get("type") in ("kernel-started", "kernel-died"):
+        whole(event, "epoch")
+    return event
 
 
 class FrameReader:

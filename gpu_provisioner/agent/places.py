@@ -6,6 +6,7 @@ ours is expected would run code as us.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -23,8 +24,17 @@ _LONGEST_SOCKET_NAME = len("/k00000000-forks")
 _LEASE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,80}")
 
 
-class UnsafeFolder(Exception):
-    """A folder that must be private belongs to, or can be written by, somebody else."""
+class UnsafeFolder(PermissionError):
+    """A folder that must be private belongs to, or can be written by, somebody else.
+
+    An ``OSError``, so that whoever says what a folder that cannot be written means says it of this one.
+    """
+
+    def __init__(self, what: str) -> None:
+        super().__init__(errno.EPERM, what)
+
+    def __str__(self) -> str:
+        return str(self.strerror)
 
 
 def is_lease_id(text: str) -> bool:

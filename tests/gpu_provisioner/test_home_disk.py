@@ -14,6 +14,7 @@ import pytest
 from gpu_provisioner.errors import LeaseError
 from gpu_provisioner.holder import Holder
 from gpu_provisioner.home_disk import HomeDisk
+from gpu_provisioner.leases import LeaseBook
 from gpu_provisioner.model import Lease, LeaseState
 from tests.gpu_provisioner.front import Lab, Place
 from tests.waiting import UNTIL_INTERRUPTED, wait_for
@@ -115,3 +116,18 @@ def test_a_folder_that_cannot_keep_what_a_kernel_says_is_a_sentence(tmp_path: Pa
     (tmp_path / "kernels").write_text("not a folder")
     with pytest.raises(LeaseError, match="cannot be kept"):
         Holder(lease, tmp_path)
+
+
+def test_a_folder_of_somebody_else_is_a_sentence_too(tmp_path: Path) -> None:
+    lease = Lease("cpu-1", "cpu", "local", "local", "cpu", LeaseState.READY, 0.0)
+    others = tmp_path / "others"
+    others.mkdir()
+    for name in ("kernels", "leases"):  # a link is no folder of ours, wherever it leads
+        (tmp_path / name).symlink_to(others)
+    (others / lease.id).symlink_to(others)
+    book = LeaseBook(tmp_path)
+    acts = (lambda: Holder(lease, tmp_path), lambda: book.save(lease), lambda: book.update(lease.id))
+    for act in acts:
+        with pytest.raises(LeaseError, match="must be a folder that belongs to you") as told:
+            act()
+        assert told.value.remedy

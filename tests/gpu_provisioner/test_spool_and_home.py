@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from pathlib import Path
 
 import pytest
 
-from gpu_provisioner import wire
+from gpu_provisioner import home, wire
 from gpu_provisioner.agent.files import FileTail
 from gpu_provisioner.agent.keeper import Keeper
-from gpu_provisioner.agent.places import UnsafeFolder, private_folder, runtime_folder
+from gpu_provisioner.agent.places import UnsafeFolder, private_folder, runtime_folder, write_private
 from gpu_provisioner.agent.spool import Spool
 from gpu_provisioner.arrivals import Arrivals
 from gpu_provisioner.home import HomeJournal, read_records
@@ -214,6 +215,14 @@ def test_a_blob_must_be_what_its_name_says(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "blobs").iterdir()] == [good]
 
 
+def test_a_blob_whose_size_is_no_number_is_refused(tmp_path: Path) -> None:
+    arrivals = Arrivals(tmp_path, tmp_path / "waiting")
+    for size in ("ten", None, -1, float("inf")):
+        with pytest.raises(WireError, match="size"):
+            apply(arrivals, f"blobs/{'0' * 64}", 0, b"some", size=size)
+    assert not (tmp_path / "waiting").exists()
+
+
 def test_the_home_journal_knows_its_end_and_its_unfinished_record(tmp_path: Path) -> None:
     folder = tmp_path / "kernels" / "l1"
     journal = HomeJournal(folder)
@@ -258,6 +267,59 @@ def test_a_home_journal_killed_while_it_began_anew_keeps_the_older_part(tmp_path
     last = HomeJournal(folder)
     assert (last.base, last.end) == (5000, 5000)
     last.close()
+
+
+@pytest.mark.parametrize("puts_down", [0, 1])
+def test_a_home_journal_for_whose_new_beginning_there_was_no_room_begins_where_it_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, puts_down: int
+) -> None:
+    folder = tmp_path / "kernels" / "l1"
+    journal = HomeJournal(folder)
+    journal.append(record(10))
+    written: list[Path] = []
+
+    def full_after_a_while(path: Path, content: bytes) -> None:
+        if len(written) == puts_down:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        written.append(path)
+        write_private(path, content)
+
+    with monkeypatch.context() as full:
+        full.setattr(home, "write_private", full_after_a_while)
+        with pytest.raises(OSError, match="No space"):
+            journal.begin_at(5000)
+    base = 5000 if puts_down else 0
+    assert journal.base == base
+    journal.append(record(20))
+    end = journal.end
+    journal.close()  # and the process ends
+    assert (home.stream_base(folder), home.stream_end(folder)) == (base, end)
+    again = HomeJournal(folder)
+    assert (again.base, again.end) == (base, end)
+    assert [parts for batch in again.records(base) for _, _, parts in batch][-1] == [b"x" * 20]
+    again.begin_at(9000)
+    again.close()
+    last = HomeJournal(folder)
+    assert (last.base, last.end) == (9000, 9000)
+    last.close()
+
+
+def test_when_something_came_is_known_also_after_a_part_was_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def append_at(now: float, data: bytes) -> None:
+        monkeypatch.setattr("gpu_provisioner.home.time.time", lambda: now)
+        journal.append(data)
+
+    journal = HomeJournal(tmp_path / "l1")
+    for now in (1000.0, 2000.0, 3000.0):
+        append_at(now, b"x" * 100)
+    journal.cut(150)
+    for now in (4000.0, 5000.0):
+        append_at(now, b"y" * 30)
+    journal.close()
+    came = [home.arrival(tmp_path / "l1", offset) - 1.0 for offset in (50, 150, 180, 210)]
+    assert came == [1000.0, 2000.0, 4000.0, 5000.0]
 
 
 def test_a_folder_that_others_may_enter_is_closed_or_refused(tmp_path: Path) -> None:
