@@ -10,6 +10,7 @@ import { decodeWindow, type SeriesWindow } from '../wire/decode';
 import type { Feed } from '../wire/feed';
 import type { FeedMessage, Metric, SeriesRequest } from '../wire/protocol';
 import type { Grouping } from './grouping';
+import { Pace } from './pace';
 import { metricKey, newEntry, pushKey, samePart, type Shown } from './seriesentry';
 
 /** How long a zoom rests before finer data is asked for, in milliseconds. */
@@ -123,6 +124,7 @@ export class SeriesBook {
   dispose(): void {
     this.disposed = true;
     window.clearTimeout(this.zoomTimer);
+    this.pace.dispose();
     this.shown.clear();
     this.feed.watch(this, []);
     Signal.clearData(this);
@@ -253,7 +255,7 @@ export class SeriesBook {
     if (ours.length > 0) {
       ours.forEach(({ run }) => entry.pushed.add(pushKey(request.smoothing, run)));
       this.put(entry, request.smoothing, ours);
-      this._changed.emit(key);
+      this.pace.want(key);
     }
   }
 
@@ -298,6 +300,8 @@ export class SeriesBook {
   }
 
   private readonly shown = new Map<string, Shown>();
+  /** When what was pushed is told: also many messages are few pictures. */
+  private readonly pace = new Pace<string>(key => this._changed.emit(key));
   private readonly _changed = new Signal<this, string>(this);
   private readonly _waitingChanged = new Signal<this, string>(this);
   /** Keys of what is read when the watch has been sent. */
