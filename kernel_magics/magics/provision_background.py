@@ -7,6 +7,7 @@ cells. Whatever comes of it is shown under the cell that began it, and told in t
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any, Callable, Optional
 
 from gpu_provisioner.calling_off import CallOff
@@ -15,6 +16,7 @@ from kernel_magics.bridge.ipykernel_names import LocalKernel
 from kernel_magics.errors import KernelLost, TracksideError
 from kernel_magics.magics.provision_display import Progress
 from kernel_magics.magics.provision_joining import Joining
+from kernel_magics.magics.provision_wanted import Wanted
 
 _OFFER = "offer"
 """The stage of :func:`gpu_provisioner.provisioner.provision` after which something is rented."""
@@ -32,7 +34,7 @@ class Getting:
     """One machine that is being got.
 
     Args:
-        specs: what was asked for, as typed.
+        wanted: what was asked for.
         progress: shown in the cell that began it, whatever runs meanwhile.
         get: gets it, in the thread; calls :meth:`on_progress`, and never waits for a person.
         ended: called in the thread when :attr:`joining` or :attr:`error` is there.
@@ -40,12 +42,13 @@ class Getting:
 
     def __init__(
         self,
-        specs: str,
+        wanted: Wanted,
         progress: Progress,
         get: Callable[[Getting], Joining],
         ended: Callable[[Getting], None],
     ) -> None:
-        self.specs, self.progress = specs, progress
+        self.wanted, self.specs, self.progress = wanted, wanted.specs_text, progress
+        self.began = time.time()
         self.joining: Optional[Joining] = None
         """The kernel that cells can move to."""
         self.error: Optional[BaseException] = None
@@ -130,9 +133,10 @@ class Background:
         self._settle()
         return self._getting
 
-    def begin(self, specs: str, title: str, get: Callable[[Getting], Joining]) -> None:
+    def begin(self, wanted: Wanted, get: Callable[[Getting], Joining]) -> None:
         """Begin to get one, shown under the cell that runs now."""
-        self._getting = Getting(specs, Progress(self._under_this_cell(), title), get, self._on_ended)
+        progress = Progress(self._under_this_cell(), wanted.title)
+        self._getting = Getting(wanted, progress, get, self._on_ended)
         self._getting.progress.step(
             "In the background: cells run where they ran until it is ready. %gpu_attach waits for it, "
             "%gpu_release calls it off."

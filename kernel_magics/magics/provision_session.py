@@ -77,8 +77,9 @@ class GpuSession:
 
     def provision(self, wanted: Wanted) -> None:
         """``%gpu_provision``."""
-        if self._background.current is not None:
-            self._wait_for_the_same(wanted)
+        getting = self._background.current
+        if getting is not None:
+            self._wait_for_the_same(wanted, getting)
             return
         requests = [parse(spec) for spec in wanted.specs]
         targets = with_python(targets_named(wanted.target, self._environ), wanted.environment)
@@ -104,13 +105,13 @@ class GpuSession:
             cwd=Path.cwd(),
         )
         if wanted.background:
-            self._background.begin(wanted.specs_text, wanted.title, partial(self._get_beside, rent))
+            self._background.begin(wanted, partial(self._get_beside, rent))
             return
         self._get_now(rent, self._progress(wanted.title))
 
     def attach(self, name: Optional[str], *, take: bool) -> None:
         """``%gpu_attach``."""
-        if name is None and self._background.current is not None:
+        if self._is_being_got(name):
             self._background.wait()
             return
         try:
@@ -131,7 +132,7 @@ class GpuSession:
 
     def release(self, name: Optional[str]) -> None:
         """``%gpu_release``."""
-        if name is None and self._background.current is not None:
+        if self._is_being_got(name):
             print(self._background.end())
             return
         lease = self._find(name, "%gpu_release")
@@ -245,14 +246,21 @@ class GpuSession:
             f"%gpu_push NAME takes it there.{goes_on}"
         )
 
-    def _wait_for_the_same(self, wanted: Wanted) -> None:
-        getting = self._background.current
-        if getting is not None and (wanted.background or wanted.specs_text != getting.specs):
+    def _wait_for_the_same(self, wanted: Wanted, getting: Getting) -> None:
+        if wanted.background or not wanted.is_met_by(getting.wanted):
             raise BeingGot(
                 f"{getting.specs} is being got for this notebook already. Nothing else was begun.",
                 "%gpu_attach, to wait for it; %gpu_release, to call it off",
             )
         self._background.wait()
+
+    def _is_being_got(self, name: Optional[str]) -> bool:
+        """Whether that means the machine that is being got in the background; ``None`` does if one is."""
+        getting = self._background.current
+        if getting is None or name is None:
+            return getting is not None
+        live = (lease for lease in self._book.live() if name in (lease.name, lease.id))
+        return any(lease.kernel_id == self._kernel_id and lease.created >= getting.began for lease in live)
 
     def _move(self, joining: Joining) -> None:
         """From now on cells run on that kernel."""

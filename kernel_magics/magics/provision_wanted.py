@@ -37,3 +37,14 @@ class Wanted:
     def title(self) -> str:
         """What was typed, in short."""
         return f"%gpu_provision {self.specs_text}" + (" --bg" if self.background else "")
+
+    def is_met_by(self, other: Wanted) -> bool:
+        """Whether what is got for ``other`` is what this asks for; what it leaves open may be anything."""
+        return (
+            not self.new
+            and list(self.specs) == list(other.specs)
+            and self.name in (None, other.name)
+            and self.target in (None, other.target)
+            and (not self.environment.is_given or self.environment == other.environment)
+            and self.terms.asked_idle_s in (None, other.terms.asked_idle_s)
+        )

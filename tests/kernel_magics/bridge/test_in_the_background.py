@@ -118,7 +118,8 @@ def test_the_same_again_without_bg_waits_and_anything_else_is_refused(
     notebook: Notebook, home: dict[str, str], slow: Path
 ) -> None:
     begin(notebook, home)
-    for other in (BEGIN, "%gpu_provision a100"):
+    elsewhere = ("%gpu_provision cpu --on local", "%gpu_provision cpu --name b", "%gpu_provision cpu --new")
+    for other in (BEGIN, "%gpu_provision a100", "%gpu_provision cpu --idle 1h", *elsewhere):
         refused = notebook.run(other)
         assert "cpu is being got for this notebook already. Nothing else was begun." in refused.error
     slow.touch()
@@ -139,6 +140,20 @@ def test_release_calls_it_off_and_leaves_nothing(
     slow.touch()
     notebook.must("%gpu_provision cpu --on slow", timeout=120)
     assert states(home) == ["released", "ready"]
+
+
+def test_it_can_be_named_before_it_is_ready(
+    notebook: Notebook, home: dict[str, str], slow: Path, tmp_path: Path
+) -> None:
+    begin(notebook, home)
+    assert "Called off; nothing is rented for it." in notebook.must("%gpu_release cpu", timeout=30).all_text
+    assert states(home) == ["released"]
+    notebook.must(BEGIN)
+    wait_for(lambda: states(home) == ["released", "starting"], "it is being started", 60)
+    assert "called 'other'" in notebook.run("%gpu_release other").error
+    slow.touch()
+    assert "Cells run on cpu (" in notebook.must("%gpu_attach cpu --take", timeout=120).all_text
+    assert notebook.value(WHERE) != notebook.pid
 
 
 def test_a_failure_is_told_under_its_cell_and_in_the_next_one(
