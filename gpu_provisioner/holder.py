@@ -168,6 +168,11 @@ class Holder:
         with self._changed:
             return self._changed.wait_for(lambda: self.state in ("gone", "released"), timeout)
 
+    @property
+    def is_giving_back(self) -> bool:
+        """Whether the agent ended of its own accord, and its machine has not gone back yet."""
+        return self._gives_back
+
     def wait_given_back(self, timeout: float) -> None:
         """If the agent ended of its own accord, wait until its machine has gone back as well."""
         with self._changed:

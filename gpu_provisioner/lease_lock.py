@@ -8,7 +8,7 @@ import os
 import socket
 import time
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional
+from typing import Any, Dict, Mapping, Optional, Set
 
 from gpu_provisioner.agent.places import private_folder, process_birth, read_json, write_private
 from gpu_provisioner.errors import LeaseError
@@ -33,19 +33,31 @@ class LeaseLock:
         self._owner = owner
         self._pid = os.getpid()
         self.closed = False
-        # A forked child shares the lock and would keep it; its own descriptor is closed there.
-        os.register_at_fork(after_in_child=self._forget)
+        _open_locks.add(self)
 
     def close(self) -> None:
         if not self.closed:
             self.closed = True
+            _open_locks.discard(self)
             self._owner.unlink(missing_ok=True)
             os.close(self._handle)
 
-    def _forget(self) -> None:
-        if not self.closed:
-            self.closed = True
-            os.close(self._handle)
+    def forget(self) -> None:
+        """In a forked child, which shares the lock and would keep it: close its own descriptor."""
+        self.closed = True
+        os.close(self._handle)
+
+
+_open_locks: Set[LeaseLock] = set()
+
+
+def _forget_inherited() -> None:
+    for each in _open_locks:
+        each.forget()
+    _open_locks.clear()
+
+
+os.register_at_fork(after_in_child=_forget_inherited)
 
 
 def lock_lease(folder: Path, lease: Lease, role: str = "") -> LeaseLock:

@@ -93,7 +93,7 @@ class Getting:
         with _writing(wanted.part):
             file = _open_alone(wanted.part)
         with file:
-            if os.fstat(file.fileno()).st_size > int(wire.from_json(body)["size"]):
+            if os.fstat(file.fileno()).st_size > wire.whole(wire.from_json(body), "size"):
                 self._begin_anew(wanted)
                 raise wire.WireError(f"{wanted.file.path} is shorter than it was")
             with _writing(wanted.part):
@@ -106,7 +106,7 @@ class Getting:
                 digest.update(body)
                 self.progress.add(len(body))
             said = wire.from_json(body)
-            if said["digest"] != digest.hexdigest():
+            if said.get("digest") != digest.hexdigest():
                 self._begin_anew(wanted)
                 raise wire.WireError(f"{wanted.file.path} changed while it was fetched")
             self.digests[wanted.file.path] = digest.hexdigest()
@@ -139,7 +139,7 @@ class Putting:
         tag, body = next(frames)
         if tag != wire.WELCOME:
             raise wire.WireError(f"a frame {tag!r} instead of a welcome")
-        at = int(wire.from_json(body)["offset"])
+        at = wire.whole(wire.from_json(body), "offset")
         self.progress.add(at - self.progress.done)
         try:
             with self._path.open("rb") as file:

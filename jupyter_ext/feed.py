@@ -16,6 +16,7 @@ from functools import partial
 
 from . import answers
 from .ingest import Report
+from .pulses import Told
 from .queries import Watch
 from .readers import StoreReaders
 
@@ -70,12 +71,12 @@ class Sources:
 
     Attributes:
         leases: the message with all leases.
-        pulses: the message with the samples after a time, and the latest time in it.
+        pulses: the message with the samples that have not been told, and what has been told with it.
     """
 
     readers: StoreReaders
     leases: Callable[[], str]
-    pulses: Callable[[float], tuple[str, float]]
+    pulses: Callable[[Told], tuple[str, Told]]
 
 
 class Connection:
@@ -84,7 +85,7 @@ class Connection:
     def __init__(self, sources: Sources, send: Send, log: logging.Logger) -> None:
         self._readers = sources.readers
         self._sources = sources
-        self._pulsed = 0.0
+        self._pulsed: Told = {}
         self._send = send
         self._log = log
         self._pending = Pending()
@@ -105,7 +106,7 @@ class Connection:
             (run, metric) for one in watch.series for run in one.runs for metric in one.metrics
         )
         if begins:
-            self._pulsed = 0.0
+            self._pulsed = {}
             self.tell(Pending(pulses=True))
 
     def tell(self, news: Pending) -> None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from gpu_provisioner import pulse
-from gpu_provisioner.agent.places import UnsafeFolder, read_json
+from gpu_provisioner.agent.places import read_json
 from gpu_provisioner.home import home_folder
 from gpu_provisioner.lease_lock import HOLDER_NOTE, STAND_IN, is_held, is_held_elsewhere
 
 from .encode import array, dumps, record
+
+Told = Mapping[str, float]
+"""By lease, the time of the sample that a browser was told last, seconds since the epoch."""
 
 TOUCH_S = pulse.WATCHED_FOR_S / 4
 
@@ -59,27 +62,34 @@ class Pulses:
             self._touched = now
             for lease in leases:
                 # A full disk, a folder that is not ours: no samples, and the panel says how old the last is.
-                with suppress(OSError, UnsafeFolder):
+                with suppress(OSError):
                     pulse.watch(home_folder(self._data_dir, lease))
         before, self._seen = self._seen, {lease: self._changed(lease) for lease in leases}
         return self._seen != before
 
-    def message(self, since: float) -> tuple[str, float]:
-        """The feed's message with every sample after ``since`` (seconds since the epoch), and the latest
-        time in it."""
-        latest, pulses = since, []
+    def message(self, told: Told) -> tuple[str, Told]:
+        """The feed's message with every sample that has not been told, and what has been told with it."""
+        last, pulses = {}, []
         for lease in self._live():
             samples = [_spelled(one) for one in pulse.samples_of(home_folder(self._data_dir, lease))]
-            newer = [one for one in samples if one["time"] > since]
-            latest = max([latest, *(one["time"] for one in newer)])
-            pulses.append({"lease": lease, "samples": newer})
-        return record(type=dumps("pulses"), pulses=array(pulses)), latest
+            pulses.append({"lease": lease, "samples": _after(samples, told.get(lease))})
+            if samples:
+                last[lease] = samples[-1]["time"]
+        return record(type=dumps("pulses"), pulses=array(pulses)), {**told, **last}
 
     def _changed(self, lease: str) -> int:
         try:
             return (home_folder(self._data_dir, lease) / pulse.PULSE_NOTE).stat().st_mtime_ns
         except OSError:
             return 0
+
+
+def _after(samples: list[dict[str, Any]], told: float | None) -> list[dict[str, Any]]:
+    """Those behind the one that was told last, as they were written: a clock may have been set back."""
+    for place in range(len(samples), 0, -1):
+        if samples[place - 1]["time"] == told:
+            return samples[place:]
+    return samples  # it is so long ago that it is not kept any more
 
 
 def _spelled(sample: Any) -> dict[str, Any]:

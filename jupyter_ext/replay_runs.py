@@ -38,6 +38,8 @@ class RunSource:
         self._others: set[str] = set()
         self._cells: dict[str, tuple[str, Cell]] = {}
         self._followed: dict[str, int] = {}
+        self._ends: dict[str, dict[str, int]] = {}
+        """How far the journals of a run with such cells have been read, so that nothing is read twice."""
         self._changed: set[str] | None = None
         """Runs to look at, ``None`` for all."""
 
@@ -70,10 +72,19 @@ class RunSource:
 
     def news(self, store: Store) -> Iterator[Part]:
         """What has come of the cells that are followed."""
-        for key, after in self._followed.items():
-            part = self._part(store, key, after, whole=False)
-            if part.messages:
-                yield part
+        by_run: dict[str, list[str]] = {}
+        for key in self._followed:
+            by_run.setdefault(self._cells[key][0], []).append(key)
+        for run_id, keys in by_run.items():
+            begin = min(self._followed[key] for key in keys)
+            found, self._ends[run_id] = store.messages_since(run_id, self._ends.get(run_id, {}), begin)
+            for key in keys:
+                # A cell that was wanted just now has been read further than the run.
+                fresh = [one for one in found.get(key, ()) if one[0] > self._followed[key]]
+                self._followed[key] = fresh[-1][0] if fresh else self._followed[key]
+                messages = [(kind, content) for _, kind, content in fresh if kind in _SHOWN]
+                if messages:
+                    yield Part(key, self._followed[key], joined(messages))
 
     def _part(self, store: Store, key: str, after: int, *, whole: bool) -> Part:
         found = store.cell_messages(self._cells[key][0], key, after)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -26,7 +27,7 @@ class HomeStreams:
         self._book = LeaseBook(data_dir)
         self._lock = threading.Lock()
         self._known: dict[str, HomeCells] = {}
-        self._leases: tuple[int, list[Lease]] = 0, []
+        self._leases: tuple[frozenset[tuple[str, int, int, int]], list[Lease]] = frozenset(), []
 
     def since(self, saved: float) -> list[HomeCells]:
         """Those with a cell that may still run, or to which something was added after ``saved`` (seconds)."""
@@ -58,13 +59,21 @@ class HomeStreams:
 
     def _all(self) -> list[Lease]:
         """The leases; their files are read again when one was replaced."""
-        try:
-            changed = (self.data_dir / "leases").stat().st_mtime_ns
-        except FileNotFoundError:
-            return []
-        if changed != self._leases[0]:
-            self._leases = changed, self._book.all()
+        now = self._signature()
+        if now != self._leases[0]:
+            self._leases = now, self._book.all()
         return self._leases[1]
+
+    def _signature(self) -> frozenset[tuple[str, int, int, int]]:
+        """Of each lease file its name, and what changes with it. The folder's own time is not enough: of two
+        changes within one tick of the file system's clock it shows only that there was one."""
+        found = []
+        with suppress(OSError), os.scandir(self.data_dir / "leases") as entries:
+            for entry in entries:
+                with suppress(OSError):  # replaced between the two calls
+                    facts = entry.stat()
+                    found.append((entry.name, facts.st_ino, facts.st_mtime_ns, facts.st_size))
+        return frozenset(found)
 
 
 class StreamSource:

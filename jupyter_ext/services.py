@@ -46,7 +46,7 @@ class Services:
         """The parts for the data folder of the user who runs this server."""
         data_dir = paths.data_dir()
         readers = StoreReaders(data_dir)
-        sources = Sources(readers, lambda: leases.message(), lambda since: leases.pulses.message(since))
+        sources = Sources(readers, lambda: leases.message(), lambda told: leases.pulses.message(told))
         feed = Feed(sources, log)
         leases = LeaseFolder(data_dir, feed.on_leases, feed, log)
         replays = Replays(data_dir, readers, open_sessions, log)

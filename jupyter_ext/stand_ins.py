@@ -28,6 +28,8 @@ LOOK_S = 1.0
 """Pause between two looks at the leases."""
 YIELD_S = 0.05
 """The same while a lease is held here: whoever wants it waits no longer."""
+GIVE_BACK_LIMIT_S = 10.0
+"""So long the server's end waits for a machine that is being given back."""
 PATIENCE_S = 2.0
 """A lease is taken when nobody has held it for so long: between two holders there is a moment."""
 
@@ -50,7 +52,9 @@ class StandIn:
     @property
     def is_over(self) -> bool:
         """Whether there is nothing to hold any more, or somebody else wants it."""
-        return self._holder.state in ("gone", "released") or self.was_given_away or is_wanted(self._folder)
+        state = self._holder.state
+        ended = state == "gone" or (state == "released" and not self._holder.is_giving_back)
+        return ended or self.was_given_away or is_wanted(self._folder)
 
     @property
     def was_given_away(self) -> bool:
@@ -60,6 +64,12 @@ class StandIn:
     def let_go(self) -> None:
         """The kernel goes on; nobody holds its lease. May be called again."""
         self._holder.detach()
+
+    def finish(self) -> None:
+        """As :meth:`let_go`, for a process that ends: first the machine of an agent that ended of its own
+        accord goes back, which may cost money, and which nobody else would think of before he looks."""
+        self._holder.wait_given_back(GIVE_BACK_LIMIT_S)
+        self.let_go()
 
     def _on_records(self, records: Sequence[Record]) -> None:
         if self._joined_at is None:
@@ -98,7 +108,7 @@ class StandIns:
             with suppress(asyncio.CancelledError):
                 await self._task
         held, self._held = list(self._held.values()), {}
-        await asyncio.gather(*(asyncio.to_thread(one.let_go) for one in held))
+        await asyncio.gather(*(asyncio.to_thread(one.finish) for one in held))
 
     async def _look(self) -> None:
         looked = -LOOK_S

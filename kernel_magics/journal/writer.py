@@ -62,6 +62,7 @@ class JournalWriter:
         self._lost_points = 0
         self._lost_records = 0  # frames that are not points
         self._failed_since = 0.0
+        self._failure: Optional[OSError] = None
         self._retry_at = 0.0
         self._quiet_until = 0.0
         self._tell = True
@@ -152,10 +153,14 @@ class JournalWriter:
             return error
         return None
 
-    def close(self) -> None:
-        """Sync, close, free the lock. What waits in memory is tried once more, else reported as lost."""
+    def close(self) -> Optional[OSError]:
+        """Sync, close, free the lock. What waits in memory is tried once more, else reported as lost.
+
+        Returns:
+            why not all that was appended is on stable storage; ``None`` when it is.
+        """
         if self.closed:
-            return
+            return None
         if self._held:
             self._write_held()
         points = self._lost_points + self.waiting_points
@@ -167,6 +172,7 @@ class JournalWriter:
             self._report(f"{self.path} could not be brought to stable storage: {error.strerror}.")
         self.abandon()
         lock.release(lock.lock_path(self.path))
+        return self._failure if points or records else error
 
     def abandon(self) -> None:
         """Close the descriptor and nothing else (in a forked child, where the journal is the parent's)."""
@@ -177,6 +183,7 @@ class JournalWriter:
 
     def _fail(self, error: OSError) -> None:
         self._retry_at = time.monotonic() + RETRY_S
+        self._failure = error
         if self._failed_since:
             return
         self._failed_since = time.time()

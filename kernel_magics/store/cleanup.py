@@ -20,6 +20,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -155,7 +156,9 @@ class _Planner:
         self._blobs = {path.name: _size(path) for path in _files(paths.blobs_dir(data))}
         self._blob_dir = paths.blobs_dir(data)
         self._uses = {
-            run_id: _mentioned(folder) & self._blobs.keys() if self._blobs else set()
+            run_id: _mentioned(folder, trash.trash_dir(data) / run_id) & self._blobs.keys()
+            if self._blobs
+            else set()
             for run_id, folder in self._folders.items()
         }
         self._counts = Counter(digest for used in self._uses.values() for digest in used)
@@ -188,15 +191,19 @@ class _Planner:
         return planned
 
     def _scattered(self, run_id: str) -> Iterator[Scattered]:
-        edits = compaction.together(self._folders[run_id])
-        if edits:
-            yield Scattered(run_id, len(edits), compaction.saving(edits))
+        with suppress(FileNotFoundError):  # the run was deleted meanwhile
+            edits = compaction.together(self._folders[run_id])
+            if edits:
+                yield Scattered(run_id, len(edits), compaction.saving(edits))
 
     def _may_go(self, run: RunInfo) -> bool:
         return run.status != RunStatus.RUNNING and KEEP not in run.tags
 
     def _last(self, run: RunInfo) -> float:
-        written = [path.stat().st_mtime for path in self._folders[run.id].glob("*.journal")]
+        written = []
+        for path in self._folders[run.id].glob("*.journal"):
+            with suppress(FileNotFoundError):  # the run was deleted meanwhile
+                written.append(path.stat().st_mtime)
         return max([run.finished or run.created, *written])
 
     def _doom(self, planned: Plan, run: RunInfo, why: str) -> None:
@@ -222,16 +229,25 @@ def _is_old(blob: Path, now: float) -> bool:
         return False
 
 
-def _mentioned(folder: Path) -> set[str]:
-    """Everything in a run's journals that could be a digest."""
+def _mentioned(folder: Path, trashed: Path) -> set[str]:
+    """Everything in a run's journals that could be a digest, also when it is deleted at this moment: it may
+    come back out of the trash."""
     found: set[str] = set()
-    for path in folder.glob("*.journal"):
-        if not path.stat().st_size:
-            continue
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            for match in _HEX.finditer(data):
-                text = match.group().decode()
-                found.update(text[start : start + 64] for start in range(len(text) - 63))
+    for place in (folder, trashed):  # in this order: that is the way it goes
+        for path in place.glob("*.journal"):
+            with suppress(FileNotFoundError):
+                found |= _digests(path)
+    return found
+
+
+def _digests(journal: Path) -> set[str]:
+    found: set[str] = set()
+    if not journal.stat().st_size:
+        return found
+    with journal.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        for match in _HEX.finditer(data):
+            text = match.group().decode()
+            found.update(text[start : start + 64] for start in range(len(text) - 63))
     return found
 
 

@@ -8,6 +8,7 @@ anew says the same. Of two edits of one thing the later one counts.
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Mapping
@@ -57,22 +58,24 @@ def edit(data_dir: Path, run_id: str, change: Mapping[str, Any], known: float = 
         fmt.pack_frame(fmt.Kind.RUN, fmt.pack_json({**head, "writer": _identity(writer_id)})),
         fmt.pack_frame(fmt.Kind.CHANGE, fmt.pack_json({**checked, "time": when})),
     )
-    problems: list[str] = []
     try:
-        writer = JournalWriter(folder, writer_id, report=problems.append, batched=False, begins=False)
+        # What it would report is for one that goes on writing; how this one ends, it says when it is closed.
+        writer = JournalWriter(folder, writer_id, report=lambda _: None, batched=False, begins=False)
     except DataFolderError:
         if folder.is_dir():
             raise
         raise UnknownRun(f"Run {run_id} has just been deleted; nothing was changed.") from None
     for frame in frames:
         writer.append(frame)
-    writer.close()
+    failure = writer.close()
     # Whether a run lives is asked of the locks in its folder; this one says nothing about that.
     lock_path(writer.path).unlink(missing_ok=True)
-    if problems:
+    if failure is not None:
         writer.path.unlink(missing_ok=True)
+        is_full = failure.errno in (errno.ENOSPC, errno.EDQUOT)
         raise DataFolderError(
-            f"The change of run {run_id} was not written. {problems[0]}", remedy="free some disk space"
+            f"The change of run {run_id} was not kept: {failure.strerror or failure} ({folder}).",
+            remedy="free some disk space" if is_full else "look after that disk, then change it again",
         )
 
 

@@ -120,9 +120,13 @@ def _display_id(content: Mapping[str, Any]) -> str | None:
     return display if isinstance(display, str) else None
 
 
+def _count(value: object) -> int:
+    """A count as a frame has it; 0 when it is none."""
+    return value if type(value) is int and 0 <= value < 1 << 63 else 0
+
+
 def _cut(content: Mapping[str, Any]) -> str:
-    messages, size = int(content.get("messages") or 0), int(content.get("bytes") or 0)
-    limit = int(content.get("limit") or 0)
+    messages, size, limit = (_count(content.get(key)) for key in ("messages", "bytes", "limit"))
     return (
         f"\n[Trackside left out {counted(messages, 'message')} of {counted(size, 'byte')} here:"
         f" a cell's record ends at {limit:,} bytes.]\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from kernel_magics.journal.changes import moment
 from kernel_magics.model import RunInfo, RunStatus
 
 if TYPE_CHECKING:
@@ -20,10 +21,9 @@ def happenings(store: Store, run: RunInfo) -> Iterator[dict[str, Any]]:
     if run.status in _BAD_ENDS:
         end = {"name": f"run-{run.status}", "level": "error", "detail": run.status_detail}
         found = [*found, {"time": run.finished, **end}]
-    times = [event["time"] for event in found if isinstance(event.get("time"), (int, float))]
-    steps = dict(zip(times, store.steps_at(run.id, times), strict=True))
-    for event in found:
-        known = {"run": run.id, "time": event.get("time"), "step": steps.get(event.get("time"))}
+    times = [moment(event.get("time")) for event in found]  # frames may say anything
+    for event, time, step in zip(found, times, store.steps_at(run.id, times), strict=True):
+        known = {"run": run.id, "time": time or None, "step": step if time else None}
         texts = {name: str(event.get(name) or "") for name in ("name", "level", "detail")}
         more = {key: value for key, value in event.items() if key not in (*known, *texts)}
         yield {**known, **texts, "more": more}

@@ -11,6 +11,7 @@ from typing import Any
 
 from kernel_magics import paths
 from kernel_magics.errors import JournalError
+from kernel_magics.journal.changes import LATEST
 from kernel_magics.journal.format import FRAME_OVERHEAD, Kind, unpack_json
 from kernel_magics.journal.reader import open_journal
 
@@ -139,4 +140,5 @@ def _text(value: object) -> str | None:
 
 
 def _seconds(value: object) -> float | None:
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(value) if is_number and abs(value) < LATEST else None

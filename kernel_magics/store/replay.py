@@ -6,11 +6,13 @@ For a page that was not there when they came. A position is the offset of a fram
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kernel_magics import paths
+from kernel_magics.journal.changes import moment
 from kernel_magics.journal.format import Kind
 
 from .records import read_frames
@@ -52,12 +54,34 @@ def cell_messages(
     found: list[Message] = []
     for journal in _journals(sql, run_id):
         for _kind, offset, content in _frames(sql, data_dir, run_id, journal, Kind.OUTPUT, after):
-            message = content.get("content")
             if content.get("cell") == key:
-                found.append((offset, str(content.get("type")), message if isinstance(message, dict) else {}))
+                found.append(_message(offset, content))
         if found:
             break  # a cell's messages are all in the journal of the process that ran it
     return found
+
+
+def messages_since(
+    sql: sqlite3.Connection, data_dir: Path, run_id: str, ends: Mapping[str, int], begin: int
+) -> tuple[dict[str, list[Message]], dict[str, int]]:
+    """What all cells of a run showed, by cell, and how far each journal has been read now.
+
+    Args:
+        ends: by writer, the position up to which its journal has been read; ``begin`` for the others.
+    """
+    found: dict[str, list[Message]] = {}
+    read = dict(ends)
+    for journal in _journals(sql, run_id):
+        after = ends.get(journal[1], begin)
+        for _kind, offset, content in _frames(sql, data_dir, run_id, journal, Kind.OUTPUT, after):
+            read[journal[1]] = max(offset, read.get(journal[1], begin))
+            found.setdefault(str(content.get("cell")), []).append(_message(offset, content))
+    return found, read
+
+
+def _message(offset: int, content: Mapping[str, Any]) -> Message:
+    message = content.get("content")
+    return offset, str(content.get("type")), message if isinstance(message, dict) else {}
 
 
 def _journals(sql: sqlite3.Connection, run_id: str) -> list[tuple[int, str]]:
@@ -88,7 +112,7 @@ def _head(key: str, content: dict[str, Any]) -> CellHead:
         cell_id=_text(content.get("cell_id")),
         session=_text(content.get("session")),
         execution_count=count if isinstance(count, int) else None,
-        finished=float(finished) if isinstance(finished, (int, float)) else None,
+        finished=moment(finished) or None,
     )
 
 

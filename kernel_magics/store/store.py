@@ -7,7 +7,7 @@ is disposable: lost or damaged, it is built anew from the journals, and answers 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -25,7 +25,7 @@ from .model import CellRecord, Changes, MetricSummary, Series, Window
 from .news import News
 from .places import steps_at
 from .records import read_artifacts, read_cells, read_events, read_media
-from .replay import CellHead, Message, cell_heads, cell_messages
+from .replay import CellHead, Message, cell_heads, cell_messages, messages_since
 from .states import StateWatch
 
 if TYPE_CHECKING:
@@ -245,6 +245,12 @@ class Store:
     def cell_messages(self, run_id: str, key: str, after: int = 0) -> list[Message]:
         """What a cell showed after a position, message by message: ``(position, type, content)``."""
         return self._index.ask(lambda sql: cell_messages(sql, self.data_dir, run_id, key, after))
+
+    def messages_since(
+        self, run_id: str, ends: Mapping[str, int], begin: int
+    ) -> tuple[dict[str, list[Message]], dict[str, int]]:
+        """What all cells of a run showed since its journals were read to ``ends``, and their ends now."""
+        return self._index.ask(lambda sql: messages_since(sql, self.data_dir, run_id, ends, begin))
 
     def events(self, run_id: str) -> list[dict[str, Any]]:
         """Events of a run, and ``journal-damaged`` for what of its journals could not be read.

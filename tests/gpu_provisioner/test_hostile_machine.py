@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from gpu_provisioner import wire
+from gpu_provisioner.agent.streams import END
 from gpu_provisioner.carrier import Carrier
 from gpu_provisioner.holder import Holder
 from gpu_provisioner.model import Lease, LeaseState
+from gpu_provisioner.transfer_carrier import FarFile, Getting, Putting, Wanted
 from gpu_provisioner.wire import Record
 from tests.waiting import wait_for
 
@@ -109,3 +111,43 @@ def test_what_came_beside_a_record_that_is_none_is_passed_on(
     holder.keep_line()
     wait_for(lambda: far.opened > 1 and holder.state == "up", "the line is up again")
     assert [parts for _, _, parts in came] == [[b"before"], [b"behind"]]
+
+
+BROKEN = {
+    "no welcome of ours": wire.encode_json_frame(wire.WELCOME, {}),
+    "a place before the beginning": wire.encode_json_frame(wire.WELCOME, {"offset": -5, "size": -5}),
+    "a place that is a text": wire.encode_json_frame(wire.WELCOME, {"offset": "x", "size": "x"}),
+    "brackets": wire.encode_frame(wire.WELCOME, DEEP),
+}
+
+
+@pytest.mark.parametrize("said", BROKEN.values(), ids=BROKEN.keys())
+def test_a_transfer_is_not_ended_by_what_no_machine_sends(said: bytes, tmp_path: Path) -> None:
+    """``WireError`` is what another carrier follows on."""
+    (tmp_path / "said").write_bytes(said)
+    (tmp_path / "file").write_bytes(b"content")
+    argv = ["sh", "-c", f"cat {shlex.quote(str(tmp_path / 'said'))}; exec cat 3>&1 > /dev/null"]
+    wanted = Wanted(FarFile("file", 7, 0), tmp_path / "part")
+    getting = Getting([wanted], lambda wanted, changed: None, lambda advance: None)
+    putting = Putting(tmp_path / "file", lambda advance: None)
+    for carry in (getting.take, putting.send):
+        carrier = Carrier(argv)
+        try:
+            with pytest.raises(wire.WireError):
+                carry(carrier, b"")
+        finally:
+            carrier.close()
+
+
+def test_a_file_whose_receipt_is_none_is_fetched_anew(tmp_path: Path) -> None:
+    end = wire.encode_json_frame(wire.WELCOME, {"size": 4}) + wire.encode_frame(wire.DATA, b"some")
+    (tmp_path / "said").write_bytes(end + wire.encode_json_frame(END, {}))
+    wanted = Wanted(FarFile("file", 4, 0), tmp_path / "part")
+    getting = Getting([wanted], lambda wanted, changed: None, lambda advance: None)
+    carrier = Carrier(["cat", str(tmp_path / "said")])
+    try:
+        with pytest.raises(wire.WireError, match="changed while"):
+            getting.take(carrier, b"")
+    finally:
+        carrier.close()
+    assert not wanted.part.exists()

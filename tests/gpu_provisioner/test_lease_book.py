@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import gc
 import multiprocessing
 import os
 import threading
 import time
+import weakref
 from pathlib import Path
 
 import pytest
@@ -128,3 +130,27 @@ def test_processes_that_change_one_lease_at_once_lose_nothing(tmp_path: Path) ->
 def test_an_unknown_lease_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(LeaseError, match="No lease 'nope'"):
         LeaseBook(tmp_path).load("nope")
+
+
+def test_a_lock_that_was_given_back_is_forgotten_and_a_fork_keeps_no_open_one(tmp_path: Path) -> None:
+    lease = Lease("cpu-1", "cpu", "local", "local", "cpu", LeaseState.READY, 0.0)
+    first = lock_lease(tmp_path / "kernels" / "cpu-1", lease)
+    known = weakref.ref(first)
+    first.close()
+    del first
+    gc.collect()
+    assert known() is None
+    second = lock_lease(tmp_path / "kernels" / "cpu-1", lease)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(writing)
+        os.read(reading, 1)  # until the parent lets go
+        os._exit(0)
+    second.close()
+    try:
+        lock_lease(tmp_path / "kernels" / "cpu-1", lease).close()  # while the child lives
+    finally:
+        os.close(writing)
+        os.close(reading)
+        os.waitpid(child, 0)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -119,9 +120,32 @@ def test_a_sample_from_a_strange_machine_is_spelled_as_specified(data_dir: Path)
     pulses = Pulses(data_dir, lambda: ["a-1"])
     pulse.watch(folder)
     (folder / pulse.PULSE_NOTE).write_text('{"samples": [{"time": "x", "gpus": [5]}, 7, {"time": 9.5}]}')
-    text, latest = pulses.message(0.0)
-    assert latest == 9.5 and '"time":9.5' in text and '"memory_gib":null' in text
-    assert pulses.message(9.5)[0] == '{"type":"pulses","pulses":[{"lease":"a-1","samples":[]}]}'
+    text, told = pulses.message({})
+    assert told == {"a-1": 9.5} and '"time":9.5' in text and '"memory_gib":null' in text
+    assert pulses.message(told)[0] == '{"type":"pulses","pulses":[{"lease":"a-1","samples":[]}]}'
+
+
+def test_each_sample_is_told_once_whatever_the_clocks_say(data_dir: Path) -> None:
+    pulses = Pulses(data_dir, lambda: ["a-1", "b-1"])
+    told: Mapping[str, float] = {}
+
+    def tell(**times: list[float]) -> dict[str, list[float]]:
+        nonlocal told
+        for name, of_lease in times.items():
+            folder = home_folder(data_dir, f"{name}-1")
+            pulse.watch(folder)
+            (folder / pulse.PULSE_NOTE).write_text(json.dumps({"samples": [{"time": t} for t in of_lease]}))
+        text, told = pulses.message(told)
+        said = json.loads(text)["pulses"]
+        return {one["lease"]: [sample["time"] for sample in one["samples"]] for one in said}
+
+    assert tell(a=[10.0], b=[20.0]) == {"a-1": [10.0], "b-1": [20.0]}
+    # Written after the other lease's, though taken before it.
+    assert tell(a=[10.0, 15.0], b=[20.0]) == {"a-1": [15.0], "b-1": []}
+    # The clock was set back by an hour.
+    assert tell(b=[20.0, -3580.0]) == {"a-1": [], "b-1": [-3580.0]}
+    assert tell(b=[20.0, -3580.0, -3578.0]) == {"a-1": [], "b-1": [-3578.0]}
+    assert tell(b=[-3576.0, -3574.0]) == {"a-1": [], "b-1": [-3576.0, -3574.0]}
 
 
 def test_a_lease_whose_folder_is_not_safe_does_not_end_the_watching_of_the_others(data_dir: Path) -> None:

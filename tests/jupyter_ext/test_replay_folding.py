@@ -63,3 +63,13 @@ def test_what_is_no_message_does_not_keep_the_others_from_the_page(kind, content
     head = json.dumps({"msg_type": kind, "msg_id": "m"}).encode()
     record = (1, wire.IOPUB, [head, parent, b"{}", content])
     assert shown_in([CellFilters({"key": 0})], Parents(), record) == []
+
+
+@pytest.mark.parametrize("strange", ["many", [], {}, float("inf"), -1, True, None, 10**400])
+def test_a_strange_account_of_what_was_left_out_hides_no_other_output(strange):
+    folder = Folder()
+    folder.add("cell", *stream("before\n"))
+    folder.add("cell", "cut", {"messages": strange, "bytes": strange, "limit": strange})
+    folder.add("cell", *stream("behind\n"))
+    texts = [content["text"] for _kind, content in folder.messages("cell")]
+    assert (texts[0], texts[-1]) == ("before\n", "behind\n") and "left out 0 messages" in texts[1]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gpu_provisioner.home import read_records
+from gpu_provisioner.home import home_folder, read_records
+from gpu_provisioner.leases import LeaseBook
+from gpu_provisioner.model import Lease, LeaseState
 from jupyter_ext import replay_streams
 from jupyter_ext.replay_cell import Page, Part
 from jupyter_ext.replay_streams import HomeStreams, StreamSource
@@ -46,6 +49,19 @@ def source(data_dir: Path, stream: Stream) -> StreamSource:
     found = StreamSource(HomeStreams(data_dir), Page("kernel-1", None, 0.0))
     assert [cell.key for cell in found.cells()] == KEYS
     return found
+
+
+def test_two_leases_that_come_within_one_tick_of_the_clock_are_both_seen(data_dir: Path) -> None:
+    streams, book, folder = HomeStreams(data_dir), LeaseBook(data_dir), data_dir / "leases"
+    for name in ("a-1", "b-1"):
+        book.save(Lease(name, name, "local", "local", "cpu", LeaseState.READY, 0.0))
+        os.utime(folder, (1000.0, 1000.0))  # a clock that has not ticked between the two
+        home_folder(data_dir, name).mkdir(parents=True)
+        (home_folder(data_dir, name) / "stream").touch()
+        assert f"{name}" in {lease for lease, _ in streams.sizes()}
+    book.finish("a-1", LeaseState.RELEASED, "")
+    os.utime(folder, (1000.0, 1000.0))
+    assert {lease for lease, _ in streams.sizes()} == {"b-1"}
 
 
 def said(parts: Iterator[Part]) -> dict[str, str]:

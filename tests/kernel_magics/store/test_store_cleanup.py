@@ -246,3 +246,25 @@ def test_a_run_that_begins_again_before_the_deed_is_passed_over(aged_run, reopen
     finally:
         lock.release(held)
     assert "being written" in planned.notes[-1] and (data_dir / "runs" / run_id).is_dir()
+
+
+def test_a_run_that_is_deleted_while_a_plan_is_made_ends_no_plan_and_keeps_its_blobs(
+    aged_run, reopen, data_dir, monkeypatch
+):
+    goes, stays = aged_run(40, b"of the one that goes"), aged_run(50)
+    for run_id in (goes, stays):
+        journal = data_dir / "runs" / run_id / "editor-gone.journal"
+        journal.symlink_to("nowhere")  # listed, and gone when it is looked at
+    for blob in (data_dir / "blobs").iterdir():
+        age(blob, 30)
+    listed = cleanup._mentioned
+
+    def deleted_meanwhile(folder, trashed):
+        if folder.name == goes and folder.exists():
+            trash.delete(data_dir, goes)
+        return listed(folder, trashed)
+
+    monkeypatch.setattr(cleanup, "_mentioned", deleted_meanwhile)
+    planned = cleanup.plan(reopen(), older_than_s=60 * DAY)
+    assert planned.blobs == [] and planned.runs == []
+    assert cleanup.plan(reopen(), older_than_s=45 * DAY).runs[0].run_id == stays

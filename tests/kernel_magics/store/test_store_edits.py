@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 
@@ -243,3 +244,49 @@ def test_a_view_that_cannot_be_saved_is_refused(tmp_path, view_id, name, state):
     with pytest.raises(UsageMistake):
         views.save(tmp_path, view_id, name, state)
     assert not list(tmp_path.rglob("*.json"))
+
+
+def failing_writes(monkeypatch, which):
+    """Of the writes to a journal that is begun now, these (counted from 0) find no room."""
+    write, count = os.write, iter(range(1000))
+
+    def once_full(descriptor, data):
+        if next(count) in which:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(descriptor, data)
+
+    monkeypatch.setattr("kernel_magics.journal.writer.os.write", once_full)
+
+
+def test_an_edit_for_which_there_is_no_room_says_so_and_leaves_nothing(tmp_path, monkeypatch):
+    run_id = a_run(tmp_path)
+    with monkeypatch.context() as full:
+        failing_writes(full, range(1, 1000))  # the header finds room
+        with pytest.raises(DataFolderError, match="was not kept: No space left") as told:
+            edits.edit(tmp_path, run_id, {"name": "x"})
+    assert "memory" not in told.value.message and told.value.remedy == "free some disk space"
+    assert len(list((tmp_path / "runs" / run_id).iterdir())) == 2
+
+
+def test_an_edit_that_found_room_at_last_counts(tmp_path, monkeypatch):
+    run_id = a_run(tmp_path)
+    with monkeypatch.context() as full:
+        failing_writes(full, {1})
+        edits.edit(tmp_path, run_id, {"name": "late"})
+    with open_store(tmp_path) as store:
+        assert store.run(run_id).name == "late"
+
+
+def test_an_edit_that_the_disk_did_not_confirm_is_taken_back_and_says_so(tmp_path, monkeypatch):
+    run_id = a_run(tmp_path)
+
+    def broken(descriptor):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as disk:
+        disk.setattr("kernel_magics.journal.writer._sync_data", broken)
+        with pytest.raises(DataFolderError, match="was not kept: Input/output error") as told:
+            edits.edit(tmp_path, run_id, {"name": "x"})
+    assert told.value.remedy != "free some disk space"
+    with open_store(tmp_path) as store:
+        assert store.run(run_id).name == "first name"

@@ -11,6 +11,7 @@ import pytest
 import kernel_magics as km
 from kernel_magics.errors import UnknownRun, UsageMistake
 from kernel_magics.model import MetricInfo, MetricSource
+from kernel_magics.store.happenings import happenings
 
 RUN = "20261122-141503-aaaaaa"
 
@@ -110,3 +111,15 @@ def test_without_pandas_a_data_frame_is_refused_with_a_sentence(journal, reopen,
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(UsageMistake, match="pip install pandas"):
         reopen().dataframe()
+
+
+@pytest.mark.parametrize("time", [[1.0], {}, "now", 10**400, None, True])
+def test_an_event_at_a_time_that_is_none_hides_no_other(journal, reopen, time):
+    journal.log({"loss": 1.0}, 7, time=1500.0)
+    journal.json(10, name="strange", time=time, level="info", detail="")
+    journal.json(10, name="ordinary", time=1600.0, level="info", detail="")
+    journal.finish()
+    store = reopen()
+    found = {one["name"]: one for one in happenings(store, store.run(journal.run_id))}
+    assert (found["strange"]["time"], found["strange"]["step"]) == (None, None)
+    assert (found["ordinary"]["time"], found["ordinary"]["step"]) == (1600.0, 7)
