@@ -119,6 +119,18 @@ test('a push answers the request at its index, also of the watch before', () => 
   assert.equal(watches.answered(push(99, 0)), null);
 });
 
+test('watches that nothing answers are forgotten but for the last', () => {
+  const watches = new Watches();
+  const owner = {};
+  const ids = Array.from({ length: 1000 }, (_, width) => {
+    watches.set(owner, [request('loss', width)]);
+    return watches.message().id;
+  });
+  assert.equal(watches.answered(push(ids[0]!, 0)), null);
+  assert.equal(watches.answered(push(ids[990]!, 0))?.request.width, 990);
+  assert.equal(watches.answered(push(ids[999]!, 0))?.request.width, 999);
+});
+
 test('an owner that wants nothing any more is told nothing', () => {
   const watches = new Watches();
   const owner = {};

@@ -129,6 +129,34 @@ test('what was on its way for an earlier follow counts for nothing', () => {
   });
 });
 
+test('a server that accepts and closes at once is asked less and less often; after a steady line at once', t => {
+  const { follow } = golden<Replay>('replay');
+  t.mock.method(Math, 'random', () => 0.5);
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  let now = 0;
+  t.mock.method(performance, 'now', () => now);
+  withFakeSocket(settings => {
+    const socket = new ReplaySocket(settings, () => follow);
+    /** The line breaks when it has lasted so long; how long until there is another, in milliseconds. */
+    const waitAfter = (lasted: number): number => {
+      const line = FakeSocket.last;
+      line.onopen();
+      now += lasted;
+      line.onclose();
+      for (let waited = 0; waited < 60_000; waited += 100) {
+        if (FakeSocket.last !== line) {
+          return waited;
+        }
+        t.mock.timers.tick(100);
+      }
+      throw new Error('never again');
+    };
+    socket.open();
+    assert.deepEqual([0, 0, 0, 11_000, 0].map(waitAfter), [500, 1000, 2000, 500, 1000]);
+    socket.close();
+  });
+});
+
 /** As much of a notebook of one code cell as giving back its outputs needs. */
 class FakeNotebook {
   readonly model = {

@@ -56,8 +56,11 @@ export class RunEditor {
     }
   }
 
-  /** Deletes runs; answers those that are in the trash now. Raises when none of them can be deleted. */
-  async delete(ids: readonly string[]): Promise<string[]> {
+  /**
+   * Deletes runs: those that are in the trash now, and why the first of the others is not; `null` when all are.
+   * Raises when none of them can be deleted.
+   */
+  async delete(ids: readonly string[]): Promise<{ gone: string[]; refusal: unknown }> {
     const settled = await Promise.allSettled(ids.map(id => this.api.delete(id).then(() => id)));
     const gone = settled.flatMap(one => (one.status === 'fulfilled' ? [one.value] : []));
     gone.forEach(id => this.runs.forget(id));
@@ -65,7 +68,7 @@ export class RunEditor {
     if (refused && gone.length === 0) {
       throw refused.reason;
     }
-    return gone;
+    return { gone, refusal: refused ? refused.reason : null };
   }
 
   /** Brings deleted runs back. */

@@ -119,10 +119,11 @@ export class RunEdits {
     if (ids.length > 1 && !(await this.confirmed(ids.length))) {
       return;
     }
-    const gone = await this.guarded(trans.__('Not deleted'), () => editor.delete(ids));
-    if (!gone || gone.length === 0) {
+    const deleted = await this.guarded(trans.__('Not deleted'), () => editor.delete(ids));
+    if (!deleted || deleted.gone.length === 0) {
       return;
     }
+    const { gone, refusal } = deleted;
     selection.set(selection.ids.filter(id => !gone.includes(id)));
     const said = trans._n(
       '%2 is in the trash.',
@@ -143,7 +144,7 @@ export class RunEdits {
     if (gone.length < ids.length) {
       const left = ids.length - gone.length;
       const why = trans._n('%1 run was not deleted.', '%1 runs were not deleted.', left);
-      await showErrorMessage(trans.__('Not all deleted'), `${why} ${trans.__('Runs that go on are kept.')}`);
+      await showErrorMessage(trans.__('Not all deleted'), `${why} ${describeError(refusal)}`);
     }
   }
 

@@ -1,3 +1,6 @@
+/** A connection that lasted this long was a good one: the next attempt after its loss waits the least again. */
+export const STEADY_MS = 10_000;
+
 /**
  * How long to wait before the next attempt, in milliseconds: doubling from half a second to 30 s, with jitter so that
  * many tabs do not come back to a restarted server at once.

@@ -5,7 +5,7 @@ import { DisposableDelegate, type IDisposable } from '@lumino/disposable';
 import { Signal, type ISignal } from '@lumino/signaling';
 
 import { API_PATH, type Api } from './api';
-import { backoffMs } from './backoff';
+import { backoffMs, STEADY_MS } from './backoff';
 import { ApiError, describeError } from './errors';
 import { API_VERSION, type FeedMessage, type Info, type SeriesRequest } from './protocol';
 import { Watches, type SeriesMessage, type Watched } from './watches';
@@ -20,9 +20,6 @@ export type FeedState = 'idle' | 'waiting' | 'open' | 'refused';
 
 /** A hidden page keeps its connection this long, so that a glance at another tab costs nothing. */
 const HIDDEN_GRACE_MS = 15_000;
-
-/** A connection that lasted this long was a good one: the next attempt after its loss waits the least again. */
-const STEADY_MS = 10_000;
 
 export class Feed {
   constructor(private readonly api: Api) {

@@ -4,7 +4,7 @@ import type { ServerConnection } from '@jupyterlab/services';
 import { Signal, type ISignal } from '@lumino/signaling';
 
 import { API_PATH } from './api';
-import { backoffMs } from './backoff';
+import { backoffMs, STEADY_MS } from './backoff';
 import type { JsonObject } from './protocol';
 
 /** A cell that the notebook, as it was saved, cannot have; said again when something about it changed. */
@@ -92,14 +92,18 @@ export class ReplaySocket {
   private connect(): void {
     const socket = new this.settings.WebSocket(replayUrl(this.settings));
     this.socket = socket;
+    let openedAt = Infinity;
     socket.onopen = () => {
-      this.attempt = 0;
+      openedAt = performance.now();
       this.open();
     };
     socket.onmessage = event => this.take(JSON.parse(String(event.data)) as ReplayMessage);
     socket.onclose = () => {
       if (this.socket === socket) {
         this.socket = null;
+        if (performance.now() - openedAt > STEADY_MS) {
+          this.attempt = 0;
+        }
         this.timer = setTimeout(() => this.open(), backoffMs(this.attempt, Math.random()));
         this.attempt += 1;
       }

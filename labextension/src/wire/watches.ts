@@ -9,6 +9,9 @@ export interface Watched {
   request: SeriesRequest;
 }
 
+/** Of so many watches pushes may still be on their way; while nothing is pushed, nothing else forgets them. */
+const KEPT = 100;
+
 export class Watches {
   /** Replaces what `owner` wants. Whether anything is different now. */
   set(owner: object, series: readonly SeriesRequest[]): boolean {
@@ -37,6 +40,7 @@ export class Watches {
     );
     this.number += 1;
     this.sent.set(this.number, watched);
+    this.sent.delete(this.number - KEPT);
     return {
       type: 'watch',
       id: this.number,
