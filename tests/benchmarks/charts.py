@@ -97,6 +97,41 @@ def ratios(results: list[Result]) -> str:
     return "\n".join(out) + "\n"
 
 
+def memory(results: list[Result]) -> str:
+    """What the tab holds over the minutes: the ``samples`` (minutes, MiB) of the result that has them.
+
+    "" when none has. Both axes begin at zero.
+    """
+    found = next((result for result in results if "samples" in result), None)
+    if found is None:
+        return ""
+    samples: list[tuple[float, float]] = found["samples"]
+    last, highest = samples[-1][0], float(found["budget"]) * 1.15
+
+    def at(minutes: float, mib: float) -> tuple[float, float]:
+        return 60 + 440 * minutes / last, 250 - 220 * mib / highest
+
+    out = [*_page(620, 300), '<text x="60" y="18">memory of the tab after garbage collection, in MiB</text>']
+    for mib in range(0, int(highest) + 1, 32):
+        y = at(0, mib)[1]
+        out.append(f'<line x1="60" x2="500" y1="{y:.0f}" y2="{y:.0f}" stroke="#eee"/>')
+        out.append(f'<text x="54" y="{y + 4:.0f}" text-anchor="end" fill="#666">{mib}</text>')
+    for quarter in range(5):
+        minutes = last * quarter / 4
+        x = at(minutes, 0)[0]
+        out.append(f'<text x="{x:.0f}" y="266" text-anchor="middle" fill="#666">{minutes:g}</text>')
+    y = at(0, float(found["budget"]))[1]
+    out.append(f'<line x1="60" x2="500" y1="{y:.0f}" y2="{y:.0f}" stroke="#000"/>')
+    out.append(f'<text x="506" y="{y + 4:.0f}">the budget</text>')
+    places = [at(minutes, mib) for minutes, mib in samples]
+    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+    out.append(f'<polyline points="{path}" fill="none" stroke="{BLUE}" stroke-width="2"/>')
+    out += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{BLUE}"/>' for x, y in places]
+    return "\n".join(
+        [*out, '<text x="280" y="286" text-anchor="middle" fill="#666">minutes</text></svg>', ""]
+    )
+
+
 def _costs(results: list[Result]) -> list[float]:
     return [float(result[key]) for result in results for key in ("value", "cpu_ms") if key in result]
 

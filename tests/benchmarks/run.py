@@ -29,6 +29,7 @@ ROOT = HERE.parents[1]
 PAGE, CHART = ROOT / "docs" / "benchmarks.md", ROOT / "docs" / "benchmarks.svg"
 FLAT = ROOT / "docs" / "benchmarks-window.svg"
 SSH = ROOT / "docs" / "benchmarks-ssh.svg"
+LIVE = ROOT / "docs" / "benchmarks-live.svg"
 SUBJECTS = {
     "log": "Recording",
     "store": "Reading",
@@ -38,6 +39,7 @@ SUBJECTS = {
     "server": "Server extension",
     "panel": "Run table in the browser",
     "charts": "Charts of the panel",
+    "live": "Charts of runs that go on",
 }
 Result = dict[str, Any]
 
@@ -67,7 +69,8 @@ def main() -> int:
     CHART.write_text(charts.budgets(every))
     FLAT.write_text(charts.flatness(every))
     SSH.write_text(charts.ratios(every))
-    print(f"Written: {', '.join(str(path.relative_to(ROOT)) for path in (PAGE, CHART, FLAT, SSH))}")
+    LIVE.write_text(charts.memory(every))
+    print(f"Written: {', '.join(str(path.relative_to(ROOT)) for path in (PAGE, CHART, FLAT, SSH, LIVE))}")
     return 0
 
 
@@ -116,6 +119,8 @@ def page(results: dict[str, list[Result]], load: float, minutes: float, quick: b
             parts.append(
                 "![How many times what ssh -L with ZeroMQ carries in the same time](benchmarks-ssh.svg)"
             )
+        if subject == "live":
+            parts.append("![The memory of the tab does not grow with the minutes](benchmarks-live.svg)")
     return "\n\n".join(parts) + "\n"
 
 
@@ -135,7 +140,7 @@ def bound(result: Result) -> str:
 
 
 def beside(result: Result) -> str:
-    known = ("name", "value", "unit", "budget", "least", "within", "series", "points", "ratio_to")
+    known = ("name", "value", "unit", "budget", "least", "within", "series", "points", "ratio_to", "samples")
     more = {key: value for key, value in result.items() if key not in known}
     inner = more.get("yardstick")
     if isinstance(inner, dict):
