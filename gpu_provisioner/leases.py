@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import fcntl
 import os
 import socket
@@ -42,16 +43,20 @@ class LeaseBook:
         """Write the lease; the same lease is returned.
 
         Raises:
-            LeaseError: the data folder cannot be written. Nothing was rented.
+            LeaseError: the data folder cannot be written. What was only planned was not rented.
         """
         path = self._path(lease.id)
         try:
             private_folder(self._folder)
             write_private(path, to_json(lease.to_json()))
         except OSError as error:
+            is_planned = lease.state == LeaseState.PLANNED and not lease.handle
             raise LeaseError(
-                f"The lease cannot be written down ({path}: {error.strerror}), so nothing was rented.",
-                "make that folder writable, or set TRACKSIDE_DIR to another one",
+                f"The lease cannot be written down ({path}: {error.strerror})"
+                + (", so nothing was rented." if is_planned else "."),
+                "free some disk space"
+                if error.errno in (errno.ENOSPC, errno.EDQUOT)
+                else "make that folder writable, or set TRACKSIDE_DIR to another one",
             ) from None
         return lease
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import gc
 import multiprocessing
 import os
@@ -125,6 +126,20 @@ def test_processes_that_change_one_lease_at_once_lose_nothing(tmp_path: Path) ->
     for process in processes:
         process.join()
     assert len([key for key in book.load("l4-1").handle if "-" in key]) == 60
+
+
+@pytest.mark.parametrize("state", [LeaseState.PLANNED, LeaseState.STARTING, LeaseState.READY])
+def test_a_full_disk_is_named_and_nothing_is_said_of_what_is_rented_already(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: LeaseState
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("gpu_provisioner.leases.write_private", full)
+    with pytest.raises(LeaseError, match="No space left on device") as told:
+        LeaseBook(tmp_path).save(lease(state=state))
+    assert ("nothing was rented" in told.value.message) == (state == LeaseState.PLANNED)
+    assert "free some disk space" in str(told.value.remedy)
 
 
 def test_an_unknown_lease_is_a_sentence(tmp_path: Path) -> None:
