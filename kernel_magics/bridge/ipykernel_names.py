@@ -13,6 +13,7 @@ from typing import Any, Awaitable, Callable, Dict, Iterator, List, Mapping, Opti
 
 import zmq
 from jupyter_client.session import DELIM
+from tornado.ioloop import IOLoop
 
 from kernel_magics.errors import TracksideError
 
@@ -29,7 +30,6 @@ _NAMES = (
     "_topic",
     "dispatch_shell",
     "get_parent",
-    "io_loop",
     "set_parent",
 )
 _THREAD_NAMES = ("schedule", "socket")
@@ -60,6 +60,8 @@ class LocalKernel:
         self.comm_manager = kernel.comm_manager
         self.stdin_socket = kernel.stdin_socket
         self.stdin_lock = threading.Lock()
+        # A kernel that is still executing its start-up lines has none yet; its main thread runs this one later.
+        self._loop: IOLoop = getattr(kernel, "io_loop", None) or IOLoop.current()
         self._subshells = getattr(kernel, "shell_channel_thread", None) is not None
         self._unbounded = False
 
@@ -87,7 +89,7 @@ class LocalKernel:
 
     def soon(self, callback: Callable[[], None]) -> None:
         """Call back in the main thread, as soon as no cell keeps it busy. Callable from any thread."""
-        self._kernel.io_loop.add_callback(callback)
+        self._loop.add_callback(callback)
 
     def frames(self, msg_type: str, parts: Sequence[bytes]) -> Frames:
         """The wire frames of a message whose parts came from elsewhere, signed with this kernel's key."""
