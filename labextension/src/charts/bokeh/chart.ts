@@ -2,8 +2,11 @@
 import type { BestMark, Chart, ChartOptions, DrawnLine, EventMark, Frame, Line } from '../chart';
 import type { Extent } from '../geometry';
 import { makeFigure, type Figure } from './figure';
+import { letDocumentGo, letViewsGo } from './leaving';
 import Bokeh from './library';
 import { addGlyphs, emptySources, fill, fillBest, fillEvents, type Source } from './sources';
+
+letViewsGo();
 
 class BokehChart implements Chart {
   constructor(
@@ -135,6 +138,7 @@ class BokehChart implements Chart {
   dispose(): void {
     this.disposed = true;
     this.removeViews();
+    letDocumentGo(this.document);
     this.lines.clear();
   }
 
@@ -158,7 +162,8 @@ class BokehChart implements Chart {
 
   private readonly x = new Bokeh.Range1d();
   private readonly y = new Bokeh.Range1d();
-  private readonly document = new Bokeh.Document();
+  // It looks for models without use a while after a change, and is kept until then: by default for 30 s.
+  private readonly document = new Bokeh.Document({ recompute_timeout: 500 });
   private readonly figure: Figure;
   private readonly sources = emptySources();
   private readonly lines = new Map<string, Line>();
