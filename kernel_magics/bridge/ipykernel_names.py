@@ -60,7 +60,7 @@ class LocalKernel:
         self.comm_manager = kernel.comm_manager
         self.stdin_socket = kernel.stdin_socket
         self.stdin_lock = threading.Lock()
-        # A kernel that is still executing its start-up lines has none yet; its main thread runs this one later.
+        # A kernel that still executes its start-up lines has none yet; its main thread will run this one.
         self._loop: IOLoop = getattr(kernel, "io_loop", None) or IOLoop.current()
         self._subshells = getattr(kernel, "shell_channel_thread", None) is not None
         self._unbounded = False
