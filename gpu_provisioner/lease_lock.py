@@ -22,6 +22,8 @@ STAND_IN = "stand-in"
 
 _WANTED_NOTE = "wanted.json"
 _YIELD_LIMIT_S = 10.0
+_OWN_LIMIT_S = 2.0
+"""How long a holder of this process, whose machine is gone, may need until it has let go."""
 _POLL_S = 0.05
 
 
@@ -104,6 +106,11 @@ def _myself() -> Dict[str, Any]:
     return {"pid": os.getpid(), "host": socket.gethostname(), "birth": process_birth(os.getpid())}
 
 
+def _is_mine(owner: Mapping[str, Any]) -> bool:
+    """Whether a note names this process."""
+    return all(owner.get(name) == value for name, value in _myself().items())
+
+
 def _lock(handle: int) -> bool:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -113,14 +120,18 @@ def _lock(handle: int) -> bool:
 
 
 def _ask_for(handle: int, folder: Path) -> bool:
-    """Wait until the stand-in that has the lock lets go; at once False when it is no stand-in that has it."""
+    """Wait until the stand-in that has the lock lets go, or a holder of this process that is ending; at once
+    False when it is neither that has it.
+    """
     note = folder / _WANTED_NOTE
-    deadline = time.monotonic() + _YIELD_LIMIT_S
+    begun = time.monotonic()
     try:
-        while time.monotonic() < deadline:
+        while time.monotonic() - begun < _YIELD_LIMIT_S:
             owner = read_json(folder / HOLDER_NOTE)  # none: it is taken or given up at this moment
             if owner is not None and owner.get("role") != STAND_IN:
-                return False
+                ending = _is_mine(owner) and time.monotonic() - begun < _OWN_LIMIT_S
+                if not ending:
+                    return False
             write_private(note, json.dumps(_myself()).encode())
             if _lock(handle):
                 return True

@@ -169,3 +169,20 @@ def test_a_lock_that_was_given_back_is_forgotten_and_a_fork_keeps_no_open_one(tm
         os.close(writing)
         os.close(reading)
         os.waitpid(child, 0)
+
+
+def test_a_holder_of_this_process_that_is_ending_is_waited_for(tmp_path: Path) -> None:
+    lease = Lease("cpu-one", "one", "local", "local", "cpu", LeaseState.READY, time.time())
+    ending = lock_lease(tmp_path, lease)
+    asked = threading.Timer(0.2, ending.close)
+    asked.start()
+    lock_lease(tmp_path, lease).close()
+    asked.join()
+
+
+def test_what_this_process_works_with_is_said_to_be_held(tmp_path: Path) -> None:
+    lease = Lease("cpu-one", "one", "local", "local", "cpu", LeaseState.READY, time.time())
+    held = lock_lease(tmp_path, lease)
+    with pytest.raises(LeaseError, match="is held by process"):
+        lock_lease(tmp_path, lease)
+    held.close()

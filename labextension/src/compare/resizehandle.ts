@@ -32,7 +32,7 @@ const STEPS: Record<string, [number, number]> = {
 export function resizeHandle(options: ResizeHandleOptions): HTMLButtonElement {
   const handle = document.createElement('button');
   handle.type = 'button';
-  handle.className = 'jp-trackside-resize';
+  handle.className = 'jp-trackside-sizeHandle';
   handle.title = options.title;
   handle.setAttribute('aria-label', options.label);
   handle.addEventListener('dblclick', options.onReset);
