@@ -86,15 +86,22 @@ def demo() -> int:
 
 
 def lab() -> int:
+    """JupyterLab over copies of the notebooks in ``demo/``: the checkout stays as it is."""
     install("demo")
-    demo_data = ROOT / "demo" / "data"
+    demo = ROOT / "demo"
+    demo.mkdir(exist_ok=True)
+    for notebook in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        if not (demo / notebook.name).exists():
+            shutil.copy(notebook, demo)
+    demo_data = demo / "data"
     extra = (
         {"TRACKSIDE_DIR": str(demo_data)} if demo_data.exists() and "TRACKSIDE_DIR" not in os.environ else {}
     )
     if extra:
         print("The runs of `make demo` are shown. Set TRACKSIDE_DIR to show another data folder.")
     root_user = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-    command = [python(), "-m", "jupyterlab", *root_user, "notebooks/01_quickstart.ipynb"]
+    where = [f"--ServerApp.root_dir={demo}", "--LabApp.default_url=/lab/tree/01_quickstart.ipynb"]
+    command = [python(), "-m", "jupyterlab", *root_user, *where]
     return run(command, {"JUPYTER_PREFER_ENV_PATH": "1", **extra})
 
 
