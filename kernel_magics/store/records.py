@@ -140,5 +140,6 @@ def _text(value: object) -> str | None:
 
 
 def _seconds(value: object) -> float | None:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return float(value) if is_number and abs(value) < LATEST else None
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not abs(value) < LATEST:
+        return None
+    return float(value)
