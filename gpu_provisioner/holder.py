@@ -168,6 +168,11 @@ class Holder:
         with self._changed:
             return self._changed.wait_for(lambda: self.state in ("gone", "released"), timeout)
 
+    def wait_let_go(self, timeout: float) -> bool:
+        """Wait until the lease is let go of: whether it is."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._lock.closed, timeout)
+
     @property
     def is_giving_back(self) -> bool:
         """Whether the agent ended of its own accord, and its machine has not gone back yet."""
@@ -216,6 +221,7 @@ class Holder:
             self._files.checkpoint(self._reader.position)
             self._journal.close()
             self._lock.close()
+            self._changed.notify_all()
         if self.state not in ("gone", "released"):
             self._set_state("detached")
 

@@ -43,7 +43,7 @@ from kernel_magics.magics.provision_terms import must_have_terms, terms_of
 from kernel_magics.magics.provision_wanted import Wanted
 from kernel_magics.magics.transfer import Road, road_over
 
-_HAND_OVER_LIMIT_S = 15.0
+_HAND_OVER_LIMIT_S, _LETTING_GO_S = 15.0, 30.0
 
 
 class GpuSession:
@@ -114,6 +114,8 @@ class GpuSession:
         if self._is_being_got(name):
             self._background.wait()
             return
+        if self._bridge is not None and not self._is_bridged():
+            self._bridge.holder.wait_let_go(_LETTING_GO_S)  # it fetches what its agent left
         try:
             lease = self._find(name, "%gpu_attach")
         except UsageMistake:
