@@ -137,11 +137,17 @@ class StandIns:
                 self._held[lease.id] = await taking  # so that it is let go of
             raise
         except ProvisionError as error:  # somebody was quicker, or the disk takes nothing; it is tried again
-            self._log.info("Trackside: the lease %s is not held here: %s", lease.id, error.message)
+            if self._is_news(lease, error):
+                self._log.warning("Trackside: the lease %s is not held here: %s", lease.id, error.message)
         except Exception as error:  # noqa: BLE001  whatever is wrong with one lease, the others are looked after
-            if self._troubles.get(lease.id) != repr(error):  # it is tried again each second
-                self._troubles[lease.id] = repr(error)
+            if self._is_news(lease, error):
                 self._log.exception("Trackside: the lease %s cannot be held here", lease.id)
+
+    def _is_news(self, lease: Lease, error: Exception) -> bool:
+        """Whether this is another trouble of the lease than the one before: it is tried again each second."""
+        before = self._troubles.get(lease.id)
+        self._troubles[lease.id] = repr(error)
+        return before != repr(error)
 
     def _alone(self) -> list[Lease]:
         """Leases that nobody has held for a while."""
