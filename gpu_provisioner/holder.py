@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 import threading
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, List, Mapping, Optional, Sequence, Tuple
 
 from gpu_provisioner import obituary, wire
 from gpu_provisioner.bootstrap import open_carrier
 from gpu_provisioner.carrier import Carrier
 from gpu_provisioner.errors import BootstrapError, LeaseError, LoginNeeded, ProvisionError
+from gpu_provisioner.fate import Fate
 from gpu_provisioner.home import HomeJournal, arrival, home_folder
 from gpu_provisioner.home_disk import HomeDisk
 from gpu_provisioner.home_files import HomeFiles
+from gpu_provisioner.incoming import Incoming
 from gpu_provisioner.lease_lock import lock_lease
-from gpu_provisioner.leases import LIVE, LeaseBook
+from gpu_provisioner.leases import LeaseBook
 from gpu_provisioner.link import Link
 from gpu_provisioner.model import Lease, LeaseState
 from gpu_provisioner.providers import provider_of_lease
 from gpu_provisioner.pulse import Pulse
+from gpu_provisioner.welcome import Welcome
 from gpu_provisioner.wire import Record
 
 _RELEASE_LIMIT_S = 30.0
@@ -31,28 +32,8 @@ _FULL_LIMIT_S = 3.0
 _LOOK_S = 0.25
 _DELIVERY_LIMIT_S = 2.0
 
-log = logging.getLogger("trackside.holder")
-
 OnRecords = Callable[[List[Record]], None]
 OnState = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Welcome:
-    """What the agent said when the line came up.
-
-    Attributes:
-        epoch: number of the kernel, from 1; each restart or death begins another.
-        offset, end: spool offsets in bytes: where this connection resumed, and how far the spool reached.
-        pid: of the remote kernel, ``None`` when none runs.
-        machine: ``host``, ``python``, ``executable``, ``platform``, ``cores``, ``gpus``, ``folder``.
-    """
-
-    epoch: int
-    offset: int
-    end: int
-    pid: Optional[int]
-    machine: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Holder:
@@ -79,7 +60,6 @@ class Holder:
         on_state: Optional[OnState] = None,
         role: str = "",
     ) -> None:
-        self.lease = lease
         self.data_dir = Path(data_dir)
         self.state = "new"
         self.detail = ""
@@ -90,11 +70,7 @@ class Holder:
         self._on_records = on_records or _ignore
         self._on_state = on_state or _ignore
         self._changed = threading.Condition()
-        self._started = False
-        self._failure = ""
-        self._lost_reason = ""
-        self._released_by = ""
-        self._gives_back = False
+        self._fate = Fate(lease, self.data_dir)
         self._told_to_log_in = False
         self.left_there = ""
         """After :meth:`release`: why the last of what the kernel said did not come, a clause, or ``""``."""
@@ -106,10 +82,7 @@ class Holder:
             self._journal = HomeJournal(home_folder(self.data_dir, lease.id))
             self._disk = HomeDisk(self.data_dir, self._say)
             self._files = HomeFiles(self.data_dir, self._journal, self._disk, lambda: self._link.is_up)
-            boundary, part = self._journal.unfinished()
-            self._reader = wire.RecordReader(boundary)
-            self._reader.feed(part)
-            self._journal.boundary, self._fed = boundary, boundary + len(part)
+            self._incoming = Incoming(self._journal, self._files)
             self._link = Link(
                 self._open,
                 self._journal,
@@ -120,7 +93,7 @@ class Holder:
             )
             self._pulse = Pulse(self._journal.folder, self._link.ask_gauge)
             self._link.on_gauge = self._pulse.take
-            self._files.catch_up(boundary)
+            self._files.catch_up(self._incoming.position)
         except OSError as error:
             self._lock.close()
             raise _no_home(self.data_dir, error) from None
@@ -129,6 +102,11 @@ class Holder:
             raise
 
     # ------------------------------------------------------------------ for callers
+
+    @property
+    def lease(self) -> Lease:
+        """As it was written down last."""
+        return self._fate.lease
 
     def start(self, timeout: float = 60.0) -> Welcome:
         """Connect, and wait until the kernel can take messages.
@@ -139,10 +117,10 @@ class Holder:
         self._begin()
         with self._changed:
             done = self._changed.wait_for(self._needs_no_waiting, timeout)
-            if self._failure:
+            if self._fate.failure:
                 # What has died holds nothing any more that could be given back.
-                over = f"%gpu_provision {self.lease.spec}" if self._lost_reason else None
-                raise BootstrapError(self._failure, over or f"%gpu_release {self.lease.name}")
+                over = f"%gpu_provision {self.lease.spec}" if self._fate.lost_reason else None
+                raise BootstrapError(self._fate.failure, over or f"%gpu_release {self.lease.name}")
             if self.state == "detached":
                 raise BootstrapError("It was let go of before the kernel was ready.", "try again")
             if not done:
@@ -152,7 +130,7 @@ class Holder:
             return self.welcome
 
     def _needs_no_waiting(self) -> bool:
-        return self._started or bool(self._failure) or self.state == "detached"
+        return self._fate.started or bool(self._fate.failure) or self.state == "detached"
 
     def keep_line(self) -> None:
         """Connect, again and again if need be, and wait for nothing; for who only brings home what comes."""
@@ -176,12 +154,12 @@ class Holder:
     @property
     def is_giving_back(self) -> bool:
         """Whether the agent ended of its own accord, and its machine has not gone back yet."""
-        return self._gives_back
+        return self._fate.gives_back
 
     def wait_given_back(self, timeout: float) -> None:
         """If the agent ended of its own accord, wait until its machine has gone back as well."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._gives_back, timeout)
+            self._changed.wait_for(lambda: not self._fate.gives_back, timeout)
 
     @property
     def home_end(self) -> int:
@@ -218,7 +196,7 @@ class Holder:
         with self._changed:
             if self._lock.closed:
                 return
-            self._files.checkpoint(self._reader.position)
+            self._files.checkpoint(self._incoming.position)
             self._journal.close()
             self._lock.close()
             self._changed.notify_all()
@@ -237,7 +215,7 @@ class Holder:
         self.detach()
         provider_of_lease(self.lease).release(self.lease)
         detail = f"released by {by}" + (f"; {self.left_there}" if self.left_there else "")
-        self.lease = LeaseBook(self.data_dir).finish(self.lease.id, LeaseState.RELEASED, detail)
+        self._fate.lease = LeaseBook(self.data_dir).finish(self.lease.id, LeaseState.RELEASED, detail)
         self._set_state("released")
         return self.lease
 
@@ -256,21 +234,12 @@ class Holder:
     # ------------------------------------------------------------------ in the Link's threads
 
     def _on_welcome(self, message: Mapping[str, Any]) -> None:
-        pid, machine = message.get("pid"), message.get("machine")
-        welcome = Welcome(
-            epoch=wire.whole(message, "epoch"),
-            offset=wire.whole(message, "offset"),
-            end=wire.whole(message, "end"),
-            pid=pid if isinstance(pid, int) else None,
-            machine=machine if isinstance(machine, dict) else {},
-        )
-        if welcome.offset != self._fed:  # the stream goes on elsewhere, with a whole record
-            self._fed = welcome.offset
-            self._reader = wire.RecordReader(self._fed)
+        welcome = Welcome.of(message)
+        self._incoming.go_on_at(welcome.offset)
         with self._changed:
             self.welcome = welcome
             self.epoch = self.epoch or welcome.epoch
-            self._started = self._started or bool(message.get("ready"))
+            self._fate.started = self._fate.started or bool(message.get("ready"))
             self._changed.notify_all()
 
     def _open(self) -> Tuple[Carrier, bytes]:
@@ -291,12 +260,12 @@ class Holder:
             return
         if state == "gone":
             self._lost(detail)
-            detail = self._lost_reason
+            detail = self._fate.lost_reason
         elif state == "stopped":
-            state, detail = "released", self._released_by
-            if self._released_by == obituary.stopped(obituary.TERMINATED):
-                self._finish_lease(f"{self._released_by}. Its variables are lost; all it had said is here.")
-            if self._gives_back:
+            state, detail = "released", self._fate.released_by
+            if detail == obituary.stopped(obituary.TERMINATED):
+                self._fate.lose(f"{detail}. Its variables are lost; all it had said is here.")
+            if self._fate.gives_back:
                 threading.Thread(target=self._give_back, daemon=True, name="trackside-give-back").start()
         self.down_since = None if state == "up" else (self.down_since or time.time())
         self._set_state(state, detail)
@@ -313,34 +282,18 @@ class Holder:
             self._guarded(self._on_state, state)
 
     def _on_data(self, data: bytes) -> None:
-        records = self._reader.feed(data)
-        self._fed += len(data)
-        self._journal.boundary = self._reader.position
-        if not records:
+        batch = self._incoming.take(data)
+        if batch is None:
             return
-        passed: List[Record] = []
-        events: List[Dict[str, Any]] = []
-        foreign: Optional[wire.WireError] = None
-        for record in records:
-            if record[1] == wire.FILE:
-                self._files.apply(record)
-                continue
-            try:
-                if record[1] == wire.EVENT:
-                    events.append(wire.event_of(record[2]))
-            except wire.WireError as error:
-                foreign = error  # what stands beside it is no less true
-            else:
-                passed.append(record)
-        for event in events:
+        for event in batch.events:
             self._follow_epoch(event)
-        if passed:
-            self._guarded(self._on_records, passed)
-        for event in events:
-            self._follow_lease(event)
-        self._files.passed(self._reader.position)
-        if foreign is not None:
-            raise foreign
+        if batch.records:
+            self._guarded(self._on_records, batch.records)
+        for event in batch.events:
+            self._follow_fate(event)
+        self._incoming.passed_on()
+        if batch.foreign is not None:
+            raise batch.foreign
 
     def _follow_epoch(self, event: Mapping[str, Any]) -> None:
         """What is posted from now on is for the kernel that comes after the one that has died."""
@@ -349,76 +302,37 @@ class Holder:
         elif event.get("type") == "kernel-died":
             self.epoch = int(event["epoch"]) + 1
 
-    def _follow_lease(self, event: Mapping[str, Any]) -> None:
+    def _follow_fate(self, event: Mapping[str, Any]) -> None:
         """Whoever waits in :meth:`start` goes on only after the records have been passed on."""
-        kind = event.get("type")
         with self._changed:
-            if kind == "kernel-started":
-                self._started = True
-            elif kind == "kernel-died" and not self._started:
-                self._failure = f"The kernel ended before it was ready: {event.get('reason')}."
-            elif kind == "agent-died":
-                self._lost_reason = obituary.told_by_heir(event)
-            elif kind == "stopping":
-                self._released_by = obituary.stopped(event.get("by"))
-                self._gives_back = bool(event.get("release"))
+            self._fate.learn(event)
             self._changed.notify_all()
-        if kind == "agent-died":
-            self._finish_lease(self._lost_reason)
-        elif kind in ("idle-warning", "idle-over"):
-            self._note_in_lease(str(event.get("text")) if kind == "idle-warning" else "")
-
-    def _note_in_lease(self, text: str) -> None:
-        """For the panel and ``%gpu_status``: between two cells there is no output to show it in."""
-        try:
-            self.lease = LeaseBook(self.data_dir).update(self.lease.id, detail=text)
-        except ProvisionError as error:
-            log.warning("%s", error)
+        self._fate.write_down(event)
 
     def _give_back(self) -> None:
         """The agent has ended of its own accord; its machine goes back as well."""
         try:
-            self.release(self._released_by.removeprefix("released by "))
+            self.release(self._fate.released_by.removeprefix("released by "))
         except ProvisionError as error:
-            self._note_in_lease(error.message)
+            self._fate.note(error.message)
             self._say(f"{error.message}\nTry: {error.remedy or f'%gpu_release {self.lease.name}'}")
         with self._changed:
-            self._gives_back = False
+            self._fate.gives_back = False
             self._changed.notify_all()
 
     def _lost(self, detail: str) -> None:
         """The agent is gone for good. When it could not say so in the spool, it is said here."""
-        if not self._lost_reason:
-            self._lost_reason = obituary.vanished(detail, arrival(self._journal.folder, self._journal.end))
-            facts: Dict[str, Any] = {
-                "epoch": self.epoch,
-                "returncode": None,
-                "signal": None,
-                "reason": detail,
-            }
-            events = [
-                {"type": "kernel-died", **facts},
-                {"type": "agent-died", "reason": detail, "time": None, "told": self._lost_reason},
-            ]
+        if not self._fate.lost_reason:
             end = self._journal.end
+            events = self._fate.vanished(detail, self.epoch, arrival(self._journal.folder, end))
             self._guarded(self._on_records, [(end, wire.EVENT, [wire.to_json(event)]) for event in events])
-        self._finish_lease(self._lost_reason, only_live=True)
-        self._failure = self._lost_reason
+        self._fate.lose(self._fate.lost_reason, only_live=True)
+        self._fate.failure = self._fate.lost_reason
 
     def _say(self, text: str) -> None:
         """A notice of our own, to whoever shows those of the agent."""
         notice = wire.to_json({"type": "notice", "text": text})
         self._guarded(self._on_records, [(self._journal.end, wire.EVENT, [notice])])
-
-    def _finish_lease(self, why: str, only_live: bool = False) -> None:
-        """``only_live``: of one that is over already it is known better why."""
-        try:
-            book = LeaseBook(self.data_dir)
-            if not only_live or book.load(self.lease.id).state in LIVE:
-                book.finish(self.lease.id, LeaseState.LOST, why)
-        except ProvisionError as error:
-            # A full disk; whoever looks at the leases next finds out by himself.
-            log.warning("%s", error)
 
     def _guarded(self, callback: Callable[[Any], None], argument: Any) -> None:
         try:
