@@ -22,6 +22,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.kernel_magics.bridge.conftest import own_environment  # noqa: E402 - found by the path above
 from tests.kernel_magics.bridge.notebook_driver import Notebook, no_orphans, release_all  # noqa: E402
+from tests.waiting import UNTIL_INTERRUPTED  # noqa: E402
 
 _TEXT_BYTES = 100_000_000
 _DISPLAYS = (
@@ -141,9 +142,7 @@ def _interrupts(plain: Notebook, bridged: Notebook, times: int) -> dict[str, Any
     took: dict[str, list[float]] = {"plain": [], "bridged": []}
     for _ in range(times):
         for name, notebook in (("plain", plain), ("bridged", bridged)):
-            cell = notebook.execute(
-                "import time\nprint('begun', flush=True)\nfor _ in range(3000): time.sleep(0.02)"
-            )
+            cell = notebook.execute(f"print('begun', flush=True)\n{UNTIL_INTERRUPTED}")
             notebook.pump(lambda cell=cell: "begun" in cell.text())
             begun = time.perf_counter()
             notebook.interrupt()

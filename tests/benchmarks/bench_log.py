@@ -13,6 +13,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import zlib
 from collections.abc import Callable
@@ -22,6 +23,10 @@ from typing import Any
 from measurement import command_line, measurement
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from tests.waiting import wait_for  # noqa: E402 - found by the path above
+
 _ROUNDS = 5
 
 
@@ -62,7 +67,7 @@ def _latency(quick: bool) -> list[dict[str, Any]]:
         tracked.log({"loss": 0.5}, step=index)
 
     tracked.log({"loss": 0.5})
-    time.sleep(0.5)  # facts are collected in a thread meanwhile; measured apart, as `during facts`
+    _until_facts_are_there()
     ours_ns: list[int] = []
     bare_ns: list[int] = []
     for _ in range(20 if quick else 100):
@@ -79,6 +84,12 @@ def _latency(quick: bool) -> list[dict[str, Any]]:
         measurement("log of 1 scalar, p50, times a bare pack + write", at[50][0] / at[50][1], "×", 3.0),
         {"name": "log of 1 scalar, p99.9", "value": at[99.9][0], "unit": "µs", "yardstick": at[99.9][1]},
     ]
+
+
+def _until_facts_are_there() -> None:
+    """They are collected in a thread, which takes turns with whatever is measured meanwhile."""
+    names = {"trackside-facts"}
+    wait_for(lambda: names.isdisjoint(thread.name for thread in threading.enumerate()), "the run's facts")
 
 
 def _timed(call: Callable[[int], None], count: int, into: list[int]) -> None:
@@ -163,7 +174,7 @@ def _growth(quick: bool) -> list[dict[str, Any]]:
         tracked.log({"loss": 0.5}, step=index)
 
     ours(0)
-    time.sleep(0.5)  # facts are collected in a thread meanwhile
+    _until_facts_are_there()
     first = _against_bare(ours, sample)
     memory, cpu, own = _resident_mib(), time.process_time(), time.thread_time()
     for index in range(total - 2 * sample):
@@ -242,7 +253,7 @@ def _finish(quick: bool) -> list[dict[str, Any]]:
 
 
 START = """
-import resource, sys, time
+import time
 def peak(): return int(open("/proc/self/statm").read().split()[1]) * 4096 / 2**20
 before = peak()
 began = time.perf_counter()
@@ -252,14 +263,21 @@ run = km.init(project="bench")
 begun = time.perf_counter()
 run.log({"loss": 0.5})
 first = time.perf_counter()
-time.sleep(2.5)   # facts, and some samples of the machine
+import os, threading   # only now: what Trackside brings itself counts
+from tests.waiting import wait_for
+wait_for(lambda: all(thread.name != "trackside-facts" for thread in threading.enumerate()), "facts")
+folder = os.path.join(os.environ["TRACKSIDE_DIR"], "runs", run.id)
+(journal,) = [entry.path for entry in os.scandir(folder) if entry.name.endswith(".journal")]
+sizes = set()
+wait_for(lambda: sizes.add(os.path.getsize(journal)) or len(sizes) > 3, "three samples of the machine")
 print(begun - began, imported - began, first - begun, peak() - before)
 run.finish()
 """
 
 
 def _start(quick: bool) -> list[dict[str, Any]]:
-    """Import and init in a fresh interpreter (median), and the memory the process gained 2.5 s later."""
+    """Import and init in a fresh interpreter (median), and the memory the process gained until its
+    facts and some samples of the machine were there."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     rows = []
     for _ in range(3 if quick else 7):
