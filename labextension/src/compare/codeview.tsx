@@ -153,7 +153,7 @@ function RunName({
   labels: RunLabels;
 }): React.JSX.Element {
   return (
-    <span className="jp-trackside-runKey">
+    <span className="jp-trackside-runKey" title={labels.of(run.id)}>
       <Swatch style={trackside.colours.styleOf(run.id)} /> {labels.of(run.id)}
     </span>
   );

@@ -9,6 +9,7 @@ import type { LineStyle } from '../model/palette';
 import type { RecordedCell } from '../wire/protocol';
 import type { CellRow } from './alignment';
 import { onScreen } from './onscreen';
+import { shownOf } from './reaching';
 
 function element(tag: string, className: string, text: string): HTMLElement {
   const node = document.createElement(tag);
@@ -115,14 +116,37 @@ export class OutputCell extends Panel {
   private draw(): void {
     this.seen?.dispose();
     this.seen = null;
-    this.addWidget(
-      new SimplifiedOutputArea({
-        model: new OutputAreaModel({ values: [...this.cell.outputs], trusted: false }),
-        rendermime: this.options.rendermime
-      })
-    );
+    const withheld = this.place(false);
+    if (withheld.length > 0) {
+      const { trans } = this.options.trackside;
+      const text = trans.__('Show %1, which may load from elsewhere', withheld.join(', '));
+      const more = new Widget({ node: element('button', 'jp-trackside-link', text) });
+      more.node.addEventListener('click', () => {
+        more.dispose();
+        this.place(true);
+      });
+      this.addWidget(more);
+    }
   }
 
+  /** Puts the outputs in, anew; the types that wait until somebody wants `all`. */
+  private place(all: boolean): string[] {
+    const { rendermime, trackside } = this.options;
+    const said = (mimes: string): string =>
+      trackside.trans.__('Not shown here, where nothing of a run is carried out: %1', mimes);
+    const shown = this.cell.outputs.map(output => shownOf(output, { renders: this.renders, said, all }));
+    this.area?.dispose();
+    const model = new OutputAreaModel({ values: shown.map(({ output }) => output), trusted: false });
+    this.area = new SimplifiedOutputArea({ model, rendermime });
+    this.addWidget(this.area);
+    return [...new Set(shown.flatMap(({ withheld }) => withheld))];
+  }
+
+  /** Whether a type can be shown of what nobody vouches for. */
+  private readonly renders = (mime: string): boolean =>
+    this.options.rendermime.preferredMimeType({ [mime]: '' }, 'ensure') !== undefined;
+
+  private area: Widget | null = null;
   private seen: IDisposable | null = null;
 }
 

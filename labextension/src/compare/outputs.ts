@@ -2,7 +2,7 @@
  * What the compared runs' cells showed: a column each, the same cell in one row.
  *
  * Outputs of runs come from anywhere, so they are never trusted: JupyterLab's renderers take only what is safe, and
- * HTML goes through its sanitizer. No script of theirs runs.
+ * HTML goes through its sanitizer and ours. No script of theirs runs, and nothing is loaded from elsewhere.
  */
 import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ReactWidget } from '@jupyterlab/ui-components';
@@ -14,6 +14,8 @@ import type { Trackside } from '../trackside';
 import type { RecordedCell, Run } from '../wire/protocol';
 import { alignCells, type CellRow } from './alignment';
 import { ColumnPager } from './columnpager';
+import { drawings } from './drawing';
+import { LocalSanitizer } from './localsanitizer';
 import { onScreen } from './onscreen';
 import { AbsentCell, CellHead, ColumnHead, OutputCell } from './outputcell';
 import type { RunColumns } from './runcolumns';
@@ -37,6 +39,9 @@ export class Outputs extends Panel {
     this.addClass('jp-trackside-outputs');
     this.book = new StateBook(id => trackside.api.outputs(id));
     const { trans } = trackside;
+    const sanitizer = new LocalSanitizer(options.rendermime.sanitizer, trans);
+    this.rendermime = options.rendermime.clone({ sanitizer });
+    this.rendermime.addFactory(drawings);
     this.addWidget(ReactWidget.create(React.createElement(ColumnPager, { columns, trans })));
     this.grid.addClass('jp-trackside-outputGrid');
     this.grid.node.tabIndex = 0;
@@ -151,7 +156,7 @@ export class Outputs extends Panel {
     }
     let widget = this.made.get(cell);
     if (!widget || widget.isDisposed) {
-      widget = new OutputCell(run, cell, this.options);
+      widget = new OutputCell(run, cell, { ...this.options, rendermime: this.rendermime });
       this.made.set(cell, widget);
     }
     return widget;
@@ -159,6 +164,7 @@ export class Outputs extends Panel {
 
   private readonly book: StateBook<RecordedCell[]>;
   private readonly grid = new Panel();
+  private readonly rendermime: IRenderMimeRegistry;
   /** A cell that is read again is another object. */
   private readonly made = new WeakMap<RecordedCell, OutputCell>();
   private readonly seen: IDisposable;
