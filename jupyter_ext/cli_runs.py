@@ -63,7 +63,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         default=[],
         help="write a page (.html), a picture (.png), or a notebook that opens it again (.ipynb)",
     )
-    compare.add_argument("--x", default="step", help="the x axis: step, relative, time, or a metric's name")
+    compare.add_argument("--x", default="auto", help="the x axis: step, relative, time, or a metric's name")
     compare.add_argument("--log", action="store_true", help="a logarithmic y axis")
     compare.add_argument(
         "--group-by",

@@ -6,7 +6,7 @@ import json
 import math
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from kernel_magics.model import is_run_id
@@ -22,6 +22,8 @@ MAX_WIDTH = 10_000
 MAX_NAME = 1_024
 X_KINDS = ("step", "relative", "time")
 SOURCES = ("logged", "inferred", "system", None)
+STYLES = 24
+"""Styles of lines, as :data:`kernel_magics.figures.palette.STYLES`."""
 LEASE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,126}")
 
 
@@ -91,7 +93,7 @@ class ReportQuery:
 
     runs: tuple[str, ...]
     format: str = "html"
-    x: str = "step"
+    x: str = "auto"
     log: bool = False
     group_by: str | None = None
     smoothing: float = 0.0
@@ -99,6 +101,7 @@ class ReportQuery:
     baseline: str | None = None
     band: str = "range"
     inferred: bool = False
+    styles: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, body: object) -> ReportQuery:
@@ -118,7 +121,7 @@ class ReportQuery:
         return cls(
             runs=_runs(query.get("runs")),
             format=query.get("format", "html"),
-            x=_name(query.get("x", "step"), "x"),
+            x=_name(query.get("x", "auto"), "x"),
             log=query.get("log", False),
             group_by=None if group_by is None else _name(group_by, "group_by"),
             smoothing=_smoothing(query.get("smoothing", 0)),
@@ -126,6 +129,7 @@ class ReportQuery:
             baseline=None if baseline is None else _runs([baseline])[0],
             band=query.get("band", "range"),
             inferred=query.get("inferred", False),
+            styles=_styles(query.get("styles", {})),
         )
 
 
@@ -231,6 +235,12 @@ def _runs(value: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(run_id(one) for one in value))
 
 
+def _styles(value: object) -> dict[str, int]:
+    if not isinstance(value, dict) or len(value) > MAX_RUNS:
+        raise BadQuery(f"`styles` has a number for each run, of at most {MAX_RUNS:,} runs.")
+    return {run_id(run): _whole(number, "styles", STYLES - 1, 0) for run, number in value.items()}
+
+
 def _groups(value: object, runs: tuple[str, ...]) -> tuple[tuple[str, ...], ...] | None:
     if value is None:
         return None
@@ -271,9 +281,9 @@ def _smoothing(value: object) -> float:
     return float(value)
 
 
-def _whole(value: object, field: str, most: int) -> int:
+def _whole(value: object, field: str, most: int, least: int = 1) -> int:
     if isinstance(value, float) and value.is_integer():
         value = int(value)  # JavaScript has one kind of number, and JSON Schema agrees
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-        raise BadQuery(f"`{field}` is a whole number from 1 to {most:,}.")
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise BadQuery(f"`{field}` is a whole number from {least} to {most:,}.")
     return value

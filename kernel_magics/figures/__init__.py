@@ -3,7 +3,7 @@
 ::
 
     comparison_table(store, run_ids)            text and html; differences marked
-    compare_figures(store, run_ids, x="step")   one Bokeh figure per metric, all runs in each
+    compare_figures(store, run_ids, x="auto")   one Bokeh figure per metric, all runs in each
     write_html(store, run_ids, path)            one page that works offline
     write_png(page, path)                       that page as a picture, by a headless browser
     save_comparison(store, run_ids, path, view) page, picture, or a notebook that opens it again

@@ -16,7 +16,7 @@ from kernel_magics.store.model import X_KINDS
 from .drawing import Look, add_hover, add_legend, draw, new_chart, show_whole_load
 from .marks import happened, mark_events
 from .metrics import metrics_in_order
-from .palette import LineStyle, line_styles, styles_of_runs
+from .palette import LineStyle, coloured, line_style
 from .table import run_labels
 from .view import RunGroup, View, groups_of
 
@@ -28,17 +28,19 @@ if TYPE_CHECKING:
 def compare_figures(
     store: Store,
     run_ids: Sequence[str],
-    view: View | str = "step",
+    view: View | str = "auto",
     *,
     width: int = 1000,
     legend: bool = True,
 ) -> list[Any]:
     """One ``bokeh.plotting.figure`` per metric with all runs that have it, or with the means of their groups.
 
-    Figures share their x range and the crosshair. When x is the step, inferred metrics have their own: their
-    step is what the output counted (epochs, most often). System metrics then stand over relative time: a
-    sample of the machine belongs to no step. Over another metric those are left out that no run has together
-    with it. ``figure.name`` is the metric's name.
+    Figures over the same share their x range and the crosshair. By itself a metric stands over what it was
+    defined to be drawn over (where no run has both, over the step), else over the step. Over the step,
+    inferred metrics have an axis of their own: their step is what the output counted (epochs, most often).
+    System metrics then stand over relative time: a sample of the machine belongs to no step. Over a metric
+    that somebody asked for, those are left out that no run has together with it. ``figure.name`` is the
+    metric's name.
 
     Args:
         view: how they are shown, or only the x axis.
@@ -54,18 +56,22 @@ def compare_figures(
     view = View.of(view)
     view.check(run_ids)
     runs = [store.run(run_id) for run_id in run_ids]
+    view = coloured(store, runs, view)
     key, found = line_key(runs, view), happened(store, runs)
     axes: dict[tuple[str, bool], tuple[Any, Any]] = {}
     figures, refused = [], None
     for metric in metrics_in_order(store, run_ids, view.inferred):
-        over = "relative" if view.x == "step" and metric.source == MetricSource.SYSTEM else view.x
+        over = axis_of(metric, view.x)
         try:
             pairs = _windows(store, run_ids, metric, replace(view, x=over), key, width)
         except UsageMistake as mistake:
-            if view.x in X_KINDS:
+            if over in X_KINDS:
                 raise
-            refused = mistake  # no run has both; it is a mistake only when that is so of every metric
-            continue
+            if view.x != "auto":
+                refused = mistake  # no run has both; it is a mistake only when that is so of every metric
+                continue
+            over = "step"  # nobody asked for the other axis, so it is no reason to leave the chart out
+            pairs = _windows(store, run_ids, metric, replace(view, x=over), key, width)
         axis = over, over == "step" and metric.source == MetricSource.INFERRED
         if axis not in axes:
             line = {"line_color": "#8a919c", "line_width": 1, "line_dash": "dotted"}
@@ -83,6 +89,12 @@ def compare_figures(
     if refused is not None and not figures:
         raise refused
     return figures
+
+
+def axis_of(metric: MetricInfo, chosen: str) -> str:
+    """What stands on the x axis of a metric's chart, as in the panel (``axisKind``)."""
+    kind = (metric.x or "step") if chosen == "auto" else chosen
+    return "relative" if kind == "step" and metric.source == MetricSource.SYSTEM else kind
 
 
 @dataclass(frozen=True)
@@ -108,19 +120,21 @@ class LineKey:
 def line_key(runs: Sequence[RunInfo], view: View) -> LineKey:
     """The lines of a comparison, in order.
 
+    Args:
+        view: with a style for each run (:func:`~kernel_magics.figures.palette.coloured`).
+
     Raises:
         UsageMistake: no such group.
     """
-    styles = styles_of_runs(runs)
+    styles = {run.id: line_style(view.styles[run.id]) for run in runs}
     labels = dict(zip((run.id for run in runs), run_labels(runs), strict=True))
     if view.group_by is None:
         lines = {run.id: (styles[run.id], labels[run.id]) for run in runs}
         return LineKey(None, lines, lines, view.baseline)
     groups = tuple(groups_of(runs, view.group_by))
     lead = {run_id: group.run_ids[0] for group in groups for run_id in group.run_ids}
-    leads = line_styles([group.run_ids[0] for group in groups])
-    lines = {one.run_ids[0]: (leads[one.run_ids[0]], one.label) for one in groups}
-    of_runs = {run.id: (leads[lead[run.id]], labels[run.id]) for run in runs}
+    lines = {one.run_ids[0]: (styles[one.run_ids[0]], one.label) for one in groups}
+    of_runs = {run.id: (styles[lead[run.id]], labels[run.id]) for run in runs}
     return LineKey(groups, lines, of_runs, lead.get(view.baseline or ""))
 
 

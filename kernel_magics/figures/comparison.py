@@ -45,7 +45,7 @@ class Comparison:
         return {"text/plain": self.text, "text/html": self.html}
 
 
-def compare(store: Store, run_ids: Sequence[str], view: View | str = "step", note: str = "") -> Comparison:
+def compare(store: Store, run_ids: Sequence[str], view: View | str = "auto", note: str = "") -> Comparison:
     """Runs side by side: a chart per metric, and a table.
 
     Args:

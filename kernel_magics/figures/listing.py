@@ -11,7 +11,7 @@ from kernel_magics.model import MetricSource, RunInfo
 from kernel_magics.store import filters
 
 from . import words
-from .palette import LIGHT, preferred_slot
+from .palette import LineStyle, line_style, list_slots, preferred_slot
 from .table import columns_of_text
 
 if TYPE_CHECKING:
@@ -56,7 +56,10 @@ def runs_listing(store: Store, runs: Sequence[RunInfo], note: str = "") -> RunsL
             ]
         )
     heads = [words.flat_text(head) for head in heads]
-    return RunsListing(_text(heads, lines, note), _html(heads, lines, runs, note))
+    slots = list_slots(store.colours()) if runs else {}
+    styles = [line_style(slots.get(run.id, preferred_slot(run.id))) for run in runs]
+    rows = [_html_row(*row) for row in zip(runs, lines, styles, strict=True)]
+    return RunsListing(_text(heads, lines, note), _html(heads, rows, note))
 
 
 def where_hints(runs: Sequence[RunInfo], where: str) -> list[str]:
@@ -100,30 +103,33 @@ _STYLE = """
 .trackside-runs th,.trackside-runs td{text-align:left!important;padding:3px 16px 3px 6px;white-space:nowrap;
 border-bottom:1px solid rgba(128,128,128,.25);background:none}
 .trackside-runs thead th{font-weight:600}
-.trackside-runs i{display:inline-block;width:16px;border-top:3px solid;margin-right:8px;vertical-align:middle}
-.trackside-runs code{font-size:11px;opacity:.75;background:none}
+.trackside-runs i{display:inline-block;width:16px;border-top:3px solid var(--light);margin-right:8px;
+vertical-align:middle}
+.trackside-runs i.dashed{border-top-style:dashed}.trackside-runs i.dotted{border-top-style:dotted}
+[data-jp-theme-light=false] .trackside-runs i,.vscode-dark .trackside-runs i{border-top-color:var(--dark)}
+.trackside-runs code{font-size:11px;opacity:.75;background:none;white-space:nowrap}
 .trackside-runs .finished{color:#1a8f55}.trackside-runs .running{color:#2f81f7}
 .trackside-runs .failed,.trackside-runs .killed{color:#d64541}
 .trackside-runs .interrupted,.trackside-runs .unknown{color:#b7791f}
 """
 
 
-def _html(heads: Sequence[str], lines: Sequence[Sequence[str]], runs: Sequence[RunInfo], note: str) -> str:
-    if not lines:
+def _html(heads: Sequence[str], rows: Sequence[str], note: str) -> str:
+    if not rows:
         return f"<p>{escape(note)}</p>"
-    body = "".join(_html_row(run, line) for run, line in zip(runs, lines, strict=True))
+    body = "".join(rows)
     head = "".join(f"<th>{escape(one)}</th>" for one in heads)
     table = f'<table class="trackside-runs"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
     return f"<style>{_STYLE}</style>{table}" + (f"<p>{escape(note)}</p>" if note else "")
 
 
-def _html_row(run: RunInfo, line: Sequence[str]) -> str:
+def _html_row(run: RunInfo, line: Sequence[str], style: LineStyle) -> str:
     name, run_id, project, status, *rest = (escape(cell) for cell in line)
-    colour = LIGHT[(preferred_slot(run.id) if run.colour is None else run.colour) % len(LIGHT)]
+    key = f'<i class="{style.dash}" style="--light:{style.light};--dark:{style.dark}"></i>'
     detail = escape(run.status_detail)
     cells = "".join(f"<td>{cell}</td>" for cell in rest)
     return (
-        f'<tr data-run-id="{run_id}"><td><i style="border-color:{colour}"></i><b>{name}</b></td>'
+        f'<tr data-run-id="{run_id}"><td>{key}<b>{name}</b></td>'
         f"<td><code>{run_id}</code></td><td>{project}</td>"
         f'<td class="{status}" title="{detail}">{status}</td>{cells}</tr>'
     )

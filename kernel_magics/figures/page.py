@@ -19,7 +19,7 @@ from .media import MOST_BYTES, media_html
 from .metrics import repeated_metrics
 from .outputs import cells_html
 from .page_style import SCRIPT, STYLE
-from .palette import LineStyle, styles_of_runs
+from .palette import LineStyle, coloured, line_style
 from .table import comparison_table, run_labels
 from .view import RunGroup, View
 
@@ -31,7 +31,7 @@ _BRIEF_BYTES = 4_000_000
 
 
 def write_html(
-    store: Store, run_ids: Sequence[str], path: str | os.PathLike[str], view: View | str = "step"
+    store: Store, run_ids: Sequence[str], path: str | os.PathLike[str], view: View | str = "auto"
 ) -> Path:
     """Writes the comparison of some runs as a page that works offline; answers its path.
 
@@ -52,7 +52,7 @@ def write_html(
 
 
 def comparison_page(
-    store: Store, run_ids: Sequence[str], view: View | str = "step", *, brief: bool = False, note: str = ""
+    store: Store, run_ids: Sequence[str], view: View | str = "auto", *, brief: bool = False, note: str = ""
 ) -> str:
     """The page as text.
 
@@ -65,8 +65,9 @@ def comparison_page(
 
     view = View.of(view)
     runs = [store.run(run_id) for run_id in run_ids]
-    labels, styles = run_labels(runs), styles_of_runs(runs)
     view.check(run_ids)
+    view = coloured(store, runs, view)
+    labels, styles = run_labels(runs), {run.id: line_style(view.styles[run.id]) for run in runs}
     key, table = line_key(runs, view), comparison_table(store, run_ids, view)
     figures = compare_figures(store, run_ids, view, legend=False)
     script, divs = components(tuple(figures)) if figures else ("", ())

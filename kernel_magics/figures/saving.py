@@ -88,12 +88,14 @@ def comparison_notebook(store: Store, run_ids: Sequence[str], view: View) -> str
 def compare_line(run_ids: Sequence[str], view: View) -> str:
     """The magic that shows it."""
     options = {
-        "--x": view.x if view.x != "step" else None,
+        "--x": view.x if view.x != "auto" else None,
         "--group-by": view.group_by,
         "--band": view.band if view.group_by is not None and view.band != "range" else None,
         "--baseline": view.baseline,
     }
     said = [f"{name} {shlex.quote(value)}" for name, value in options.items() if value is not None]
+    if all(run_id in view.styles for run_id in run_ids) and run_ids:
+        said.append(f"--styles {','.join(str(view.styles[run_id]) for run_id in run_ids)}")
     smooth = [f"--smoothing {view.smoothing:g}"] if view.smoothing else []
     flags = {"--log": view.log, "--inferred": view.inferred}
     given = [name for name, on in flags.items() if on]

@@ -13,7 +13,7 @@ from kernel_magics.model import MetricSource, RunInfo
 
 from . import words
 from .metrics import repeated_metrics
-from .palette import LineStyle, styles_of_runs
+from .palette import LineStyle, coloured, line_style
 from .view import View
 
 if TYPE_CHECKING:
@@ -57,12 +57,12 @@ def comparison_table(store: Store, run_ids: Sequence[str], view: View | None = N
     Raises:
         UnknownRun: there is no such run.
     """
-    view = view or View()
     runs = [store.run(run_id) for run_id in run_ids]
+    view = coloured(store, runs, view or View())
     rows = [*_state_rows(runs), *_config_rows(runs), *_metric_rows(store, runs, view)]
     rows += _summary_rows(store, runs)
     labels = run_labels(runs)
-    styles = [styles_of_runs(runs)[run.id] for run in runs]
+    styles = [line_style(view.styles[run.id]) for run in runs]
     return ComparisonTable(tuple(labels), tuple(rows), _text(labels, rows), _html(labels, rows, runs, styles))
 
 

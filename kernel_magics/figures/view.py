@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from kernel_magics.errors import UsageMistake
@@ -25,7 +25,8 @@ class View:
     """What the panel's toolbar and ``%compare``'s options say.
 
     Attributes:
-        x: ``step``, ``relative``, ``time``, or the name of a metric.
+        x: ``step``, ``relative``, ``time``, the name of a metric, or ``auto``: each metric over what it was
+            defined to be drawn over, else over the step.
         log: whether the y axis is logarithmic.
         group_by: one of :data:`FIELDS`, or ``config.`` and a key, dotted where it is nested; ``None``: each
             run by itself.
@@ -34,9 +35,10 @@ class View:
         baseline: id of the run that the others are compared with; ``None`` for none.
         band: what the band around the mean of a group shows, one of :data:`BANDS`.
         inferred: whether inferred metrics are shown that were logged under the same name as well.
+        styles: by a run's id, the number of its style where somebody has seen it before: in the panel.
     """
 
-    x: str = "step"
+    x: str = "auto"
     log: bool = False
     group_by: str | None = None
     smoothing: float = 0.0
@@ -44,6 +46,7 @@ class View:
     baseline: str | None = None
     band: str = "range"
     inferred: bool = False
+    styles: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, view: View | str) -> View:

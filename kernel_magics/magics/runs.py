@@ -5,6 +5,7 @@ Each magic parses, calls, shows. The logic is in :mod:`kernel_magics.figures` an
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from IPython.core.magic import Magics, line_magic, magics_class
@@ -14,7 +15,9 @@ from IPython.display import display
 from kernel_magics.errors import UsageMistake
 from kernel_magics.figures import View, choose_runs, compare, runs_listing, save_comparison
 from kernel_magics.figures.listing import known_projects, where_hints
+from kernel_magics.figures.palette import STYLES
 from kernel_magics.magics.suggestion import parsed
+from kernel_magics.model import counted
 from kernel_magics.store import Store, open_store
 
 LIMIT = 20
@@ -54,7 +57,7 @@ class RunMagics(Magics):
     @argument("run", nargs="*", help="id, beginning or end of an id, or name")
     @argument("--project", help="only runs of this project")
     @argument("--last", type=int, help="so many of the newest (default: 5)")
-    @argument("--x", default="step", help="the charts' x axis: step, relative, time, or a metric's name")
+    @argument("--x", default="auto", help="the charts' x axis: step, relative, time, or a metric's name")
     @argument("--log", action="store_true", help="a logarithmic y axis")
     @argument(
         "--group-by", help="mean and range of runs with the same group, tags, project, name or config.KEY"
@@ -62,6 +65,7 @@ class RunMagics(Magics):
     @argument("--smoothing", type=float, default=0.0, help="weight of the past, from 0 to below 1")
     @argument("--band", default="range", help="around the mean of a group: range, or std")
     @argument("--baseline", metavar="RUN", help="the one of these runs that the others are compared with")
+    @argument("--styles", metavar="N,N", help="numbers of the lines' styles, as the panel gave them")
     @argument("--inferred", action="store_true", help="also inferred metrics that were logged as well")
     @argument("--save", metavar="FILE", help="write it as .html, .png, or .ipynb, instead of showing it")
     @line_magic
@@ -74,14 +78,14 @@ class RunMagics(Magics):
         with open_store() as store:
             store.refresh()
             choice = choose_runs(store, arguments.run, arguments.project, arguments.last)
-            view = _view(store, arguments)
+            view = _view(store, arguments, choice.run_ids)
             if arguments.save:
                 print(save_comparison(store, choice.run_ids, arguments.save, view))
             else:
                 display(compare(store, choice.run_ids, view, choice.reason))
 
 
-def _view(store: Store, arguments: Any) -> View:
+def _view(store: Store, arguments: Any, run_ids: Sequence[str]) -> View:
     """How ``%compare``'s options want it shown."""
     named = arguments.baseline
     baseline = None if named is None else choose_runs(store, [named], arguments.project).run_ids[0]
@@ -93,7 +97,22 @@ def _view(store: Store, arguments: Any) -> View:
         baseline=baseline,
         band=arguments.band,
         inferred=arguments.inferred,
+        styles=_styles(arguments.styles, run_ids),
     )
+
+
+def _styles(said: str | None, run_ids: Sequence[str]) -> dict[str, int]:
+    """``--styles``: a number for each run, in their order; none when it was not given."""
+    if said is None:
+        return {}
+    numbers = [int(one) for one in said.split(",") if one.isdecimal() and int(one) < STYLES]
+    if len(numbers) != len(run_ids) or said.count(",") != len(run_ids) - 1:
+        raise UsageMistake(
+            f"--styles has a number from 0 to {STYLES - 1} for each of the runs, with commas between them."
+            f" Here that is {counted(len(run_ids), 'run')}. Nothing was compared.",
+            remedy="%compare RUN RUN --styles 0,9",
+        )
+    return dict(zip(run_ids, numbers, strict=True))
 
 
 def _note(shown: int, found: int, project: str | None) -> str:

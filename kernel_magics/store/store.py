@@ -157,6 +157,12 @@ class Store:
             found = [run for run in found if project is None or run.project == project]
         return [run for run in found if run.id not in gone][:limit] if gone else found[:limit]
 
+    def colours(self) -> list[tuple[str, int | None]]:
+        """Every run of the data folder, oldest first, with the number of the style that somebody chose for it:
+        what the colours of all are made from (``kernel_magics.figures.palette``)."""
+        gone = trash.missing(self.data_dir)
+        return [(run, chosen) for run, chosen in self._index.ask(queries.colours) if run not in gone]
+
     def run(self, run_id: str) -> RunInfo:
         """One run with all its facts.
 

@@ -67,12 +67,16 @@ export class Trackside {
     this.pulses = new PulseBook(this.feed);
     this.offers = new OfferSearch(this.api);
     this.colours = new ColourBook(options.state, isDark, run => this.runs.get(run)?.colour ?? null);
-    this.runs.changed.connect(() => this.colours.list(this.runs.list.map(run => run.id)));
+    this.runs.changed.connect(() => {
+      if (this.runs.loaded) {
+        this.colours.list(this.runs.list.map(run => run.id));
+      }
+    });
     this.runs.coloursChanged.connect(() => this.colours.themeChanged());
     this.editor = new RunEditor(this.api, this.feed, this.runs);
     this.views = new ViewBook(this.api);
     themes?.themeChanged.connect(() => this.colours.themeChanged());
-    this.selection.changed.connect(() => this.colours.distinguish(this.selection.ids));
+    this.selection.changed.connect(() => this.colours.distinguish(this.selection, this.selection.ids));
   }
 
   readonly trans: TranslationBundle;

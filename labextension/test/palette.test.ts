@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
+import type { IStateDB } from '@jupyterlab/statedb';
+
 import { ColourBook } from '../src/model/colours';
-import { assignSlots, DARK, LIGHT, lineStyle, preferredSlot, STYLES } from '../src/model/palette';
+import { assignSlots, DARK, LIGHT, lineStyle, listSlots, preferredSlot, STYLES } from '../src/model/palette';
 import { golden } from './golden';
 
 type Rgb = [number, number, number];
@@ -102,7 +104,7 @@ function alike(count: number): string[] {
   return ids.filter(id => preferredSlot(id) === preferredSlot('run-0')).slice(0, count);
 }
 
-test('no two neighbours of a list have one colour, and a new run changes none', () => {
+test('no five neighbours of the list share a colour, and a new run changes none', () => {
   const book = new ColourBook(null, () => false);
   const runs = alike(12); // newest first
   const older = runs.slice(4);
@@ -111,7 +113,7 @@ test('no two neighbours of a list have one colour, and a new run changes none', 
   book.list(runs);
   const colours = runs.map(run => book.styleOf(run).colour);
   assert.deepEqual(colours.slice(4), before);
-  assert.ok(colours.every((colour, i) => colour !== colours[i + 1]));
+  assert.ok(colours.slice(4).every((_, i) => new Set(colours.slice(i, i + 5)).size === 5));
 });
 
 test('a run without a neighbour of its colour has the one of its id', () => {
@@ -128,10 +130,10 @@ test('a run without a neighbour of its colour has the one of its id', () => {
 
 test('runs keep in a comparison the colours that the list gave them', () => {
   const book = new ColourBook(null, () => false);
-  const runs = alike(2);
+  const runs = alike(5);
   book.list(runs);
   const before = runs.map(run => book.styleOf(run));
-  book.distinguish(runs);
+  book.distinguish({}, runs);
   assert.deepEqual(
     runs.map(run => book.styleOf(run)),
     before
@@ -149,11 +151,65 @@ test('a colour that somebody chose counts for its neighbour', () => {
   assert.notEqual(book.styleOf(newer).colour, book.styleOf(older).colour);
 });
 
+/** Two runs, far from each other in a list, that have one colour there; with the list. */
+function twins(): { list: string[]; first: string; second: string } {
+  const list = Array.from({ length: 40 }, (_, i) => `run-${i}`);
+  const slots = listSlots([...list].reverse().map(run => [run, null] as const));
+  const second = list.slice(1).find(run => slots.get(run) === slots.get(list[0] as string));
+  return { list, first: list[0] as string, second: second as string };
+}
+
+test('a run that had to look otherwise in a comparison does so everywhere, and after a reload', async () => {
+  const { list, first, second } = twins();
+  const kept = new Map<string, unknown>();
+  const state = {
+    fetch: (key: string) => Promise.resolve(kept.get(key)),
+    save: (key: string, value: unknown) => Promise.resolve(kept.set(key, value))
+  } as unknown as IStateDB;
+  const book = new ColourBook(state, () => false);
+  book.list(list);
+  const own = book.slotOf(second);
+  book.distinguish({}, [first, second]);
+  assert.equal(book.slotOf(first), own);
+  assert.notEqual(book.slotOf(second), own);
+  const again = new ColourBook(state, () => false);
+  await again.restore();
+  again.list(list);
+  const seen = (which: ColourBook): number[] => list.map(run => which.slotOf(run));
+  assert.deepEqual(seen(again), seen(book));
+});
+
+test('runs of a restored comparison are told apart once the list is known', () => {
+  const { list, first, second } = twins();
+  const book = new ColourBook(null, () => false);
+  book.distinguish({}, [first, second]); // before anything was read
+  book.list(list);
+  const told = new ColourBook(null, () => false);
+  told.list(list);
+  told.distinguish({}, [first, second]);
+  assert.notEqual(book.slotOf(first), book.slotOf(second));
+  assert.deepEqual([book.slotOf(first), book.slotOf(second)], [told.slotOf(first), told.slotOf(second)]);
+});
+
+test('runs of an open comparison still look different after others were deleted', () => {
+  const runs = alike(9); // newest first: each has another colour than its four neighbours
+  const book = new ColourBook(null, () => false);
+  book.list(runs);
+  const shown = [runs[0] as string, runs[2] as string, runs[3] as string];
+  const where = {};
+  book.distinguish(where, shown);
+  for (let rest = runs.length - 1; rest > 4; rest--) {
+    book.list(runs.filter((run, at) => shown.includes(run) || at > rest));
+    assert.equal(new Set(shown.map(run => book.slotOf(run))).size, shown.length);
+  }
+});
+
 interface GoldenPalette {
   light: string[];
   dark: string[];
   preferred: Record<string, number>;
   comparisons: { runs: string[]; chosen: Record<string, number>; styles: [string, string, string][] }[];
+  lists: { runs: [string, number | null][]; slots: number[] }[];
 }
 
 const fixed = golden<GoldenPalette>('palette');
@@ -172,10 +228,17 @@ test('runs of a comparison are drawn as Python draws them', () => {
         () => dark,
         run => chosen[run] ?? null
       );
-      book.distinguish(runs);
+      book.list([]);
+      book.distinguish({}, runs);
       return runs.map(run => book.styleOf(run));
     });
     const seen = runs.map((_, i) => [drawn[0]?.[i]?.colour, drawn[1]?.[i]?.colour, drawn[0]?.[i]?.dash]);
     assert.deepEqual(seen, styles);
+  }
+});
+
+test('runs of a list have the colours that Python gives them', () => {
+  for (const { runs, slots } of fixed.lists) {
+    assert.deepEqual([...listSlots(runs).values()], slots);
   }
 });

@@ -128,6 +128,11 @@ async def test_a_comparison_becomes_a_page_and_a_notebook(ask: Ask, wait_for: As
         notebook.cells[-1].source
         == f"%compare {' '.join(runs)} --x epoch --group-by config.lr --smoothing 0.5"
     )
+    styles = dict(zip(runs, (11, 4), strict=True))
+    notebook = nbformat.reads((await report(format="notebook", styles=styles))["content"], as_version=4)
+    assert " --styles 11,4 " in notebook.cells[-1].source
+    page = await report(group_by=None, styles=styles)
+    assert 'class="chip dashed" style="--light:#d6559e' in page["content"], "as number 11 looks in the panel"
 
 
 @pytest.mark.parametrize(
@@ -142,6 +147,9 @@ async def test_a_comparison_becomes_a_page_and_a_notebook(ask: Ask, wait_for: As
         ({"x": "weather"}, "weather"),
         ({"notes": "x" * 100_001}, "notes"),
         ({"colour": "red"}, "colour"),
+        ({"styles": [3]}, "styles"),
+        ({"styles": {"20261122-000000-aaaaaa": 24}}, "styles"),
+        ({"styles": {"../x": 2}}, "no run id"),
     ],
 )
 async def test_a_report_that_makes_no_sense_is_refused(

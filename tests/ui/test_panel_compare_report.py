@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Locator, expect
 
 pytestmark = pytest.mark.ui
 
@@ -79,7 +80,9 @@ def test_a_notebook_names_runs_groups_and_axis(seeded: Lab, lab_page: LabPage) -
     page.locator("select[data-axis=x]").select_option("relative")
     file = save(lab_page, "Save as Notebook")
     notebook = nbformat.read(file, as_version=4)
-    assert notebook.cells[-1].source == f"%compare {' '.join(ids)} --x relative"
+    line, styles = notebook.cells[-1].source.split(" --styles ")
+    assert line == f"%compare {' '.join(ids)} --x relative"
+    assert len(set(styles.split(","))) == 2
 
 
 def test_a_report_that_cannot_be_made_is_said(seeded: Lab, lab_page: LabPage) -> None:
@@ -163,4 +166,55 @@ def test_a_page_has_baseline_groups_with_bands_events_and_media_offline(
         context.close()
     lab_page.page.locator("select[data-axis=group]").select_option("")
     notebook = nbformat.read(save(lab_page, "Save as Notebook"), as_version=4)
-    assert notebook.cells[-1].source == f"%compare {' '.join(ids)} --baseline {ids[0]}"
+    assert notebook.cells[-1].source.startswith(f"%compare {' '.join(ids)} --baseline {ids[0]} --styles ")
+
+
+FAR_APART = """
+from kernel_magics import tracking
+for number in range(9):
+    with tracking.init(project="colours", name=f"colour {number}") as run:
+        run.log({"loss": number})
+"""
+LISTING = """
+from kernel_magics.figures import runs_listing
+from kernel_magics.store import open_store
+with open_store() as store:
+    store.refresh()
+    print(runs_listing(store, store.runs()).html)
+"""
+DASHES = {None: "solid", "4 2": "dashed", "1.5 2": "dotted"}
+
+
+def chips(html: str) -> list[tuple[str, str]]:
+    """Colour on a light ground and dash of each run in a page of ours, in order."""
+    return [
+        (colour, dash)
+        for dash, colour in re.findall(r'<i class="(?:chip )?(\w+)" style="--light:(#\w+)', html)
+    ]
+
+
+def looks(place: Locator) -> list[tuple[str, str]]:
+    """Colour and dash of each run in a part of the panel, in order."""
+    lines = place.locator("[data-run-id] .jp-trackside-swatch line").all()
+    return [
+        (str(line.get_attribute("stroke")), DASHES[line.get_attribute("stroke-dasharray")]) for line in lines
+    ]
+
+
+def test_a_run_has_one_colour_in_the_sidebar_the_comparison_runs_and_the_report(
+    lab: Lab, lab_page: LabPage
+) -> None:
+    lab.python(FAR_APART)
+    sidebar = lab_page.open(lab).sidebar()
+    sidebar.get_by_label("Filter runs").fill("project = colours")
+    expect(sidebar.locator("[data-run-id]")).to_have_count(9)
+    listed = looks(sidebar)
+    assert chips(lab.python(LISTING))[:9] == listed, "as %runs shows them"
+    names = [f"colour {8 - place}" for place in range(9)]  # nine of eight colours: one has to look otherwise
+    view = lab_page.compare(*names)
+    lab_page.chart("loss", lines=len(names))
+    legend = looks(view.locator(".jp-trackside-legend"))
+    assert len(set(legend)) == len(names)
+    assert sorted(legend) == sorted(looks(sidebar)[: len(names)]), "the sidebar has those of the comparison"
+    page = chips(save(lab_page, "Save as One Page (HTML)").read_text("utf-8"))
+    assert page == legend * 3, "in its legend, its table and above its outputs"

@@ -94,6 +94,7 @@ export class CompareView extends Panel {
 
   override dispose(): void {
     this.attention.end();
+    this.options.trackside.colours.forget(this);
     this.grouping.dispose();
     this.columns.dispose();
     this.events.dispose();
@@ -163,7 +164,7 @@ export class CompareView extends Panel {
 
   private onRuns(): void {
     const { trackside, model } = this.options;
-    trackside.colours.distinguish(model.state.runs);
+    trackside.colours.distinguish(this, model.state.runs);
     void trackside.runs.ensure(model.state.runs);
     if (this.attention.awake) {
       this.reading.restart();

@@ -32,14 +32,15 @@ async function saveReport(format: ReportFormat, model: CompareModel, trackside: 
   const file = await trackside.api.report({
     runs: [...runs],
     format,
-    x: x === 'auto' ? 'step' : x,
+    x,
     log: y === 'log',
     group_by: groupBy,
     smoothing,
     notes,
     baseline: baseline !== null && runs.includes(baseline) ? baseline : null,
     band,
-    inferred
+    inferred,
+    styles: Object.fromEntries(runs.map(run => [run, trackside.colours.slotOf(run)]))
   });
   saveFile(new Blob([file.content], { type: 'text/plain;charset=utf-8' }), file.name);
 }

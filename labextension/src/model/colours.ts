@@ -1,8 +1,13 @@
-/** Which colour a run has, the same in the sidebar and in every comparison, also after a reload. */
+/**
+ * Which colour a run has, the same in the sidebar and in every comparison, also after a reload.
+ *
+ * It is the one that somebody chose; else the one of the list of all runs, which `%runs` and `%compare` give it too; and
+ * where two runs of a comparison have the same, the later one gets another, which it keeps everywhere in the panel.
+ */
 import type { IStateDB } from '@jupyterlab/statedb';
 import { Signal, type ISignal } from '@lumino/signaling';
 
-import { assignSlots, lineStyle, neighbourSlots, preferredSlot, type LineStyle } from './palette';
+import { assignSlots, lineStyle, listSlots, preferredSlot, type LineStyle } from './palette';
 
 const KEY = 'trackside:colours';
 
@@ -40,48 +45,69 @@ export class ColourBook {
   }
 
   styleOf(run: string): LineStyle {
-    return lineStyle(this.chosen(run) ?? this.given(run) ?? preferredSlot(run), this.isDark());
+    return lineStyle(this.slotOf(run), this.isDark());
+  }
+
+  /** The number of the style that a run has in this panel. */
+  slotOf(run: string): number {
+    return this.chosen(run) ?? this.slots.get(run) ?? this.listed?.get(run) ?? preferredSlot(run);
   }
 
   /**
-   * Sees to it that no two neighbours of a list have one colour, before anybody compares them. Those that have one keep
-   * it, and take it along into a comparison.
+   * Takes the colours that runs have by themselves from the list of all, so that they are those of `%runs` and
+   * `%compare` too.
    *
    * @param runs newest first.
    */
   list(runs: readonly string[]): void {
-    if (runs.every(run => this.given(run) !== undefined)) {
-      return;
+    const known = runs.map(run => [run, this.chosen(run)] as const).reverse();
+    const same = ([run, chosen]: (typeof known)[number], at: number): boolean =>
+      run === this.known[at]?.[0] && chosen === this.known[at]?.[1];
+    if (this.listed !== null && known.length === this.known.length && known.every(same)) {
+      return; // runs that train change several times a second, and thousands may be listed
     }
-    const known = (run: string): number | undefined => this.chosen(run) ?? this.given(run);
-    const slots = neighbourSlots([...runs].reverse(), known);
-    const news = runs.some(run => this.given(run) === undefined && slots.get(run) !== preferredSlot(run));
-    slots.forEach((slot, run) => this.given(run) === undefined && this.listed.set(run, slot));
-    if (news) {
+    const before = new Map(runs.map(run => [run, this.slotOf(run)] as const));
+    this.known = known;
+    this.listed = listSlots(known);
+    this.together.forEach(shown => this.tellApart(shown));
+    if (runs.some(run => this.slotOf(run) !== before.get(run))) {
       this._changed.emit();
     }
   }
 
-  /** Sees to it that runs shown together look different. Earlier ones keep their colour. */
-  distinguish(runs: readonly string[]): void {
-    let news = false;
-    const fixed = runs.flatMap(run => {
-      const slot = this.chosen(run);
-      return slot === null ? [] : [[run, slot] as const];
-    });
-    const known = new Map([...this.listed, ...this.slots, ...fixed]);
-    assignSlots([...fixed.map(([run]) => run), ...runs], known).forEach((slot, run) => {
-      if (this.chosen(run) !== null) {
-        return;
-      }
-      news ||= this.slots.get(run) !== slot;
-      this.slots.delete(run); // to the end: chosen last, forgotten last
-      this.slots.set(run, slot);
-    });
-    if (news) {
-      void this.state?.save(KEY, [...this.slots].slice(-MOST));
+  /**
+   * Sees to it that runs shown together look different, until they are forgotten. Earlier ones keep their colour.
+   *
+   * @param where where they are shown; what was shown there before is forgotten.
+   */
+  distinguish(where: object, runs: readonly string[]): void {
+    this.together.set(where, runs);
+    if (this.tellApart(runs)) {
       this._changed.emit();
     }
+  }
+
+  /** Nothing is shown there any more. What runs look like stays. */
+  forget(where: object): void {
+    this.together.delete(where);
+  }
+
+  /** Whether a run looks otherwise now. */
+  private tellApart(runs: readonly string[]): boolean {
+    if (this.listed === null) {
+      return false; // of a layout that was restored: what runs look like by themselves is not known yet
+    }
+    const fixed = runs.filter(run => this.chosen(run) !== null);
+    const slots = assignSlots([...fixed, ...runs], { get: run => this.slotOf(run) });
+    const other = [...slots].filter(([run, slot]) => this.chosen(run) === null && slot !== this.slotOf(run));
+    for (const [run, slot] of other) {
+      this.slots.delete(run); // to the end: given last, forgotten last
+      this.slots.set(run, slot);
+    }
+    if (other.length > 0) {
+      void this.state?.save(KEY, [...this.slots].slice(-MOST));
+    }
+    return other.length > 0;
   }
 
   /** Says that every colour may be another now: the theme has changed, or somebody has chosen one. */
@@ -89,13 +115,13 @@ export class ColourBook {
     this._changed.emit();
   }
 
-  private given(run: string): number | undefined {
-    return this.slots.get(run) ?? this.listed.get(run);
-  }
-
-  /** Of runs that were compared; kept. */
+  /** Of runs that had to look otherwise in a comparison than by themselves; kept. */
   private readonly slots = new Map<string, number>();
-  /** Of runs in a list. Not kept: the list is the same after a reload. */
-  private readonly listed = new Map<string, number>();
+  /** Of runs in the list of all, `null` until that is known. Not kept: the list is the same after a reload. */
+  private listed: ReadonlyMap<string, number> | null = null;
+  /** Runs that are shown together, by where. */
+  private readonly together = new Map<object, readonly string[]>();
+  /** What `listed` was made of. */
+  private known: readonly (readonly [run: string, chosen: number | null])[] = [];
   private readonly _changed = new Signal<this, void>(this);
 }

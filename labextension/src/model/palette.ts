@@ -45,23 +45,29 @@ export function preferredSlot(runId: string): number {
 }
 
 /**
- * Slots for runs that a list shows below each other: each the one of its id, or the next colour when its neighbour has that.
- *
- * @param runs in the order in which they began, so that a new one changes none before it.
- * @param known slots given before; these stay.
+ * So many runs before a run in the list of all have other colours than that: the last five runs, which people compare
+ * most often, all look different.
  */
-export function neighbourSlots(
-  runs: readonly string[],
-  known: (run: string) => number | undefined
+const NEAR = 4;
+
+/**
+ * The slot of every run: the chosen one, else the one of its id, or the next colour that none of the {@link NEAR} runs
+ * before it has. As `list_slots` of `kernel_magics/figures/palette.py`.
+ *
+ * @param runs all of them, oldest first, so that a new one changes none before it; with the slot that somebody chose.
+ */
+export function listSlots(
+  runs: readonly (readonly [run: string, chosen: number | null])[]
 ): Map<string, number> {
   const slots = new Map<string, number>();
-  let before: number | null = null;
-  for (const run of runs) {
-    const preferred = preferredSlot(run);
-    const clash = before !== null && before % LIGHT.length === preferred;
-    const slot: number = known(run) ?? (clash ? (preferred + 1) % LIGHT.length : preferred);
+  let near: number[] = [];
+  for (const [run, chosen] of runs) {
+    let slot = chosen ?? preferredSlot(run);
+    while (chosen === null && near.includes(slot)) {
+      slot = (slot + 1) % LIGHT.length;
+    }
     slots.set(run, slot);
-    before = slot;
+    near = [...near.slice(1 - NEAR), slot % LIGHT.length];
   }
   return slots;
 }
@@ -74,7 +80,7 @@ export function neighbourSlots(
  */
 export function assignSlots(
   runs: readonly string[],
-  known: ReadonlyMap<string, number>
+  known: Pick<ReadonlyMap<string, number>, 'get'>
 ): Map<string, number> {
   const taken = new Set<number>();
   const slots = new Map<string, number>();

@@ -222,7 +222,7 @@ export type ReportFormat = 'html' | 'notebook';
 export interface ReportRequest {
   runs: string[];
   format: ReportFormat;
-  x: XAxis;
+  x: XChoice;
   log: boolean;
   group_by: string | null;
   smoothing: number;
@@ -233,6 +233,8 @@ export interface ReportRequest {
   band: 'range' | 'std';
   /** Whether inferred metrics are shown that were logged under the same name as well. */
   inferred: boolean;
+  /** By run, the number of the style that it has here. */
+  styles: Record<string, number>;
 }
 
 /** One output as nbformat stores it; given to JupyterLab's renderers, never interpreted here. */

@@ -10,7 +10,7 @@ import kernel_magics as km
 from kernel_magics.errors import UnknownRun, UsageMistake
 from kernel_magics.figures import choose_runs, comparison_table, run_labels, runs_listing
 from kernel_magics.figures import words as spelled
-from kernel_magics.figures.palette import STYLES, line_styles, preferred_slot
+from kernel_magics.figures.palette import STYLES, comparison_slots, preferred_slot
 from kernel_magics.store import open_store
 
 
@@ -133,9 +133,10 @@ def test_an_empty_store_says_how_to_make_a_run(own_folders):
 
 def test_no_two_runs_of_a_comparison_look_alike_and_each_keeps_its_colour():
     ids = [f"20261122-{number:06}-aaaaaa" for number in range(STYLES)]
-    styles = line_styles(ids)
-    assert len({(style.light, style.dash) for style in styles.values()}) == STYLES
-    assert line_styles(ids[:1])[ids[0]] == styles[ids[0]]
+    listed = dict.fromkeys(ids, 5)
+    slots = comparison_slots(ids, listed, {})
+    assert len({slot % STYLES for slot in slots.values()}) == STYLES
+    assert comparison_slots(ids[:1], listed, {})[ids[0]] == slots[ids[0]]
     # The sidebar computes the same (FNV-1a, labextension/test/palette.test.ts).
     assert preferred_slot("20261122-141503-k3f9qz") == 0x811C9DC5 * 0 + _fnv("20261122-141503-k3f9qz") % 8
 

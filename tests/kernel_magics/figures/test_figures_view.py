@@ -125,6 +125,42 @@ def test_the_magic_of_a_view_is_a_line_that_can_be_typed():
     view = View("val/loss of all", log=True, group_by="config.a b")
     assert compare_line(["r1"], view) == "%compare r1 --x 'val/loss of all' --group-by 'config.a b' --log"
     assert compare_line(["r1", "r2"], View()) == "%compare r1 r2"
+    known = View(styles={"r1": 3, "r2": 17})
+    assert compare_line(["r2", "r1"], known) == "%compare r2 r1 --styles 17,3"
+
+
+@pytest.fixture
+def own_axes() -> list[str]:
+    """Two runs whose metrics say over what they are to be drawn; of `loss` they say different things."""
+    made = []
+    for over in ("epoch", "tokens"):
+        with km.init(project="p", name=over) as run:
+            run.define_metric("val/*", x="epoch")
+            run.define_metric("lost", x="nowhere")
+            run.define_metric("loss", x=over)
+            for step in range(10):
+                run.log({"val/acc": step, "epoch": step / 4, "tokens": step * 100, "loss": 1.0, "lost": 2.0})
+        made.append(run.id)
+    return made
+
+
+def test_a_metric_stands_over_what_it_was_defined_to_be_drawn_over(own_axes):
+    with open_store() as store:
+        by_itself = {one.name: one for one in compare_figures(store, own_axes)}
+        asked = {one.name: one for one in compare_figures(store, own_axes, "step")}
+        alone = {one.name: one for one in compare_figures(store, own_axes[1:])}
+    axis = {name: figure.xaxis[0].axis_label for name, figure in by_itself.items()}
+    assert axis == {"val/acc": "epoch", "epoch": "step", "tokens": "step", "loss": "step", "lost": "step"}
+    np.testing.assert_allclose(lines(by_itself["val/acc"], "epoch")[0]["x"], np.arange(10) / 4)
+    assert by_itself["loss"].x_range is by_itself["epoch"].x_range is not by_itself["val/acc"].x_range
+    assert {figure.xaxis[0].axis_label for figure in asked.values()} == {"step"}
+    assert alone["loss"].xaxis[0].axis_label == "tokens", "nobody disagrees"
+
+
+def test_a_report_by_itself_honours_the_axes_of_its_metrics(own_axes, tmp_path):
+    with open_store() as store:
+        assert '"axis_label":"epoch"' in comparison_page(store, own_axes)
+        assert '"axis_label":"epoch"' not in comparison_page(store, own_axes, "step")
 
 
 @pytest.mark.parametrize(("name", "error", "words"), [

@@ -79,6 +79,9 @@ def test_compare_takes_names_ids_and_parts_in_the_order_given(shell, run_ids):
     [
         ("%compare nobody", "There is no run 'nobody'.\nTry: %runs --all"),
         ("%compare --project nope", "There are no runs in project 'nope'. Projects: digits."),
+        ("%compare --last 1 --styles 3,4", "--styles has a number from 0 to 23 for each of the runs"),
+        ("%compare --last 2 --styles 3,24", "--styles has a number"),
+        ("%compare --last 2 --styles 3,,4", "--styles has a number"),
         ("%compare --last 0", "--last is a number from 1 to 100"),
         ("%compare --x epoch", "none of these runs has 'epoch'"),
         ("%runs --limit 0", "--limit is at least 1"),
