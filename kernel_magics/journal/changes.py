@@ -60,5 +60,5 @@ def _times(path: Path) -> Iterator[float]:
                 yield moment(fmt.unpack_json(frame.payload).get("time"))
     except FileNotFoundError:
         raise
-    except (OSError, ValueError, RecursionError, JournalError):
+    except (OSError, ValueError, JournalError):
         return

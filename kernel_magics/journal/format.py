@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import struct
 from enum import IntEnum
-from typing import Any, Dict, Mapping, NamedTuple, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Tuple
 from zlib import crc32
 
 from kernel_magics.errors import JournalError
@@ -19,6 +19,9 @@ HEADER_SIZE = 16
 MARKER = b"\xd6\x9c"
 MAX_PAYLOAD = 64 * 1024 * 1024
 """The longest payload of a frame, in bytes."""
+DEEPEST = 200
+"""So many objects and lists may stand inside one another in a JSON payload. Python reads and writes some 900
+levels by itself, fewer where the stack is deep already."""
 
 _HEADER = struct.Struct("<8sHH")
 _CRC = struct.Struct("<I")
@@ -107,16 +110,52 @@ def pack_json(content: Mapping[str, Any]) -> bytes:
     return text.encode("utf-8", "replace")
 
 
+class TooDeep(ValueError):
+    """A JSON payload is nested deeper than :data:`DEEPEST`."""
+
+    def __str__(self) -> str:
+        return f"nested deeper than {DEEPEST} levels"
+
+
 def unpack_json(payload: bytes) -> Dict[str, Any]:
     """The inverse of :func:`pack_json`.
 
     Raises:
-        ValueError: the payload is not a JSON object.
+        ValueError: the payload is not a JSON object; as :class:`TooDeep`: nested deeper than :data:`DEEPEST`.
     """
-    content = json.loads(payload)
+    try:
+        content = json.loads(payload)
+    except RecursionError:
+        raise TooDeep from None
     if not isinstance(content, dict):
         raise ValueError(f"a JSON object was expected, not {type(content).__name__}")
+    if payload.count(b"{") + payload.count(b"[") > DEEPEST:
+        _check_depth(content)
     return content
+
+
+def is_too_deep(payload: bytes) -> bool:
+    """Whether a JSON payload is nested deeper than readers take."""
+    if payload.count(b"{") + payload.count(b"[") <= DEEPEST:
+        return False
+    try:
+        unpack_json(payload)
+    except TooDeep:
+        return True
+    except ValueError:  # readers skip it for another reason
+        pass
+    return False
+
+
+def _check_depth(content: Any) -> None:
+    """Level by level: whoever walks through this later may do so by recursion."""
+    level: List[Any] = [content]
+    for _ in range(DEEPEST):
+        parts = (one.values() if type(one) is dict else one for one in level)
+        level = [inner for part in parts for inner in part if type(inner) in (dict, list)]
+        if not level:
+            return
+    raise TooDeep
 
 
 def points_packer(count: int) -> struct.Struct:

@@ -82,7 +82,7 @@ def _edits(path: Path) -> Edits | None:
         status = path.stat()
         frames, skipped, tail = read_journal(path)
         contents = [fmt.unpack_json(frame.payload) for frame in frames]
-    except (OSError, ValueError, RecursionError, JournalError):
+    except (OSError, ValueError, JournalError):
         return None
     kinds = [frame.kind for frame in frames]
     if skipped or tail or kinds[:1] != [fmt.Kind.RUN] or set(kinds[1:]) != {fmt.Kind.CHANGE}:

@@ -20,6 +20,8 @@ DOCUMENT_KINDS = frozenset({Kind.RUN, Kind.FACTS, Kind.CONFIG, Kind.SUMMARY, Kin
 
 LIGHT_LIMIT = 256
 """Longest fact, in characters of JSON, that a listing carries."""
+COLOURS = 24
+"""How many line styles there are (:mod:`kernel_magics.figures.palette`)."""
 
 
 def fold(document: Document, kind: int, content: Mapping[str, Any]) -> None:
@@ -90,9 +92,9 @@ def derive(run_id: str, documents: Mapping[str, Document]) -> RunRow:
     heads = [document["run"] for _writer, document in ordered if "run" in document]
     head: dict[str, Any] = heads[0] if heads else {}
     row = RunRow(
-        name=str(head.get("name") or run_id),
-        project=str(head.get("project") or ""),
-        group=_text(head.get("group")),
+        name=_text(head.get("name") or run_id),
+        project=_text(head.get("project") or ""),
+        group=_text_or_none(head.get("group")),
         tags=_tags(head.get("tags")),
         created=moment(head.get("created")),
     )
@@ -148,14 +150,14 @@ def _newest_changes(ordered: Iterable[tuple[str, Document]]) -> dict[str, tuple[
 
 
 def _change(row: RunRow, change: Mapping[str, Any]) -> None:
-    row.name = str(change.get("name") or row.name)
-    row.project = str(change["project"] or "") if "project" in change else row.project
-    row.group = _text(change["group"]) if "group" in change else row.group
+    row.name = _text(change.get("name") or row.name)
+    row.project = _text(change["project"] or "") if "project" in change else row.project
+    row.group = _text_or_none(change["group"]) if "group" in change else row.group
     row.tags = _tags(change["tags"]) if "tags" in change else row.tags
     colour = change.get("colour")
     marks = {
-        "notes": _text(change.get("notes")),
-        "colour": colour if isinstance(colour, int) and not isinstance(colour, bool) else None,
+        "notes": _text_or_none(change.get("notes")),
+        "colour": colour if type(colour) is int and 0 <= colour < COLOURS else None,
         "pinned": change.get("pinned") is True,
         "archived": change.get("archived") is True,
     }
@@ -163,10 +165,11 @@ def _change(row: RunRow, change: Mapping[str, Any]) -> None:
 
 
 def _finish(row: RunRow, finish: Mapping[str, Any]) -> None:
-    status, detail, error = finish.get("status"), str(finish.get("detail") or ""), finish.get("error")
-    if status not in {str(one) for one in RunStatus}:
-        status, detail = str(RunStatus.UNKNOWN), f"It ended with a status that is not known here: {status!r}."
-    row.state, row.detail = str(status), detail
+    status, detail, error = finish.get("status"), _text(finish.get("detail") or ""), finish.get("error")
+    if not isinstance(status, str) or status not in {str(one) for one in RunStatus}:
+        detail = f"It ended with a status that is not known here: {str(status)[:80]!r}."
+        status = str(RunStatus.UNKNOWN)
+    row.state, row.detail = status, detail
     row.finished = moment(finish.get("time")) or None
     row.error = _error(error) if isinstance(error, dict) else None
 
@@ -185,5 +188,10 @@ def _tags(value: object) -> list[str]:
     return [str(tag) for tag in value] if isinstance(value, Iterable) and not isinstance(value, str) else []
 
 
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)
+def _text(value: object) -> str:
+    """As a text that the index takes: JSON can spell halves of characters, which UTF-8 cannot."""
+    return str(value).encode("utf-8", "replace").decode()
+
+
+def _text_or_none(value: object) -> str | None:
+    return None if value is None else _text(value)

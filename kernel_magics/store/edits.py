@@ -24,11 +24,11 @@ from kernel_magics.journal.reader import JournalReader
 from kernel_magics.journal.writer import JournalWriter
 from kernel_magics.model import is_run_id, random_word
 
+from .documents import COLOURS
+
 LONGEST_NAME = 1_024
 LONGEST_NOTES = 65_536
 MOST_TAGS = 100
-COLOURS = 24
-"""How many line styles there are (:mod:`kernel_magics.figures.palette`)."""
 KEYS = ("name", "project", "group", "tags", "notes", "colour", "pinned", "archived")
 _HEAD = 262_144
 """Bytes in which a journal's first frame lies."""
@@ -147,7 +147,7 @@ def _first_frame(journal: Path) -> dict[str, Any] | None:
     try:
         (frame, *_others) = JournalReader(journal).read(limit=_HEAD).frames
         return fmt.unpack_json(frame.payload) if frame.kind == fmt.Kind.RUN else None
-    except (OSError, ValueError, RecursionError, JournalError):
+    except (OSError, ValueError, JournalError):
         return None
 
 

@@ -67,9 +67,16 @@ def read_artifacts(sql: sqlite3.Connection, data_dir: Path, run_id: str) -> list
 
 
 def read_media(sql: sqlite3.Connection, data_dir: Path, run_id: str) -> list[Json]:
-    """``media`` frames in the order of logging; ``blob`` is the path of bytes that are not in the frame."""
+    """``media`` frames in the order of logging; ``blob`` is the path of bytes that are not in the frame.
+
+    ``metric``, ``type`` and ``mime`` are texts, ``step`` and ``size`` whole numbers, ``time`` is in seconds
+    since the epoch; ``None`` where the frame says something else. All other keys are as they are there.
+    """
     found = []
     for _kind, content in _contents(sql, data_dir, run_id, (Kind.MEDIA,)):
+        content |= {name: _text(content.get(name)) for name in ("metric", "type", "mime")}
+        content |= {name: _whole(content.get(name)) for name in ("step", "size")}
+        content["time"] = _seconds(content.get("time"))
         digest = content.get("digest")
         if isinstance(digest, str) and _DIGEST.fullmatch(digest):  # checked before it is a path
             content["blob"] = str(paths.blobs_dir(data_dir) / digest)
@@ -137,6 +144,10 @@ def read_frames(path: Path, places: list[tuple[int, int, int]]) -> Iterator[tupl
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
+
+
+def _whole(value: object) -> int | None:
+    return value if type(value) is int and -(1 << 63) <= value < 1 << 63 else None
 
 
 def _seconds(value: object) -> float | None:

@@ -163,7 +163,8 @@ class RunState:
             self._damage(journal, frame.offset, f"a {name} frame that makes no sense was skipped ({error})")
 
     def _metric(self, journal: _JournalState, content: dict[str, Any], number: int) -> None:
-        local, name, source = int(content["id"]), str(content["name"]), str(content.get("source") or "logged")
+        local, name = _number(content["id"]), str(content["name"])
+        source = str(content.get("source") or "logged")
         if source not in _SOURCES:
             raise ValueError(f"unknown source {source!r}")
         known = self._sql.execute(
@@ -188,7 +189,7 @@ class RunState:
         self._sql.execute("INSERT OR REPLACE INTO local VALUES(?, ?, ?)", (journal.row, local, stream.id))
 
     def _layout(self, journal: _JournalState, content: dict[str, Any]) -> None:
-        number, metrics = int(content["id"]), [int(metric) for metric in content["metrics"]]
+        number, metrics = _number(content["id"]), [_number(metric) for metric in content["metrics"]]
         journal.layouts[number] = metrics
         row = (journal.row, number, json.dumps(metrics))
         self._sql.execute("INSERT OR REPLACE INTO layout VALUES(?, ?, ?)", row)
@@ -286,6 +287,17 @@ class RunState:
                 better = better or stream.better
                 found[stream.name] = [min(lows, default=None), max(highs, default=None), better]
         return json.dumps(found, separators=(",", ":"))
+
+
+def _number(value: object) -> int:
+    """The id of a metric or a layout.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if type(value) is not int or not 0 <= value < 1 << 32:
+        raise ValueError(f"{str(value)[:40]!r} is no id")
+    return value
 
 
 class _Piece(NamedTuple):

@@ -16,7 +16,7 @@ from pathlib import Path
 from kernel_magics import paths
 from kernel_magics.errors import DataFolderError
 
-SCHEMA = 6
+SCHEMA = 7
 """Raised with every change of the tables, of the encodings, or of what is derived from a journal."""
 
 TABLES = (

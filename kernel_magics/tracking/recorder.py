@@ -5,7 +5,6 @@ Stdlib only and Python 3.9: this module travels to the GPU machine.
 
 from __future__ import annotations
 
-import json
 import struct
 import time
 from functools import partial
@@ -13,7 +12,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Type, Union
 
-from kernel_magics import paths
 from kernel_magics.journal import format as fmt
 from kernel_magics.journal.changes import edit_times, time_after
 from kernel_magics.model import MetricSource, RunStatus, counted
@@ -24,6 +22,7 @@ from kernel_magics.tracking.labels import label
 from kernel_magics.tracking.mapping import RecordedMapping
 from kernel_magics.tracking.masking import clean
 from kernel_magics.tracking.notices import notice
+from kernel_magics.tracking.output_frames import OutputFrames
 from kernel_magics.tracking.scribe import Scribe
 from kernel_magics.tracking.values import PLAIN
 
@@ -54,7 +53,7 @@ class Run:
         self.summary = RecordedMapping(self._change_summary)
         self._changes: Dict[str, Any] = {}
         self._changed = 0.0
-        self._outputs: Dict[str, int] = {}
+        self._outputs = OutputFrames(scribe)
         self._before_finish: List[Callable[[], None]] = []
 
     @property
@@ -173,26 +172,7 @@ class Run:
             content: the message's content as JSON bytes; stored as they are.
             buffers: its binary buffers; stored as blobs.
         """
-        when = time.time()
-        folder = paths.blobs_dir(self._scribe.data)
-        try:
-            digests = [blobs.put_bytes(folder, buffer) for buffer in buffers]
-        except OSError as error:
-            self._scribe.tell_once(
-                "buffers",
-                f"A widget's binary data cannot be stored ({error.strerror}); the output is without it.",
-                "buffers-lost",
-            )
-            digests = []
-        with self._scribe.lock:
-            count = self._outputs[cell_key] = self._outputs.get(cell_key, -1) + 1
-            head = json.dumps({"cell": cell_key, "n": count, "time": when, "type": msg_type})
-            tail = b"," + json.dumps({"buffers": digests}).encode()[1:] if digests else b"}"
-            payload = head[:-1].encode() + b',"content":' + bytes(content) + tail
-            if self.finished:
-                self._scribe.write_late(fmt.Kind.OUTPUT, payload)
-            else:
-                self._scribe.write_payload(fmt.Kind.OUTPUT, payload)
+        self._outputs.add(cell_key, msg_type, content, buffers)
 
     def finish(self, status: Union[str, RunStatus] = "finished", error: endings.Error = None) -> None:
         """End the run. Bounded: waits at most a few seconds for a slow disk. A second call does nothing.

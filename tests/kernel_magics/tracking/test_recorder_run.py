@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import enum
-import json
 import os
 import threading
 import time
@@ -309,41 +308,6 @@ def test_secrets_of_the_environment_are_masked_visibly(
     }
     assert record.merged(Kind.FACTS)["argv"] == ["--token=[masked: $HF_TOKEN]"]
     assert record.merged(Kind.SUMMARY)["later"] == "it was [masked: $NEW_SECRET]!"
-
-
-def test_output_is_stored_as_it_came_with_its_buffers_as_blobs(records: Records) -> None:
-    content = '{"data": {"text/plain": "größe"}, "metadata": {}}'.encode()
-    with km.init() as run:
-        run.record_output("c1", "display_data", content, [b"\x00\x01", memoryview(b"xyz")])
-        run.record_output("c1", "stream", b'{"name":"stdout","text":"hi"}')
-        run.record_output("c2", "stream", b"{}")
-        record = records(run.id)[0]
-    outputs = record.all(Kind.OUTPUT)
-    assert [(output["cell"], output["n"], output["type"]) for output in outputs] == [
-        ("c1", 0, "display_data"),
-        ("c1", 1, "stream"),
-        ("c2", 0, "stream"),
-    ]
-    assert outputs[0]["content"] == json.loads(content)
-    blobs = paths.blobs_dir(paths.data_dir())
-    assert [(blobs / digest).read_bytes() for digest in outputs[0]["buffers"]] == [b"\x00\x01", b"xyz"]
-    assert "buffers" not in outputs[1]
-    raw = next(frame.payload for frame in record.frames if frame.kind == Kind.OUTPUT)
-    assert content in raw, "the content was encoded anew"
-
-
-def test_an_output_too_large_for_a_frame_becomes_an_event(
-    records: Records, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from kernel_magics.journal import format as fmt
-
-    with km.init() as run:
-        monkeypatch.setattr(fmt, "MAX_PAYLOAD", 2000)
-        run.record_output("c", "stream", b'{"text":"' + b"x" * 3000 + b'"}')
-        run.record_output("c", "stream", b"{}")
-        record = records(run.id)[0]
-    assert [output["n"] for output in record.all(Kind.OUTPUT)] == [1]
-    assert "record-too-large" in [event["name"] for event in record.all(Kind.EVENT)]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs a folder that even root cannot write")
