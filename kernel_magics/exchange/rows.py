@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from kernel_magics.journal import format as fmt
 from kernel_magics.model import MetricSource
 
 if TYPE_CHECKING:
@@ -50,6 +51,11 @@ def checked(value: Any) -> Document:
     for key in ("config", "summary", "facts", "error"):
         if not isinstance(value.get(key) or {}, dict):
             raise ValueError(f"{key} of run {value['id']} is no object")
+    tags = value.get("tags") or []
+    if not (isinstance(tags, list) and all(isinstance(tag, str) for tag in tags)):
+        raise ValueError(f"tags of run {value['id']} are no texts")
+    if fmt.is_too_deep(fmt.pack_json(value)):
+        raise ValueError(f"run {value['id']} is nested deeper than {fmt.DEEPEST} levels")
     for metric in value.get("metrics") or ():
         if not (isinstance(metric, dict) and isinstance(metric.get("name"), str)):
             raise ValueError(f"a metric of run {value['id']} has no name")

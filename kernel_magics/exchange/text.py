@@ -43,10 +43,11 @@ def write_csv(path: Path, documents: list[Document], blocks: Iterable[Block]) ->
 def read_csv(path: Path) -> Content:
     """The inverse of :func:`write_csv`."""
     file = path.open(encoding="utf-8", newline="")
+    documents: list[Document] = []
     try:
-        documents, first = [], file.readline(_LIMIT)
+        first = file.readline(_LIMIT)
         while first.startswith(_MARK):
-            documents.append(checked(json.loads(first[len(_MARK) :])))
+            documents.append(checked(_one(len(documents) + 1, first[len(_MARK) :])))
             first = file.readline(_LIMIT)
         names = next(csv.reader([first]), [])
         missing = [name for name in COLUMNS if name not in names]
@@ -62,12 +63,19 @@ def read_csv(path: Path) -> Content:
 def _csv_rows(file: TextIO, places: list[int], line: int) -> Iterator[Row]:
     run, metric, source, step, time, value = places
     with file:
-        for number, row in enumerate(csv.reader(file), line + 1):
+        for number, row in enumerate(_csv_lines(file), line + 1):
             try:
                 yield row[run], row[metric], row[source], int(row[step]), float(row[time]), float(row[value])
             except (ValueError, IndexError) as error:
                 if row:
                     raise ValueError(f"line {number} is no point ({error})") from None
+
+
+def _csv_lines(file: TextIO) -> Iterator[list[str]]:
+    try:
+        yield from csv.reader(file)
+    except csv.Error as error:  # a cell longer than Python's module takes
+        raise ValueError(str(error)) from None
 
 
 def write_jsonl(path: Path, documents: list[Document], blocks: Iterable[Block]) -> None:
@@ -131,22 +139,22 @@ def _json_lines(file: TextIO) -> Iterator[tuple[int, dict[str, Any]]]:
     """Numbers and objects of the lines; many are decoded in one call."""
     number = 1
     while lines := list(islice(file, 2000)):
-        full = [line for line in lines if not line.isspace()]
+        full = [(place, line) for place, line in enumerate(lines, number) if not line.isspace()]
         try:
-            found = json.loads(f"[{','.join(full)}]")
-        except ValueError:
-            found = [_one(number + place, line) for place, line in enumerate(full)]
-        for place, one in enumerate(found):
+            found = json.loads(f"[{','.join(line for _place, line in full)}]")
+        except (ValueError, RecursionError):
+            found = [_one(*one) for one in full]
+        for (place, _line), one in zip(full, found, strict=True):
             if not isinstance(one, dict):
-                raise ValueError(f"line {number + place} is no JSON object")
-            yield number + place, one
+                raise ValueError(f"line {place} is no JSON object")
+            yield place, one
         number += len(lines)
 
 
 def _one(number: int, line: str) -> Any:
     try:
         return json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"line {number} is not JSON ({error})") from None
 
 
@@ -158,7 +166,7 @@ def _json_rows(file: TextIO, lines: Iterable[tuple[int, dict[str, Any]]]) -> Ite
                 if not (isinstance(one["step"], int) and all(isinstance(name, str) for name in names)):
                     raise ValueError("run, metric and source are texts, step is a whole number")
                 yield (*names, one["step"], float(one["time"]), float(one["value"]))
-            except (ValueError, TypeError, KeyError) as error:
+            except (ValueError, TypeError, KeyError, OverflowError) as error:
                 raise ValueError(f"line {number} is no point ({error})") from None
 
 

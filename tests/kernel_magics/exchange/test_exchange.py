@@ -204,7 +204,22 @@ BAD = {
     "id.csv": ('# trackside-run {"name": "x"}\n', "has no id"),
     "text.jsonl": ("hello\n", "line 1 is not JSON"),
     "list.jsonl": ("[1]\n", "line 1 is no JSON object"),
-    "late.jsonl": ('{"run": {"id": "a"}}\n\n{"run": "a", "metric": "m"}\n', "is no point"),
+    "late.jsonl": ('{"run": {"id": "a"}}\n\n{"run": "a", "metric": "m"}\n', "line 3 is no point"),
+    "float.jsonl": (
+        f'{{"run":"a","metric":"m","source":"logged","step":1,"time":1,"value":{10**400}}}\n',
+        "line 1",
+    ),
+    "deep.jsonl": (
+        '{"run": {"id": "a", "config": {"b": ' + "[" * 100_000 + "]" * 100_000 + "}}}\n",
+        "line 1 is not JSON",
+    ),
+    "deep.csv": ('# trackside-run {"b": ' + "[" * 100_000 + "]" * 100_000 + "}\n", "line 1 is not JSON"),
+    "deeper.jsonl": (
+        '{"run": {"id": "a", "config": {"b": ' + "[" * 300 + "]" * 300 + "}}}\n",
+        "deeper than 200 levels",
+    ),
+    "tags.jsonl": ('{"run": {"id": "a", "tags": 3}}\n', "tags of run a"),
+    "cell.csv": (f"run,metric,source,step,time,value\nr,{'m' * 200_000},logged,1,2.0,3.0\n", "field larger"),
     "step.jsonl": ('{"run":"a","metric":"m","source":"logged","step":1.5,"time":1,"value":1}\n', "line 1"),
     "config.jsonl": ('{"run": {"id": "a", "config": [1]}}\n', "config of run a"),
     "bytes.csv": (b"\xff\xfe\x00", "cannot be imported"),
