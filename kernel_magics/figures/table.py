@@ -67,11 +67,12 @@ def comparison_table(store: Store, run_ids: Sequence[str], view: View | None = N
 
 
 def run_labels(runs: Sequence[RunInfo]) -> list[str]:
-    """A short name for each run; runs of the same name are told apart by the end of their ids."""
-    often = Counter(run.name for run in runs)
+    """A short name for each run; runs whose names look the same are told apart by the end of their ids."""
+    names = [words.flat_text(run.name) for run in runs]
+    often = Counter(map(words.look, names))
     return [
-        words.flat_text(run.name) if often[run.name] == 1 else f"{words.flat_text(run.name)} ({run.id[-6:]})"
-        for run in runs
+        name if often[words.look(name)] == 1 else f"{name} ({run.id[-6:]})"
+        for name, run in zip(names, runs, strict=True)
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
@@ -55,6 +56,11 @@ def flat_text(text: str) -> str:
     """``text`` on one line, without control characters, of at most :data:`LONGEST` characters."""
     safe = "".join(letter if letter.isprintable() else " " for letter in text)
     return safe if len(safe) <= LONGEST else safe[: LONGEST - 1] + "…"
+
+
+def look(text: str) -> str:
+    """The same for texts that nobody can tell apart by looking, however their letters are composed."""
+    return " ".join(unicodedata.normalize("NFC", flat_text(text)).split())
 
 
 def duration(seconds: float | None) -> str:

@@ -8,6 +8,7 @@ import { cellText, cellValue, columnLabel } from '../src/table/columns';
 import { stateToJson, tableStateFrom } from '../src/table/tablestate';
 import { costOf, formatCost, lacksPrice, priceSource } from '../src/text/cost';
 import { formatMetric } from '../src/text/metrics';
+import { inWords } from '../src/text/looks';
 import { namesOf, runLabels, sharedNames } from '../src/text/runnames';
 import { mergedTags } from '../src/text/tags';
 import type { Json, Run } from '../src/wire/protocol';
@@ -123,6 +124,20 @@ test('runs of one name are called by the end of their ids as well, others by the
   const named = ['a', 'b', 'a'].map((name, n) => ({ name, id: `20261122-14150${n}-aaaaa${n}` }));
   assert.deepEqual([...runLabels(named).values()], ['a (aaaaa0)', 'b', 'a (aaaaa2)']);
   assert.deepEqual([...sharedNames(named)], ['a']);
+});
+
+test('runs whose names only look the same are told apart as well', () => {
+  const names = ['café', 'cafe\u0301', 'caf\u200bé', ' café ', 'cafe', 'Café'];
+  const named = names.map((name, n) => ({ name, id: `20261122-14150${n}-aaaaa${n}` }));
+  assert.deepEqual([...sharedNames(named)], names.slice(0, 4));
+  assert.deepEqual([...runLabels(named).values()].slice(4), ['cafe', 'Café']);
+});
+
+test('a name in a sentence neither turns it around nor pushes its end away', () => {
+  assert.equal(inWords('run 4'), 'run 4');
+  assert.equal(inWords('a\u202eb\u2066c\nd'), 'abc d');
+  assert.equal([...inWords('🙂'.repeat(100))].length, 60);
+  assert.equal(inWords('שלום'), '\u2068שלום\u2069');
 });
 
 test('a metric that was ever a fraction is shown as one, a count is not', () => {

@@ -3,6 +3,7 @@ import { Dialog, InputDialog, showDialog, showErrorMessage } from '@jupyterlab/a
 
 import { costSoFar } from '../text/cost';
 import { formatPrice } from '../text/format';
+import { inWords } from '../text/looks';
 import type { Trackside } from '../trackside';
 import { describeError } from '../wire/errors';
 import type { Lease } from '../wire/protocol';
@@ -11,11 +12,14 @@ import type { Lease } from '../wire/protocol';
 export async function release(trackside: Trackside, lease: Lease): Promise<void> {
   const { trans, leases } = trackside;
   const answer = await showDialog({
-    title: trans.__('Release %1?', lease.name),
+    title: trans.__('Release %1?', inWords(lease.name)),
     body: [
-      trans.__('The kernel on %1 ends; what its variables hold is lost.', lease.machine || lease.target),
+      trans.__(
+        'The kernel on %1 ends; what its variables hold is lost.',
+        inWords(lease.machine || lease.target)
+      ),
       lease.link?.holder === 'notebook' && lease.notebook
-        ? trans.__('Cells of %1 run on its own machine again.', lease.notebook)
+        ? trans.__('Cells of %1 run on its own machine again.', inWords(lease.notebook))
         : '',
       trans.__('Outputs and metrics that came home stay.'),
       ...costs(lease, trackside)
@@ -29,7 +33,7 @@ export async function release(trackside: Trackside, lease: Lease): Promise<void>
     await leases.release(lease.id);
   } catch (error) {
     await showErrorMessage(
-      trans.__('%1 was not released', lease.name),
+      trans.__('%1 was not released', inWords(lease.name)),
       `${describeError(error)} ${trans.__('It may go on running, and costing money. %gpu_release in its notebook tries again.')}`
     );
   }

@@ -4,6 +4,7 @@ import { Dialog, InputDialog, Notification, showDialog, showErrorMessage } from 
 import type { MenuAction } from '../menu';
 import { namesOf } from '../text/runnames';
 import { mergedTags } from '../text/tags';
+import { inWords } from '../text/looks';
 import type { Trackside } from '../trackside';
 import { describeError } from '../wire/errors';
 import type { Run, RunChange } from '../wire/protocol';
@@ -129,7 +130,7 @@ export class RunEdits {
       '%2 is in the trash.',
       '%1 runs are in the trash.',
       gone.length,
-      namesOf(this.chosen, gone)[0]
+      inWords(namesOf(this.chosen, gone)[0] ?? '')
     );
     Notification.info(said, {
       autoClose: UNDO_MS,

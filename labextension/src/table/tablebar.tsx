@@ -7,6 +7,7 @@ import { FilterBox } from '../filter/filterbox';
 import { suspects } from '../filter/runfilter';
 import { openMenu } from '../menu';
 import type { Trackside } from '../trackside';
+import { inWords } from '../text/looks';
 import { ColumnPicker } from './columnpicker';
 import { editActions } from './runedits';
 import type { TableModel } from './tablemodel';
@@ -59,7 +60,7 @@ export function TableBar(props: TableBarProps): React.JSX.Element {
         aria-haspopup="menu"
         onClick={event => void openViews(trackside, model, event.currentTarget)}
       >
-        {view ? trans.__('View: %1', view.name) : trans.__('Views')}
+        {view ? trans.__('View: %1', inWords(view.name)) : trans.__('Views')}
       </button>
       <Chosen {...props} />
     </div>

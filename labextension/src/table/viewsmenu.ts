@@ -5,6 +5,7 @@ import { openMenu, type MenuAction } from '../menu';
 import type { Trackside } from '../trackside';
 import { describeError } from '../wire/errors';
 import type { SavedView } from '../wire/protocol';
+import { inWords } from '../text/looks';
 import type { TableModel } from './tablemodel';
 import { stateToJson, tableStateFrom } from './tablestate';
 
@@ -45,7 +46,7 @@ export async function openViews(trackside: Trackside, model: TableModel, button:
   if (editor.allowed && current) {
     actions.push({
       id: 'delete',
-      label: trans.__('Delete “%1”', current.name),
+      label: trans.__('Delete “%1”', inWords(current.name)),
       run: () => void forget(trackside, model, current)
     });
   }
@@ -72,7 +73,7 @@ export async function takeUp(trackside: Trackside, model: TableModel, view: Save
         'A run that “%2” had chosen is deleted. trackside restore lists what can come back.',
         '%1 runs that “%2” had chosen are deleted. trackside restore lists what can come back.',
         gone,
-        view.name
+        inWords(view.name)
       ),
       { autoClose: 10_000 }
     );
@@ -102,7 +103,7 @@ async function save(trackside: Trackside, model: TableModel, current: SavedView 
 async function forget(trackside: Trackside, model: TableModel, view: SavedView): Promise<void> {
   const { views, trans } = trackside;
   const answer = await showDialog({
-    title: trans.__('Delete the view “%1”?', view.name),
+    title: trans.__('Delete the view “%1”?', inWords(view.name)),
     body: trans.__('The runs stay.'),
     buttons: [Dialog.cancelButton(), Dialog.warnButton({ label: trans.__('Delete') })]
   });

@@ -1,19 +1,17 @@
 /** How runs are called where several have one name. As `run_labels` of `kernel_magics/figures/table.py`. Pure functions. */
 import type { Run } from '../wire/protocol';
+import { lookOf } from './looks';
 
 type Named = Pick<Run, 'id' | 'name'>;
 
 /** The end of an id: its beginning is the time at which the run was made. */
 export const shortId = (id: string): string => id.slice(-6);
 
-/** Names that more than one of these runs has. */
+/** Names that more than one of these runs has, or that nobody can tell from another one's by looking. */
 export function sharedNames(runs: readonly Named[]): ReadonlySet<string> {
-  const once = new Set<string>();
-  const more = new Set<string>();
-  for (const { name } of runs) {
-    (once.has(name) ? more : once).add(name);
-  }
-  return more;
+  const counts = new Map<string, number>();
+  runs.forEach(({ name }) => counts.set(lookOf(name), (counts.get(lookOf(name)) ?? 0) + 1));
+  return new Set(runs.map(({ name }) => name).filter(name => (counts.get(lookOf(name)) ?? 0) > 1));
 }
 
 /** What each run is called beside the others: its name, with the end of its id where another has the same. */

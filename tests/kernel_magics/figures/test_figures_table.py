@@ -96,6 +96,17 @@ def test_runs_of_one_name_are_told_apart(own_folders):
     assert labels == [f"same ({run_id[-6:]})" for run_id in ids]
 
 
+@pytest.mark.parametrize("names", [("café", "cafe\u0301"), ("x" * 80 + "1", "x" * 80 + "2")])
+def test_runs_whose_names_only_look_the_same_are_told_apart(own_folders, names):
+    ids = []
+    for name in names:
+        with km.init(name=name) as run:
+            ids.append(run.id)
+    with open_store() as store:
+        labels = run_labels([store.run(run_id) for run_id in ids])
+    assert [label[-9:] for label in labels] == [f" ({run_id[-6:]})" for run_id in ids]
+
+
 def test_runs_are_chosen_by_id_part_of_an_id_or_name(store, run_ids):
     assert choose_runs(store, [run_ids[1], run_ids[0][-6:]]).run_ids == (run_ids[1], run_ids[0])
     assert choose_runs(store, ["lr-1.0", "lr-1.0"]).run_ids == (run_ids[2],)

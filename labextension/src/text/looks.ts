@@ -1,0 +1,25 @@
+/** Names as they are seen, which is not as they are written. Pure functions. */
+
+/** Characters that turn the writing around until somebody turns it back. */
+const TURNING = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+/** Characters that take no room, and those turning. */
+const UNSEEN = /\p{Default_Ignorable_Code_Point}|\p{Cc}/gu;
+/** What is read from right to left stands between marks of its own, and leaves the sentence as it is. */
+const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/;
+const LONGEST = 60;
+
+/** The same for names that look the same: letters however they are composed, nothing unseen, one space for several. */
+export function lookOf(name: string): string {
+  return /^[\x20-\x7e]*$/.test(name) && !name.includes('  ') ? name.trim() : seen(name);
+}
+
+function seen(name: string): string {
+  return name.normalize('NFC').replace(UNSEEN, '').replace(/\s+/g, ' ').trim();
+}
+
+/** A name in the middle of a sentence: it hides nothing that is said after it, by its length or by turning it around. */
+export function inWords(name: string): string {
+  const letters = [...name.replace(TURNING, '').replace(/\s+/g, ' ')];
+  const short = letters.length > LONGEST ? `${letters.slice(0, LONGEST - 1).join('')}…` : letters.join('');
+  return RIGHT_TO_LEFT.test(short) ? `\u2068${short}\u2069` : short;
+}
