@@ -107,7 +107,7 @@ border-bottom:1px solid rgba(128,128,128,.25);background:none}
 vertical-align:middle}
 .trackside-runs i.dashed{border-top-style:dashed}.trackside-runs i.dotted{border-top-style:dotted}
 [data-jp-theme-light=false] .trackside-runs i,.vscode-dark .trackside-runs i{border-top-color:var(--dark)}
-.trackside-runs code{font-size:11px;opacity:.75;background:none;white-space:nowrap}
+.trackside-runs code{font-size:11px;opacity:.75;background:none;white-space:nowrap!important}
 .trackside-runs .finished{color:#1a8f55}.trackside-runs .running{color:#2f81f7}
 .trackside-runs .failed,.trackside-runs .killed{color:#d64541}
 .trackside-runs .interrupted,.trackside-runs .unknown{color:#b7791f}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kernel_magics.errors import DataFolderError
-from kernel_magics.model import RunInfo, counted
+from kernel_magics.model import RunInfo, RunStatus, counted
 
 from . import words
 from .charts import LineKey, compare_figures, line_key
@@ -102,9 +103,24 @@ def page_title(runs: Sequence[RunInfo]) -> str:
 
 
 def _head(runs: Sequence[RunInfo], note: str) -> str:
-    started = [run.created for run in runs if run.created]
-    when = f"Trackside · {words.moment(min(started))}" if started else "Trackside"
+    when = f"Trackside · {made(runs, time.time())}"
     return f'<header><h1>{escape(page_title(runs))}</h1><p class="quiet">{escape(note or when)}</p></header>'
+
+
+def made(runs: Sequence[RunInfo], now: float) -> str:
+    """When a page was made, and over which time its runs went, in local time; ``now`` in seconds since the
+    epoch."""
+    said = f"made {words.moment(now)} {time.strftime('%Z', time.localtime(now))}"
+    started = [run.created for run in runs if run.created]
+    if not started:
+        return said
+    running = any(run.status == RunStatus.RUNNING for run in runs)
+    first = words.moment(min(started))
+    last = words.moment(max([*started, *(run.finished for run in runs if run.finished)]))
+    same_day = last[:10] == first[:10]
+    until = "" if last == first else f" to {last[11:] if same_day else last}"
+    goes_on = "" if not running else " and on" if len(runs) == 1 else ", some still going on"
+    return f"{said} · {'run' if len(runs) == 1 else 'runs'} of {first}{until}{goes_on}"
 
 
 def _legend(runs: Sequence[RunInfo], labels: Sequence[str], styles: dict[str, LineStyle], view: View) -> str:

@@ -1,13 +1,19 @@
-"""Style and script of the comparison's page."""
+"""Style and script of the comparison's page.
+
+The page is dark where its reader's scheme is. In a frame it asks the page around (``trackside:theme?``). That
+answers ``trackside:theme`` with ``dark``, again when it changes: so does the panel in JupyterLab, which has a
+theme of its own (``labextension/src/model/framethemes.ts``). Without an answer the browser's scheme counts.
+"""
 
 from __future__ import annotations
 
-STYLE = """
+_DARK = """--bg:#111418;--card:#191d23;--text:#e4e7eb;--quiet:#98a2ae;--line:#2b3139;
+--differs:#33290f;--mark:#f0b429;--ok:#4cc38a;--bad:#ff7b72;--warn:#f0b429;--live:#6cb6ff"""
+
+_STYLE = """
 :root{--bg:#f6f7f9;--card:#fff;--text:#1f2328;--quiet:#66707c;--line:#e3e6ea;--differs:#fff6df;--mark:#a15c00;
 --ok:#1a7f4b;--bad:#c62828;--warn:#a15c00;--live:#0b6bcb}
-@media
-(prefers-color-scheme:dark){:root{--bg:#111418;--card:#191d23;--text:#e4e7eb;--quiet:#98a2ae;--line:#2b3139;
---differs:#33290f;--mark:#f0b429;--ok:#4cc38a;--bad:#ff7b72;--warn:#f0b429;--live:#6cb6ff}}
+:root[data-theme=light]{color-scheme:light}
 *{box-sizing:border-box} body{margin:0;background:var(--bg);color:var(--text);font:14px/1.5
 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif} main{max-width:1440px;margin:0 auto;padding:28px 28px
 56px} .brief main{padding:12px} header{display:flex;align-items:baseline;gap:16px;flex-wrap:wrap}
@@ -19,8 +25,7 @@ li{display:flex;align-items:center;gap:8px;background:var(--card);border:1px sol
 border-radius:999px;padding:4px 12px 4px 10px} .legend b{font-weight:600}
 .chip{display:inline-block;flex:none;width:18px;height:0;border-top:3px solid var(--light);margin-right:8px;
 border-radius:2px;background:none!important} .legend
-.chip{margin:0}.chip.dashed{border-top-style:dashed}.chip.dotted{border-top-style:dotted} @media
-(prefers-color-scheme:dark){.chip{border-top-color:var(--dark)}}
+.chip{margin:0}.chip.dashed{border-top-style:dashed}.chip.dotted{border-top-style:dotted}
 .state{font-size:12px;color:var(--quiet)}.state.finished{color:var(--ok)}.state.running{color:var(--live)}
 .state.failed,.state.killed{color:var(--bad)}.state.interrupted,.state.unknown{color:var(--warn)}
 .notes{white-space:pre-wrap;overflow-wrap:anywhere;max-width:80ch;margin:14px 0}
@@ -34,8 +39,8 @@ var(--line); font-weight:400;white-space:nowrap} .trackside-table thead th{font-
 th{font-size:11px;font-weight:650;color:var(--quiet);padding-top:14px;letter-spacing:.04em} .trackside-table
 tr.differs td{background:var(--differs)} .trackside-table tbody tr:last-child>*{border-bottom:0}
 .mark{color:var(--mark);font-weight:700} section>h2{margin-top:2px}
-.outputs{display:grid;grid-auto-flow:column;grid-auto-columns:minmax(360px,1fr);gap:14px;overflow-x:auto}
-article{padding:14px 16px;min-width:0} .cell+.cell{margin-top:12px;border-top:1px solid
+.outputs{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(360px,100%),1fr));gap:14px;align-items:start}
+article{padding:14px 16px;min-width:0;overflow-x:auto} .cell+.cell{margin-top:12px;border-top:1px solid
 var(--line);padding-top:12px} pre{margin:6px 0;font:12px/1.5
 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;white-space:pre-wrap;
 overflow-wrap:anywhere;max-height:420px;overflow:auto}
@@ -54,9 +59,19 @@ img{image-rendering:pixelated;min-width:64px;max-width:320px}
 .c5{color:#a855c7} @media print{body{background:#fff}.chart,article{break-inside:avoid}}
 """
 
+
+def _in_the_dark(root: str) -> str:
+    return f"{root}{{{_DARK}}}{root} .chip{{border-top-color:var(--dark)}}"
+
+
+STYLE = (
+    f"{_STYLE}@media (prefers-color-scheme:dark){{{_in_the_dark(':root:not([data-theme=light])')}}}"
+    f":root[data-theme=dark]{{color-scheme:dark}}{_in_the_dark(':root[data-theme=dark]')}"
+)
+
 SCRIPT = """
 (() => {
-  const dark = matchMedia('(prefers-color-scheme: dark)')
+  const scheme = matchMedia('(prefers-color-scheme: dark)'), root = document.documentElement
   const ink = {text: ['#3c4149', '#c3c9d1'], title: ['#1f2328', '#e4e7eb']}
   function recolour(renderer, i) {
     const colour = renderer.tags[i]
@@ -69,7 +84,7 @@ SCRIPT = """
     }
   }
   function paint() {
-    const i = dark.matches ? 1 : 0
+    const i = (root.dataset.theme ? root.dataset.theme === 'dark' : scheme.matches) ? 1 : 0
     for (const doc of window.Bokeh ? Bokeh.documents : [])
       for (const root of doc.roots())
         for (const model of root.references()) {
@@ -91,7 +106,7 @@ SCRIPT = """
     if (there !== painted) { painted = there; paint() }
     document.querySelectorAll('iframe.html').forEach(fit)
     const box = document.querySelector('main').getBoundingClientRect()
-    document.documentElement.dataset.height = Math.ceil(box.height)
+    root.dataset.height = Math.ceil(box.height)
     if (times) setTimeout(() => measure(times - 1), 200)
   }
   function slide(input) {
@@ -111,7 +126,13 @@ SCRIPT = """
     input.addEventListener('input', () => slide(input))
     slide(input)
   }
-  dark.addEventListener('change', paint)
+  scheme.addEventListener('change', paint)
+  addEventListener('message', ({data, source}) => {
+    if (source !== parent || !data || data.type !== 'trackside:theme') return
+    root.dataset.theme = data.dark ? 'dark' : 'light'
+    paint()
+  })
+  if (parent !== window) parent.postMessage({type: 'trackside:theme?'}, '*')
   addEventListener('load', () => measure(25))
 })()
 """

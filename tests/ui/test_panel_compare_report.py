@@ -202,7 +202,7 @@ def looks(place: Locator) -> list[tuple[str, str]]:
 
 
 def test_a_run_has_one_colour_in_the_sidebar_the_comparison_runs_and_the_report(
-    lab: Lab, lab_page: LabPage
+    lab: Lab, lab_page: LabPage, browser: Browser
 ) -> None:
     lab.python(FAR_APART)
     sidebar = lab_page.open(lab).sidebar()
@@ -216,5 +216,13 @@ def test_a_run_has_one_colour_in_the_sidebar_the_comparison_runs_and_the_report(
     legend = looks(view.locator(".jp-trackside-legend"))
     assert len(set(legend)) == len(names)
     assert sorted(legend) == sorted(looks(sidebar)[: len(names)]), "the sidebar has those of the comparison"
-    page = chips(save(lab_page, "Save as One Page (HTML)").read_text("utf-8"))
-    assert page == legend * 3, "in its legend, its table and above its outputs"
+    file = save(lab_page, "Save as One Page (HTML)")
+    assert chips(file.read_text("utf-8")) == legend * 3, "in its legend, its table and above its outputs"
+    page = browser.new_page(viewport={"width": 1300, "height": 800})
+    try:
+        page.goto(file.as_uri())
+        expect(page.locator("article")).to_have_count(len(names))
+        outside = "nodes => nodes.filter(n => n.getBoundingClientRect().right > innerWidth).length"
+        assert page.locator("article").evaluate_all(outside) == 0, "no run is off the right edge"
+    finally:
+        page.close()

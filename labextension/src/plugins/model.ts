@@ -5,6 +5,7 @@ import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { IStateDB } from '@jupyterlab/statedb';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
+import { tellFrames } from '../model/framethemes';
 import { DEFAULT_PREFERENCES, ITrackside, Trackside, type Preferences } from '../trackside';
 
 /** Also the name of the settings, see `schema/plugin.json`. */
@@ -30,6 +31,9 @@ export const modelPlugin: JupyterFrontEndPlugin<Trackside> = {
       themes
     });
     void trackside.colours.restore();
+    if (themes) {
+      tellFrames(themes);
+    }
     void settings?.load(ID).then(loaded => {
       const apply = (): void => {
         const before = trackside.preferences;

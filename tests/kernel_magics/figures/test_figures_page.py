@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import struct
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,9 @@ import kernel_magics as km
 from kernel_magics.errors import DataFolderError
 from kernel_magics.figures import View, compare_figures, write_html, write_png
 from kernel_magics.figures.outputs import LONGEST_TEXT, output_html, text_html
+from kernel_magics.figures.page import made
 from kernel_magics.figures.picture import _FLAGS, NoPicture, find_browser
+from kernel_magics.model import RunInfo, RunStatus
 
 
 @pytest.fixture
@@ -46,6 +49,37 @@ def test_one_figure_per_metric_with_every_run_and_one_x_axis(store, run_ids):
     assert len(overlays) == 1
     for figure in figures:
         assert len([one for one in figure.renderers if isinstance(one.glyph, Line)]) == 3
+
+
+NOON = time.mktime((2026, 11, 20, 12, 0, 0, 0, 0, -1))
+
+
+def ran(start: float, end: float | None) -> RunInfo:
+    """A run from so many seconds after noon to so many; ``None``: it goes on."""
+    status = RunStatus.RUNNING if end is None else RunStatus.FINISHED
+    finished = None if end is None else NOON + end
+    return RunInfo("r", "r", "p", status, created=NOON + start, finished=finished)
+
+
+@pytest.mark.parametrize(
+    ("runs", "span"),
+    [
+        ([ran(0, 20)], "run of 2026-11-20 12:00"),
+        ([ran(0, 600)], "run of 2026-11-20 12:00 to 12:10"),
+        ([ran(0, None)], "run of 2026-11-20 12:00 and on"),
+        ([ran(7200, 7500), ran(60, 86_400)], "runs of 2026-11-20 12:01 to 2026-11-21 12:00"),
+        ([ran(0, 60), ran(3600, None)], "runs of 2026-11-20 12:00 to 13:00, some still going on"),
+    ],
+)
+def test_a_page_says_when_it_was_made_and_over_which_time_its_runs_went(runs, span):
+    said, of = made(runs, NOON + 5 * 86_400).split(" · ")
+    assert said == f"made 2026-11-25 12:00 {time.strftime('%Z', time.localtime(NOON))}"
+    assert of == span
+
+
+def test_the_day_of_its_oldest_run_is_not_a_pages_date(page):
+    today = time.strftime("%Y-%m-%d %H:")
+    assert f"Trackside · made {today}" in page.read_text("utf-8")
 
 
 def test_inferred_metrics_have_an_x_range_of_their_own(store):
