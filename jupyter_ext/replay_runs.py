@@ -55,7 +55,7 @@ class RunSource:
         changed, self._changed = self._changed, set()
         for run in self._candidates(store, changed):
             self._mine[run.id] = run
-            for head in store.cell_heads(run.id):
+            for head in store.replay.heads(run.id):
                 if head.cell_id is not None:
                     running = head.finished is None and run.status == RunStatus.RUNNING
                     cell = Cell(head.key, head.cell_id, head.session, running, head.execution_count)
@@ -77,7 +77,7 @@ class RunSource:
             by_run.setdefault(self._cells[key][0], []).append(key)
         for run_id, keys in by_run.items():
             begin = min(self._followed[key] for key in keys)
-            found, self._ends[run_id] = store.messages_since(run_id, self._ends.get(run_id, {}), begin)
+            found, self._ends[run_id] = store.replay.messages_since(run_id, self._ends.get(run_id, {}), begin)
             for key in keys:
                 # A cell that was wanted just now has been read further than the run.
                 fresh = [one for one in found.get(key, ()) if one[0] > self._followed[key]]
@@ -87,7 +87,7 @@ class RunSource:
                     yield Part(key, self._followed[key], joined(messages))
 
     def _part(self, store: Store, key: str, after: int, *, whole: bool) -> Part:
-        found = store.cell_messages(self._cells[key][0], key, after)
+        found = store.replay.messages(self._cells[key][0], key, after)
         position = found[-1][0] if found else after
         messages = [(kind, content) for _, kind, content in found if kind in _SHOWN]
         self._followed[key] = position

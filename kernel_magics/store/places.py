@@ -7,17 +7,23 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from . import queries
 from .encoding import CHUNK, Points, unpack_chunk
 from .schema import chunk_id
 from .streams import Stream
 from .windows import read_tail
 
 
-def steps_at(sql: sqlite3.Connection, streams: Sequence[Stream], times: Sequence[float]) -> list[int | None]:
+def steps_at(sql: sqlite3.Connection, run_id: str, times: Sequence[float]) -> list[int | None]:
     """The step that a run had logged last at each of these times (seconds since the epoch).
 
     The longest of the run's logged metrics tells; ``None`` before its first point, and without one.
+
+    Raises:
+        UnknownRun: there is no such run.
     """
+    queries.run_row(sql, run_id)
+    streams = (stream for _run, stream in queries.streams(sql, [run_id]))
     logged = [stream for stream in streams if stream.source == "logged" and stream.n]
     if not logged:
         return [None] * len(times)

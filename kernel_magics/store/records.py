@@ -1,4 +1,7 @@
-"""Cells, events and artifacts of a run: read from its journals, where the index knows their places."""
+"""Cells, events, artifacts and media of a run: read from its journals, where the index knows their places.
+
+Each of them raises ``UnknownRun`` when the index has no such run.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,7 @@ from .encoding import IndexDamage
 from .folding import Folder
 from .frames import HEAD, frame_end
 from .model import CellRecord
+from .queries import run_row
 
 Json = dict[str, Any]
 _DIGEST = re.compile("[0-9a-f]{64}")
@@ -101,6 +105,7 @@ def _cell(key: str, start: Json, end: Json, folder: Folder) -> CellRecord:
 def _contents(
     sql: sqlite3.Connection, data_dir: Path, run_id: str, kinds: tuple[int, ...]
 ) -> Iterator[tuple[int, Json]]:
+    run_row(sql, run_id)
     journals = sql.execute(
         "SELECT j.id, j.writer FROM run JOIN journal j ON j.run = run.id WHERE run.run_id=?"
         " ORDER BY j.began, j.writer",

@@ -15,6 +15,7 @@ from kernel_magics import paths
 from kernel_magics.journal.changes import moment
 from kernel_magics.journal.format import Kind
 
+from .current import CurrentIndex
 from .records import read_frames
 
 Message = tuple[int, str, dict[str, Any]]
@@ -36,6 +37,31 @@ class CellHead:
     session: str | None
     execution_count: int | None
     finished: float | None
+
+
+class CellReplay:
+    """Asks for cells on behalf of a store. Of a run that there is not there are none."""
+
+    def __init__(self, index: CurrentIndex) -> None:
+        self._index = index
+
+    def heads(self, run_id: str) -> list[CellHead]:
+        """The tracked cells of a run in the order in which they started, without what they showed."""
+        return self._index.ask(lambda sql: cell_heads(sql, self._index.data_dir, run_id))
+
+    def messages(self, run_id: str, key: str, after: int = 0) -> list[Message]:
+        """What the cell ``key`` showed after the position ``after``, message by message."""
+        return self._index.ask(lambda sql: cell_messages(sql, self._index.data_dir, run_id, key, after))
+
+    def messages_since(
+        self, run_id: str, ends: Mapping[str, int], begin: int
+    ) -> tuple[dict[str, list[Message]], dict[str, int]]:
+        """What all cells of a run showed, by cell, and how far each journal has been read now.
+
+        Args:
+            ends: by writer, the position up to which its journal has been read; ``begin`` for the others.
+        """
+        return self._index.ask(lambda sql: messages_since(sql, self._index.data_dir, run_id, ends, begin))
 
 
 def cell_heads(sql: sqlite3.Connection, data_dir: Path, run_id: str) -> list[CellHead]:

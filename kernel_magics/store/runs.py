@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sqlite3
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,9 +15,9 @@ from kernel_magics.model import MetricSource, counted
 from .ahead import Ahead, last_values
 from .documents import DOCUMENT_KINDS, Document, began, derive, fold, light_facts
 from .encoding import Points
+from .pieces import Piece, whole
 from .streams import (
     STREAM_COLUMNS,
-    Extremes,
     PointSink,
     Stream,
     describe,
@@ -29,8 +29,6 @@ from .streams import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from numpy.typing import NDArray
 
     from .frames import Batch, Frame, PointsBlock
 
@@ -195,7 +193,7 @@ class RunState:
         self._sql.execute("INSERT OR REPLACE INTO layout VALUES(?, ?, ?)", row)
 
     def _points(self, journal: _JournalState, blocks: Sequence[PointsBlock], number: int) -> None:
-        pieces: dict[int, list[_Piece]] = {}
+        pieces: dict[int, list[Piece]] = {}
         for block in blocks:
             metrics = journal.layouts.get(block.layout)
             if metrics is None or len(metrics) != block.values.shape[1]:
@@ -203,7 +201,7 @@ class RunState:
             else:
                 self._split(journal, block, metrics, pieces)
         for row, parts in pieces.items():
-            piece = parts[0] if len(parts) == 1 else _interleaved(parts)
+            piece = whole(parts)
             stream, points = self._streams[row], piece.points
             note_extremes(stream, piece.most, piece.column, points.step)
             value = float(points.value[-1])
@@ -218,7 +216,7 @@ class RunState:
         journal: _JournalState,
         block: PointsBlock,
         metrics: list[int],
-        pieces: dict[int, list[_Piece]],
+        pieces: dict[int, list[Piece]],
     ) -> None:
         """The columns of a block, each to its stream."""
         if not metrics:
@@ -235,7 +233,7 @@ class RunState:
                 continue
             note_span(self._streams[row], step_span, time_span)
             points = Points(block.step, block.time, columns[column])
-            pieces.setdefault(row, []).append(_Piece(block.offset, points, most, column))
+            pieces.setdefault(row, []).append(Piece(block.offset, points, most, column))
 
     def _lost_points(self, journal: _JournalState, block: PointsBlock, what: str) -> None:
         count = len(block.offset)
@@ -298,21 +296,3 @@ def _number(value: object) -> int:
     if type(value) is not int or not 0 <= value < 1 << 32:
         raise ValueError(f"{str(value)[:40]!r} is no id")
     return value
-
-
-class _Piece(NamedTuple):
-    """Points of one stream from one layout; what they come to stands in column ``column`` of ``most``."""
-
-    offset: NDArray[np.int64]
-    points: Points
-    most: Extremes
-    column: int
-
-
-def _interleaved(parts: list[_Piece]) -> _Piece:
-    """Points of one stream from several layouts, in the order of the journal."""
-    offsets = np.concatenate([part.offset for part in parts])
-    order = np.argsort(offsets, kind="stable")
-    columns = zip(*(part.points for part in parts), strict=True)
-    points = Points(*(np.concatenate(column)[order] for column in columns))
-    return _Piece(offsets[order], points, extremes(points.value[np.newaxis]), 0)

@@ -6,9 +6,7 @@ is disposable: lost or damaged, it is built anew from the journals, and answers 
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -20,12 +18,12 @@ from . import edits, filters, queries, trash
 from .charting import ChartQuery, series_of_run, windows_of_groups, windows_of_runs
 from .current import CurrentIndex
 from .index import Index
-from .mending import Answer
 from .model import CellRecord, Changes, MetricSummary, Series, Window
 from .news import News
 from .places import steps_at
+from .present import PresentRuns
 from .records import read_artifacts, read_cells, read_events, read_media
-from .replay import CellHead, Message, cell_heads, cell_messages, messages_since
+from .replay import CellReplay
 from .states import StateWatch
 
 if TYPE_CHECKING:
@@ -40,8 +38,11 @@ class Store:
 
     def __init__(self, index: Index) -> None:
         self._index = CurrentIndex(index)
-        self._states = StateWatch(index.data_dir)
-        self._news = News(self._states)
+        states = StateWatch(index.data_dir)
+        self._present = PresentRuns(self._index, states)
+        self._news = News(states)
+        self.replay = CellReplay(self._index)
+        """Tracked cells as they go on, for a page that was not there."""
 
     @property
     def data_dir(self) -> Path:
@@ -148,20 +149,14 @@ class Store:
         if where is not None:
             matches = filters.matcher(filters.parse(where))
             return [run for run in self.runs(project, ids=ids) if matches(run)][:limit]
-        gone = trash.missing(self.data_dir)
-        if ids is None:
-            most = None if limit is None else limit + len(gone)
-            found = self._index.ask(lambda sql: queries.runs(sql, self._states, project, most))
-        else:
-            found = self._index.ask(lambda sql: queries.runs_by_id(sql, self._states, ids))
-            found = [run for run in found if project is None or run.project == project]
-        return [run for run in found if run.id not in gone][:limit] if gone else found[:limit]
+        return (
+            self._present.newest(project, limit) if ids is None else self._present.among(ids, project)[:limit]
+        )
 
     def colours(self) -> list[tuple[str, int | None]]:
-        """Every run of the data folder, oldest first, with the number of the style that somebody chose for it:
-        what the colours of all are made from (``kernel_magics.figures.palette``)."""
-        gone = trash.missing(self.data_dir)
-        return [(run, chosen) for run, chosen in self._index.ask(queries.colours) if run not in gone]
+        """Every run of the data folder, oldest first, with the number of the style that somebody chose for
+        it: what the colours of all are made from (``kernel_magics.figures.palette``)."""
+        return self._present.colours()
 
     def run(self, run_id: str) -> RunInfo:
         """One run with all its facts.
@@ -169,15 +164,7 @@ class Store:
         Raises:
             UnknownRun: there is none of that id.
         """
-
-        def look(sql: sqlite3.Connection) -> RunInfo:
-            row = queries.run_row(sql, run_id)
-            if trash.is_missing(self.data_dir, run_id):
-                raise queries.unknown(run_id)
-            (info,) = queries.runs_by_id(sql, self._states, [run_id])
-            return replace(info, facts=queries.facts(sql, row))
-
-        return self._index.ask(look, [run_id])
+        return self._present.one(run_id)
 
     def metrics(self, run_ids: Collection[str]) -> dict[str, list[MetricInfo]]:
         """The metrics of each of these runs, in the order in which they were first seen."""
@@ -242,21 +229,7 @@ class Store:
         Raises:
             UnknownRun: there is none of that id.
         """
-        return self._index.ask(lambda sql: self._records(sql, run_id, read_cells), [run_id])
-
-    def cell_heads(self, run_id: str) -> list[CellHead]:
-        """The tracked cells of a run, without what they showed. Nothing for a run that there is not."""
-        return self._index.ask(lambda sql: cell_heads(sql, self.data_dir, run_id))
-
-    def cell_messages(self, run_id: str, key: str, after: int = 0) -> list[Message]:
-        """What a cell showed after a position, message by message: ``(position, type, content)``."""
-        return self._index.ask(lambda sql: cell_messages(sql, self.data_dir, run_id, key, after))
-
-    def messages_since(
-        self, run_id: str, ends: Mapping[str, int], begin: int
-    ) -> tuple[dict[str, list[Message]], dict[str, int]]:
-        """What all cells of a run showed since its journals were read to ``ends``, and their ends now."""
-        return self._index.ask(lambda sql: messages_since(sql, self.data_dir, run_id, ends, begin))
+        return self._index.ask(lambda sql: read_cells(sql, self.data_dir, run_id), [run_id])
 
     def events(self, run_id: str) -> list[dict[str, Any]]:
         """Events of a run, and ``journal-damaged`` for what of its journals could not be read.
@@ -264,7 +237,7 @@ class Store:
         Raises:
             UnknownRun: there is none of that id.
         """
-        return self._index.ask(lambda sql: self._records(sql, run_id, read_events), [run_id])
+        return self._index.ask(lambda sql: read_events(sql, self.data_dir, run_id), [run_id])
 
     def steps_at(self, run_id: str, times: Sequence[float]) -> list[int | None]:
         """The step that the run had logged last at each time (seconds since the epoch); ``None`` before
@@ -273,12 +246,7 @@ class Store:
         Raises:
             UnknownRun: there is none of that id.
         """
-
-        def look(sql: sqlite3.Connection) -> list[int | None]:
-            queries.run_row(sql, run_id)
-            return steps_at(sql, [stream for _run, stream in queries.streams(sql, [run_id])], times)
-
-        return self._index.ask(look, [run_id])
+        return self._index.ask(lambda sql: steps_at(sql, run_id, times), [run_id])
 
     def artifacts(self, run_id: str) -> list[dict[str, Any]]:
         """Artifacts of a run: ``{name, type, digest, size, path}``.
@@ -286,7 +254,7 @@ class Store:
         Raises:
             UnknownRun: there is none of that id.
         """
-        return self._index.ask(lambda sql: self._records(sql, run_id, read_artifacts), [run_id])
+        return self._index.ask(lambda sql: read_artifacts(sql, self.data_dir, run_id), [run_id])
 
     def media(self, run_id: str, metric: str | None = None) -> list[dict[str, Any]]:
         """Images, tables, HTML and histograms of a run, in the order of logging (untrusted).
@@ -300,7 +268,7 @@ class Store:
         Raises:
             UnknownRun: there is none of that id.
         """
-        found = self._index.ask(lambda sql: self._records(sql, run_id, read_media), [run_id])
+        found = self._index.ask(lambda sql: read_media(sql, self.data_dir, run_id), [run_id])
         return [one for one in found if metric is None or one.get("metric") == metric]
 
     def dataframe(
@@ -324,12 +292,3 @@ class Store:
         if run_ids is None:
             run_ids = [run.id for run in reversed(self.runs())]
         return dataframe(self, run_ids, metrics)
-
-    def _records(
-        self,
-        sql: sqlite3.Connection,
-        run_id: str,
-        read: Callable[[sqlite3.Connection, Path, str], list[Answer]],
-    ) -> list[Answer]:
-        queries.run_row(sql, run_id)
-        return read(sql, self.data_dir, run_id)
