@@ -20,6 +20,7 @@ from kernel_magics.bridge.execute import CellRunner, FactsOfHome
 from kernel_magics.bridge.homecoming import Absence, show
 from kernel_magics.bridge.interrupts import Interrupts
 from kernel_magics.bridge.ipykernel_names import LocalKernel
+from kernel_magics.bridge.last_words import obituary_of, sentence
 from kernel_magics.bridge.outbox import Outbox
 from kernel_magics.bridge.pending import Pending
 from kernel_magics.bridge.questions import Questions
@@ -200,7 +201,7 @@ class Bridge:
         elif state == "down":
             self._cells.notices.line_is_down()
         elif state in ("gone", "released") and self.ended is None:
-            why = _sentence(self.holder.detail or "nobody saw why")
+            why = sentence(self.holder.detail or "nobody saw why")
             self._announce(f"{self.machine} is gone. {why} Cells run here again.")
             self._end(f"{why} What it printed and recorded before is kept in this notebook and its runs.")
             self.holder.detach()
@@ -210,7 +211,7 @@ class Bridge:
         if kind == "kernel-died":
             self._subshells.forget_all()
             self._comms.close_all()
-            obituary = _obituary(event, self.machine)
+            obituary = obituary_of(event, self.machine)
             if not self._cells.notices.cell_runs and str(event.get("reason", "")).startswith("killed"):
                 self._cells.notices.say(obituary)
             self._pending.fail(obituary, event.get("epoch"))
@@ -283,26 +284,3 @@ class Bridge:
 async def _maybe_await(done: Any) -> None:
     if inspect.isawaitable(done):
         await done
-
-
-def _sentence(clause: str) -> str:
-    """A reason as a sentence of its own: "the agent died" is "The agent died."."""
-    clause = clause.strip()
-    return f"{clause[:1].upper()}{clause[1:]}" + ("" if clause.endswith((".", "!", "?")) else ".")
-
-
-def _obituary(event: Mapping[str, Any], machine: str) -> str:
-    reason = str(event.get("reason") or "nobody saw why")
-    if reason.startswith("restarted"):
-        return f"The kernel on {machine} was restarted while this cell ran; its variables are gone."
-    if reason.startswith("released"):
-        return (
-            f"The kernel on {machine} was {reason} while this cell ran. What it printed and recorded is kept."
-        )
-    next_cell = "The next cell runs in a fresh kernel there."
-    if event.get("returncode") is None:  # nobody saw it end: its agent died, and the lease with it
-        next_cell = "Cells run here again; %gpu_provision starts another."
-    return (
-        f"The kernel on {machine} died: {reason}. Everything printed and recorded before is kept; its "
-        f"variables are gone. {next_cell}"
-    )

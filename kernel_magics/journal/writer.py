@@ -15,6 +15,7 @@ from kernel_magics import paths
 from kernel_magics.errors import DataFolderError
 from kernel_magics.journal import format as fmt
 from kernel_magics.journal import lock, mounts
+from kernel_magics.journal.appending import finish_write, write_whole
 from kernel_magics.model import counted
 
 HELD_LIMIT = 8 * 1024 * 1024
@@ -75,7 +76,7 @@ class JournalWriter:
             lock.acquire(lock.lock_path(self.path))
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
             self._descriptor = os.open(self.path, flags | getattr(os, "O_BINARY", 0), 0o600)
-            _write_whole(self._descriptor, fmt.pack_header())
+            write_whole(self._descriptor, fmt.pack_header())
         except OSError as error:
             self._take_back(begun=not isinstance(error, FileExistsError), begins=begins)
             raise unwritable(folder, error) from error
@@ -124,7 +125,7 @@ class JournalWriter:
         if written == len(frame):
             return True
         try:
-            _finish_write(self._descriptor, frame, written)
+            finish_write(self._descriptor, frame, written)
         except OSError as error:
             self._fail(error)
             return self._keep(frame, points)
@@ -230,10 +231,10 @@ class JournalWriter:
         done = 0
         try:
             if not self._failed_since:
-                _write_whole(self._descriptor, b"".join(frame for frame, _ in self._held))
+                write_whole(self._descriptor, b"".join(frame for frame, _ in self._held))
                 done = len(self._held)
             while done < len(self._held):
-                _write_whole(self._descriptor, self._held[done][0])
+                write_whole(self._descriptor, self._held[done][0])
                 done += 1
         except OSError as error:
             self._fail(error)
@@ -267,34 +268,6 @@ class JournalWriter:
 
 def _amount(points: int, records: int) -> str:
     return f"{counted(points, 'point')} and {counted(records, 'other record')}"
-
-
-def append_after_close(path: Path, frame: bytes) -> None:
-    """Append a frame to a journal that this process created and closed (a thread that prints late).
-
-    Raises:
-        OSError: it cannot be written; nothing of it is.
-    """
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0))
-    try:
-        _write_whole(descriptor, frame)
-    finally:
-        os.close(descriptor)
-
-
-def _write_whole(descriptor: int, data: bytes) -> None:
-    _finish_write(descriptor, data, os.write(descriptor, data))
-
-
-def _finish_write(descriptor: int, data: bytes, written: int) -> None:
-    """Write the rest after a short write; when that fails, take the beginning back and raise."""
-    try:
-        while written < len(data):
-            written += os.write(descriptor, data[written:])
-    except OSError:
-        # By the file's size, not a count of ours: an interrupt may have fallen between write and count.
-        os.ftruncate(descriptor, os.fstat(descriptor).st_size - written)
-        raise
 
 
 def unwritable(folder: Path, error: OSError) -> DataFolderError:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import atexit
 import os
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Set, Tuple, Type, Union
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Set, Tuple, Union
 
 from kernel_magics import paths
 from kernel_magics.errors import UsageMistake
 from kernel_magics.journal.writer import unwritable
 from kernel_magics.model import RunStatus, is_run_id, new_run_id
-from kernel_magics.tracking import cell_join, endings, surroundings, tensorboard
+from kernel_magics.tracking import cell_join, endings, exits, surroundings, tensorboard
 from kernel_magics.tracking import facts as facts_of
 from kernel_magics.tracking.head import RunHead
 from kernel_magics.tracking.jsonable import as_mapping
@@ -31,8 +28,6 @@ RUN_VARIABLE = "TRACKSIDE_RUN"
 _runs: List[Run] = []  # the active one last; beneath it those that nested runs lie upon
 _parents: List[Run] = []  # in a fork: what lay beneath the active run, which is not active again here
 _launched: Dict[str, int] = {}  # runs of torchrun's ranks, and the process that is one of them
-_exit_error: Optional[BaseException] = None
-_exit_hooked = False
 
 
 def active_run() -> Optional[Run]:
@@ -109,7 +104,7 @@ def init(  # noqa: PLR0913 - the public signature, wandb-shaped
     run.on_finish(lambda: leave(run))
     if settings.frameworks:
         tensorboard.arm(run, active_run)
-    _hook_exit()
+    exits.hook(_finish_at_exit)
     return run
 
 
@@ -244,46 +239,11 @@ def _no_run(what: str) -> None:
         )
 
 
-def _hook_exit() -> None:
-    """Finish the active run when the interpreter ends: ``failed`` after an uncaught exception."""
-    global _exit_hooked
-    if _exit_hooked:
-        return
-    _exit_hooked = True
-    atexit.register(_finish_at_exit)
-    sys.excepthook = _remembering(sys.excepthook)
-    if "IPython" not in sys.modules:  # there sys.exit() in a cell ends the cell, not the process
-        sys.exit = _remembering_exit(sys.exit)
-
-
-ExceptHook = Callable[[Type[BaseException], BaseException, Optional[TracebackType]], Any]
-
-
-def _remembering(previous: ExceptHook) -> ExceptHook:
-    def excepthook(
-        kind: Type[BaseException], error: BaseException, traceback: Optional[TracebackType]
-    ) -> None:
-        global _exit_error
-        if not hasattr(sys, "ps1"):  # at a prompt an exception does not end the process
-            _exit_error = error
-        previous(kind, error, traceback)
-
-    return excepthook
-
-
-def _remembering_exit(previous: Callable[..., Any]) -> Callable[..., Any]:
-    def exit(status: Any = None, /) -> None:
-        global _exit_error
-        _exit_error = SystemExit(status)
-        previous(status)
-
-    return exit
-
-
-def _finish_at_exit() -> None:
+def _finish_at_exit(error: Optional[BaseException]) -> None:
+    """When the interpreter ends: ``failed`` after an uncaught exception."""
     for run in reversed([*_parents, *_runs]):
         if not run.finished:
-            run.finish(endings.status_of(_exit_error), _exit_error)
+            run.finish(endings.status_of(error), error)
     facts_of.abandon_all(timeout=1.5)
 
 

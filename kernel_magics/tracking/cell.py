@@ -12,7 +12,7 @@ import sys
 import threading
 from collections import OrderedDict
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Dict, Iterator, Optional
 
 from kernel_magics.errors import TracksideError
@@ -21,23 +21,15 @@ from kernel_magics.tracking.capture import LIMIT_BYTES, OutputWidgets
 from kernel_magics.tracking.cell_facts import capture_of, facts_of, note_of
 from kernel_magics.tracking.cell_host import Host, Message, host_of, silent_info
 from kernel_magics.tracking.cell_line import TrackOptions, comment_out, find_track_line, parse_options
+from kernel_magics.tracking.cell_name import RunName
 from kernel_magics.tracking.cell_record import TrackedCell
 from kernel_magics.tracking.cell_refusal import Refusal
 from kernel_magics.tracking.cell_source import SourceMemory, literal_config, python_of
-from kernel_magics.tracking.cell_stack import Stacks
+from kernel_magics.tracking.cell_stack import Body, Stacks
 from kernel_magics.tracking.recorder import Run
 
 _REMEMBERED_CELLS = 64
 _LATE_PARENTS = frozenset(("kernel_info_request", "comm_info_request", "complete_request", "inspect_request"))
-
-
-@dataclass
-class _Body:
-    """What IPython's ``ExecutionInfo`` says about a cell, for a body that is none."""
-
-    raw_cell: str
-    store_history: bool = False
-    cell_id: Optional[str] = None
 
 
 class CellTracker:
@@ -59,7 +51,7 @@ class CellTracker:
         self._widgets = OutputWidgets()
         self._sources = SourceMemory()
         self._refusal = Refusal()
-        self._bound: Optional[Run] = None
+        self._name = RunName(shell)
         self._troubles: Dict[str, int] = {}
         self._limits_told = False
         self._noting = 0
@@ -109,9 +101,7 @@ class CellTracker:
         ):
             if ours in transformers:
                 transformers.remove(ours)
-        if self._bound is not None and self._shell.user_ns.get("run") is self._bound:
-            del self._shell.user_ns["run"]
-        self._bound = None
+        self._name.unbind()
 
     @contextmanager
     def body(self, source: str, options: TrackOptions) -> Iterator[None]:
@@ -119,7 +109,7 @@ class CellTracker:
         __tracebackhide__ = True  # IPython leaves such frames out
         key = self._host.key()
         tracked = self._stacks.tracked(key)
-        running = self._stacks.push(key, _Body(source))
+        running = self._stacks.push(key, Body(source))
         raised: Optional[BaseException] = None
         try:
             if tracked is None:
@@ -193,7 +183,7 @@ class CellTracker:
         self._compare_source(cell, facts.get("cell_id") or f"{options.project}/{options.name}", source)
         self._say_limits()
         self._host.cell_begins()
-        self._bind(run)
+        self._name.bind(run)
         return cell
 
     def _remember(self, request: str, cell: TrackedCell) -> None:
@@ -206,18 +196,6 @@ class CellTracker:
         changed = self._sources.changed_from(identity, cell.run.id, source) if source else None
         if changed is not None:
             cell.run.record_facts({"source_changed_from": changed})
-
-    def _bind(self, run: Run) -> None:
-        """Give the cell its ``run``, unless the user has a variable of that name."""
-        names = self._shell.user_ns
-        if "run" not in names or names["run"] is self._bound:
-            names["run"] = self._bound = run
-            return
-        print(
-            "Trackside: your own variable `run` is kept. This cell's run is the active one: "
-            "use km.log(…), or km.active_run() (import kernel_magics as km).",
-            file=sys.stderr,
-        )
 
     def _say_limits(self) -> None:
         if self._host.limits and not self._limits_told:

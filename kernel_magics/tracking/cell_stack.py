@@ -9,6 +9,15 @@ from kernel_magics.tracking.cell_record import TrackedCell
 
 
 @dataclass
+class Body:
+    """What IPython's ``ExecutionInfo`` says about a cell, for a body that is none."""
+
+    raw_cell: str
+    store_history: bool = False
+    cell_id: Optional[str] = None
+
+
+@dataclass
 class Running:
     """One execution. ``info`` is IPython's, and tells executions apart."""
 

@@ -16,13 +16,14 @@ from zlib import crc32
 from kernel_magics import paths
 from kernel_magics.errors import DataFolderError
 from kernel_magics.journal import format as fmt
-from kernel_magics.journal.writer import BATCH_S, JournalWriter, append_after_close
+from kernel_magics.journal.appending import append_after_close
+from kernel_magics.journal.writer import BATCH_S, JournalWriter
 from kernel_magics.model import MetricSource, random_word
 from kernel_magics.tracking.background import Background, Task
 from kernel_magics.tracking.head import RunHead
-from kernel_magics.tracking.jsonable import shortened
 from kernel_magics.tracking.masking import clean
 from kernel_magics.tracking.notices import notice
+from kernel_magics.tracking.oversized import cut_to_size
 from kernel_magics.tracking.processes import writer_identity
 from kernel_magics.tracking.series import Layout, MetricTable
 
@@ -66,7 +67,7 @@ class Scribe:
     def _open(self, batched: Optional[bool] = None) -> JournalWriter:
         role = "member" if self.member else "main"
         identity = writer_identity(f"{role}-{random_word(8)}", role)
-        writer = JournalWriter(self.folder, identity["id"], report=self._report, batched=batched)
+        writer = JournalWriter(self.folder, identity["id"], report=notice, batched=batched)
         self._path = writer.path
         if writer.batched:
             identity["batch_s"] = BATCH_S
@@ -145,17 +146,9 @@ class Scribe:
         if kind in _MERGED and len(content) > 1:
             kept = [self.write(kind, {key: value}) for key, value in content.items()]
             return all(kept)
-        payload = fmt.pack_json(shortened(content))
-        cut = len(payload) <= fmt.MAX_PAYLOAD
-        names = ", ".join(f"{key[:40]!r}" for key in content)
-        what = "long texts in it are cut" if cut else "it is not recorded"
-        self.tell_once(
-            f"large {kind} {names}",
-            f"A {kind.name.lower()} record ({names}) is longer than the {fmt.MAX_PAYLOAD >> 20} MiB a journal"
-            f" takes at once; {what}, and everything else is kept.",
-            "record-cut" if cut else "record-too-large",
-        )
-        return cut and self.write_payload(kind, payload)
+        cut = cut_to_size(kind, content)
+        self.tell_once(cut.key, cut.told, cut.event)
+        return cut.payload is not None and self.write_payload(kind, cut.payload)
 
     def write_payload(self, kind: fmt.Kind, payload: bytes) -> bool:
         """Append a frame of any kind. What is too large for one is replaced by an event that says so."""
@@ -280,9 +273,6 @@ class Scribe:
             writer, self._writer = self._writer, None
         if writer is not None:
             writer.close()
-
-    def _report(self, message: str) -> None:
-        notice(message)
 
     def _report_task(self, error: Exception) -> None:
         self.tell_once("task", f"A part of the run's telemetry has stopped: {error!r}.", "telemetry-stopped")

@@ -13,6 +13,7 @@ import pytest
 from kernel_magics.errors import DataFolderError
 from kernel_magics.journal import format as fmt
 from kernel_magics.journal import lock, writer
+from kernel_magics.journal.appending import append_after_close
 from kernel_magics.journal.reader import read_journal
 from kernel_magics.journal.writer import JournalWriter
 
@@ -269,5 +270,5 @@ def test_late_frames_go_into_a_closed_journal(open_writer: Callable[..., Journal
     journal = open_writer()
     journal.append(frame(0))
     journal.close()
-    writer.append_after_close(journal.path, frame(1))
+    append_after_close(journal.path, frame(1))
     assert numbers(journal.path) == [0, 1]
