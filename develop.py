@@ -53,6 +53,7 @@ def main(task: str) -> int:
         "demo": demo,
         "lab": lab,
         "test": test,
+        "long": long,
         "check": check,
         "bench": bench,
         "clean": clean,
@@ -114,7 +115,7 @@ def test() -> int:
     folders = {f"tests/{path.relative_to(ROOT).parts[1]}" for path in ROOT.glob("tests/*/**/test_*.py")}
     if folders - in_a_group:
         raise StepFailed(f"In no group of tests: {', '.join(sorted(folders - in_a_group))}")
-    pytest = [python(), "-m", "pytest", "--durations=8", *wanted]
+    pytest = [python(), "-m", "pytest", "--durations=8", "-m", "not long", *wanted]
     groups: list[tuple[str, list[str], Path]] = []
     for title, arguments in TEST_GROUPS.items():
         last_failed(title).unlink(missing_ok=True)
@@ -146,6 +147,15 @@ def second_try(title: str, command: list[str], folder: Path, status: int) -> tup
     print(f"\n=== {title}: {len(names)} failed; once more, with nothing beside", flush=True)
     status = run_titled(title, [*command, "--last-failed"], folder)
     return status, names if status == 0 else []
+
+
+def long() -> int:
+    """Tests that take more than a minute each, one after the other."""
+    install("test")
+    system_packages(*APT)
+    return run(
+        [python(), "-m", "pytest", "--durations=0", "-m", "long", "tests/gpu_provisioner", *sys.argv[2:]]
+    )
 
 
 def last_failed(title: str) -> Path:

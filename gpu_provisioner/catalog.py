@@ -12,6 +12,7 @@ from gpu_provisioner.errors import NoOffer, ProvisionError
 from gpu_provisioner.model import GpuRequest, Offer
 from gpu_provisioner.providers import provider_of
 from gpu_provisioner.providers.base import LiveLeases, Provider, Target
+from gpu_provisioner.typed import Typed
 
 ANSWER_LIMIT_S = 20.0
 MOMENT_S = 3.0
@@ -97,11 +98,17 @@ class Catalog:
         return self._ended(asking)
 
     def choose(
-        self, requests: Sequence[GpuRequest], on_progress: Callable[[str, str], None] = lambda *_: None
+        self,
+        requests: Sequence[GpuRequest],
+        on_progress: Callable[[str, str], None] = lambda *_: None,
+        asked_for: Optional[Typed] = None,
     ) -> Offer:
         """The best offer for the first request that has any, in the order the user gave.
 
         A target that is slow is waited for only while no other has an offer for that request.
+
+        Args:
+            asked_for: what was typed; default: the requests alone.
 
         Raises:
             NoOffer: with what was looked for, what is there, and what to type.
@@ -119,7 +126,7 @@ class Catalog:
             instead = f"No {wanted} is to be had; " if wanted else ""
             on_progress("offer", f"{instead}{offer.device} on {offer.target}: {offer.detail}.")
             return offer
-        raise _no_offer(requests, surveys)
+        raise _no_offer(requests, surveys, asked_for or Typed(tuple(each.text for each in requests)))
 
     def _first_offers(self, request: GpuRequest, on_progress: Callable[[str, str], None]) -> Survey:
         asking = self._begin([request])
@@ -232,7 +239,7 @@ def _memory(offer: Offer) -> float:
     return min((gpu.memory_gib for gpu in offer.gpus), default=0.0)
 
 
-def _no_offer(requests: Sequence[GpuRequest], surveys: Sequence[Survey]) -> NoOffer:
+def _no_offer(requests: Sequence[GpuRequest], surveys: Sequence[Survey], asked_for: Typed) -> NoOffer:
     wanted = " or ".join(request.text for request in requests)
     problems = [problem for survey in surveys for problem in survey.problems]
     if problems and len({problem.target for problem in problems}) == 1 and not _heard(surveys):
@@ -244,7 +251,6 @@ def _no_offer(requests: Sequence[GpuRequest], surveys: Sequence[Survey]) -> NoOf
         lines += [f"{problem.target}: {problem.message}" for problem in survey.problems]
     seen = ". ".join(dict.fromkeys(lines))
     message = f"No {wanted} is free on any target, and nothing was rented. {seen}.".replace("..", ".")
-    typed = " --or ".join(request.text for request in requests)
     asked_for_cpu = any(request.is_cpu for request in requests)
     if asked_for_cpu:
         return NoOffer(message, None)
@@ -252,7 +258,7 @@ def _no_offer(requests: Sequence[GpuRequest], surveys: Sequence[Survey]) -> NoOf
         one.target for one in problems
     }
     elsewhere = ", or --on HOST, a machine that ssh reaches" if asked == {"local"} else ""
-    return NoOffer(message, f"%gpu_provision {typed} --or cpu{elsewhere}")
+    return NoOffer(message, f"{asked_for.or_else('cpu')}{elsewhere}")
 
 
 def _heard(surveys: Sequence[Survey]) -> bool:

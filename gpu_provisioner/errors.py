@@ -10,6 +10,7 @@
     │       └── LoginNeeded  it asks for a password or a second factor, and nobody was asked for one
     ├── BootstrapError    the machine answers, but no kernel can be started there
     ├── LeaseError        the lease is unknown, held by somebody else, or over
+    │   └── LeaseHeld     somebody else holds it, and would let go if asked (%gpu_attach --take)
     ├── TransferError     a variable or a file was not brought over; nothing was changed by half
     ├── CalledOff         somebody called it off (gpu_provisioner.calling_off)
     ├── OverLimit         it would cost more than [limits] allow; nothing was rented
@@ -37,7 +38,16 @@ class ProvisionError(Exception):
 
 
 class BadRequest(ProvisionError):
-    """The GPU specification cannot be understood. Nothing was asked of any machine."""
+    """The GPU specification cannot be understood. Nothing was asked of any machine.
+
+    Attributes:
+        meant: the specification that was probably meant, for who knows what else was typed; ``None`` if
+            nobody can tell.
+    """
+
+    def __init__(self, message: str, remedy: Optional[str] = None, meant: Optional[str] = None) -> None:
+        super().__init__(message, remedy)
+        self.meant = meant
 
 
 class NoOffer(ProvisionError):
@@ -63,6 +73,10 @@ class BootstrapError(ProvisionError):
 
 class LeaseError(ProvisionError):
     """The lease is unknown, held by somebody else, or over."""
+
+
+class LeaseHeld(LeaseError):
+    """Somebody else holds the lease. Nothing was changed."""
 
 
 class TransferError(ProvisionError):

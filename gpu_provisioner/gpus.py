@@ -110,7 +110,7 @@ def parse(text: str) -> GpuRequest:
         return GpuRequest(raw, None, count)
     if normal == "cpu":
         if count != 1:
-            raise BadRequest(f"A kernel without a GPU has no count: {raw!r}.", "%gpu_provision cpu")
+            raise _bad(f"A kernel without a GPU has no count: {raw!r}.", "cpu")
         return GpuRequest(raw, "cpu", 0)
     if normal in FAMILIES:
         return GpuRequest(raw, normal, count)
@@ -149,14 +149,10 @@ def _split_count(raw: str) -> Tuple[str, int]:
 def _count(text: str, raw: str) -> int:
     text = text.strip()
     if not _INTEGER.fullmatch(text):
-        raise BadRequest(
-            f"The number of GPUs in {raw!r} must be a whole number, not {text!r}.", "%gpu_provision a100:2"
-        )
+        raise _bad(f"The number of GPUs in {raw!r} must be a whole number, not {text!r}.", "a100:2")
     count = int(text)
     if not 1 <= count <= MAX_COUNT:
-        raise BadRequest(
-            f"{raw!r} asks for {count} GPUs; a request names 1 to {MAX_COUNT}.", "%gpu_provision a100:2"
-        )
+        raise _bad(f"{raw!r} asks for {count} GPUs; a request names 1 to {MAX_COUNT}.", "a100:2")
     return count
 
 
@@ -165,9 +161,11 @@ def _unknown(name: str, raw: str) -> BadRequest:
     if guess is None:
         known = ", ".join(sorted({*FAMILIES, *MODELS}))
         return BadRequest(f"{raw!r} is not a GPU that is known here. Known: gpu, cpu, {known}.")
-    return BadRequest(
-        f"{raw!r} is not a GPU that is known here; did you mean {guess}?", f"%gpu_provision {guess}"
-    )
+    return _bad(f"{raw!r} is not a GPU that is known here; did you mean {guess}?", guess)
+
+
+def _bad(message: str, meant: str) -> BadRequest:
+    return BadRequest(message, f"%gpu_provision {meant}", meant)
 
 
 def _closest(normal: str) -> Optional[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Dict, Mapping, Optional, Set
 
 from gpu_provisioner.agent.places import private_folder, process_birth, read_json, write_private
-from gpu_provisioner.errors import LeaseError
+from gpu_provisioner.errors import LeaseHeld
 from gpu_provisioner.model import Lease
 
 HOLDER_NOTE = "holder.json"
@@ -78,7 +78,7 @@ def lock_lease(folder: Path, lease: Lease, role: str = "") -> LeaseLock:
         raise
     if not is_ours:
         os.close(handle)
-        raise LeaseError(
+        raise LeaseHeld(
             f"The lease {lease.name!r} is held by {_describe(read_json(owner))}.",
             "release it there, or close that notebook's kernel",
         )

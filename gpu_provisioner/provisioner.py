@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Mapping, Optional, Sequence, Tuple
 
+from gpu_provisioner import typed
 from gpu_provisioner.bootstrap import open_carrier
 from gpu_provisioner.calling_off import out_of_reach
 from gpu_provisioner.catalog import Catalog
@@ -26,6 +27,7 @@ from gpu_provisioner.model import GpuRequest, Lease, LeaseState, Offer
 from gpu_provisioner.providers import provider_of, provider_of_lease
 from gpu_provisioner.providers.base import Target
 from gpu_provisioner.terms import NO_LIMITS, Terms, price_for_runs, source_of
+from gpu_provisioner.typed import Typed
 
 __all__ = ["provision", "refresh", "release"]
 
@@ -58,6 +60,7 @@ def provision(  # noqa: PLR0913 - the facts of one lease, all by name
     cwd: Optional[Path] = None,
     environment: Environment = AS_IT_IS,
     terms: Terms = NO_LIMITS,
+    asked_for: Optional[Typed] = None,
     on_progress: Progress = _silent,
 ) -> Lease:
     """Find what was asked for, get it, start an agent and a kernel there.
@@ -69,6 +72,7 @@ def provision(  # noqa: PLR0913 - the facts of one lease, all by name
         cwd: the folder the notebook works in; default: this process' own.
         environment: the Python over there, and what is to be installed for it.
         terms: how much it may cost, and when it is given back because nobody needs it.
+        asked_for: what was typed, for advice now and later; default: the requests alone.
         on_progress: called with a stage (``"offer"``, ``"lease"``, ``"payload"``, ``"install"``, ``"agent"``)
             and a sentence.
 
@@ -82,11 +86,14 @@ def provision(  # noqa: PLR0913 - the facts of one lease, all by name
     book = LeaseBook(data_dir)
     catalog = Catalog(targets, book.live)
     home = {"notebook": notebook, "kernel_id": kernel_id}
-    offer, lease, lock = _reserve(_Choice(catalog, requests, terms, on_progress), book, home, name)
+    asked_for = asked_for or Typed(tuple(request.text for request in requests))
+    choice = _Choice(catalog, requests, terms, asked_for, on_progress)
+    offer, lease, lock = _reserve(choice, book, home, name)
     target = next(target for target in targets if target.name == offer.target)
     try:
         offer = dataclasses.replace(offer, options={**offer.options, "cwd": str(cwd or Path.cwd())})
         lease = book.save(provider_of(target, book.live).submit(offer, lease))
+        lease = dataclasses.replace(lease, handle={**lease.handle, "typed": asked_for.to_json()})
         lease = book.save(_agreed(lease, terms.idle_of(offer, target.options), target, data_dir))
         if environment.is_given:
             lease = book.save(prepare(lease, environment, on_progress))
@@ -153,10 +160,11 @@ class _Choice:
     catalog: Catalog
     requests: Sequence[GpuRequest]
     terms: Terms
+    asked_for: Typed
     on_progress: Progress
 
     def offer(self) -> Offer:
-        return self.catalog.choose(self.requests, self.on_progress)
+        return self.catalog.choose(self.requests, self.on_progress, self.asked_for)
 
 
 def _reserve(
@@ -170,7 +178,7 @@ def _reserve(
         offer = choice.offer()
         with book.exclusive():
             live = book.live()
-            choice.terms.check(offer, book.all(), time.time())
+            choice.terms.check(offer, book.all(), time.time(), choice.asked_for)
             taken = {gpu.uuid for lease in live for gpu in lease.gpus}
             if any(gpu.uuid in taken for gpu in offer.gpus):
                 continue
@@ -239,7 +247,7 @@ def _verify_gpus(lease: Lease, machine: Mapping[str, Any]) -> None:
         raise BootstrapError(
             f"{machine.get('host')} was to have {lease.gpus[0].name}, but the agent there sees: {there}. "
             "The lease has been given back.",
-            f"%gpu_provision {lease.spec}",
+            str(typed.again(lease)),
         )
 
 
@@ -254,7 +262,7 @@ def _give_back(book: LeaseBook, lease: Lease, error: BaseException) -> None:
             book.update(lease.id, detail=failure.message)
             if isinstance(error, ProvisionError):
                 error.message = f"{error.message}\n{failure.message}"
-                error.remedy = f"%gpu_release {lease.name}"
+                error.remedy = typed.release(lease)
             return
     why = str(error) or ("interrupted" if isinstance(error, KeyboardInterrupt) else type(error).__name__)
     book.finish(lease.id, LeaseState.RELEASED, f"given back: {why}".splitlines()[0])

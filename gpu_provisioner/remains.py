@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Optional
 
+from gpu_provisioner import typed
 from gpu_provisioner.absence import note_absence
 from gpu_provisioner.errors import LeaseError
 from gpu_provisioner.holder import Holder
@@ -47,7 +48,7 @@ def fetch_remains(lease: Lease, data_dir: Path, limit_s: float) -> Lease:
         raise LeaseError(
             f"What {lease.name!r} left on {lease.machine or lease.target} was not fetched"
             f"{f': {problem}' if problem else f' within {limit_s:.0f} s'}",
-            f"%gpu_attach {lease.name}",
+            typed.attach(lease),
         )
     if left and holder.state in _OVER:
         rest = "all it had said is here" if holder.state == "released" else "what it left there is gone"
@@ -80,4 +81,5 @@ def arrived(folder: Path) -> float:
 
 def _not_fetched(problem: Optional[str], lease: Lease) -> str:
     told = f" ({' '.join(problem.split())})" if problem else ""
-    return f"If it left more, that could not be fetched{told}; %gpu_attach {lease.name} tries again."
+    # By its id: what is put down here is read when another may have the name.
+    return f"If it left more, that could not be fetched{told}; to try again: %gpu_attach {lease.id}"

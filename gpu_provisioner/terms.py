@@ -14,6 +14,7 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence
 from gpu_provisioner.errors import BadRequest, OverLimit
 from gpu_provisioner.leases import LIVE
 from gpu_provisioner.model import Lease, Offer
+from gpu_provisioner.typed import Typed, release
 
 PAID_IDLE_S = 1800.0
 """Where an hour costs something and nobody said otherwise."""
@@ -57,12 +58,15 @@ class Terms:
                 return float(said)
         return PAID_IDLE_S if offer.usd_per_hour else 0.0
 
-    def check(self, offer: Offer, leases: Sequence[Lease], now: float) -> None:
+    def check(
+        self, offer: Offer, leases: Sequence[Lease], now: float, asked_for: Optional[Typed] = None
+    ) -> None:
         """Refuse what would cost more than is allowed.
 
         Args:
             leases: all of the user's, those that are over as well.
             now: seconds since the epoch.
+            asked_for: what was typed; default: the offer's device.
 
         Raises:
             OverLimit: with the figures. Nothing was rented.
@@ -72,13 +76,14 @@ class Terms:
             return
         live = [lease for lease in leases if lease.state in LIVE and lease.usd_per_hour]
         hourly = sum(lease.usd_per_hour or 0.0 for lease in live)
+        wanted = asked_for or Typed((offer.device,))
         asked = f"{offer.device} on {offer.target} costs ≈ ${price:.2f}/h"
         if self.max_usd_per_hour is not None and hourly + price > self.max_usd_per_hour:
             running = f" With what runs already ({_named(live)}) that" if live else " That"
             raise OverLimit(
                 f"{asked}.{running} would be ≈ ${hourly + price:.2f}/h, and your limit is "
                 f"${self.max_usd_per_hour:.2f}/h. Nothing was rented.",
-                _remedy(live, "--max-usd-per-hour", hourly + price),
+                _remedy(live, wanted, "--max-usd-per-hour", hourly + price),
             )
         spent = spent_since(leases, start_of_day(now), now)
         first_hour = spent + hourly + price
@@ -87,7 +92,7 @@ class Terms:
                 f"{asked}. ≈ ${spent:.2f} were spent today; with another hour of all that runs that would "
                 f"be ≈ ${first_hour:.2f}, and your limit is ${self.max_usd_per_day:.2f} a day. "
                 "Nothing was rented.",
-                _remedy(live, "--max-usd-per-day", first_hour),
+                _remedy(live, wanted, "--max-usd-per-day", first_hour),
             )
 
 
@@ -154,6 +159,6 @@ def _named(leases: Sequence[Lease]) -> str:
     return ", ".join(f"{lease.name} ≈ ${lease.usd_per_hour or 0.0:.2f}/h" for lease in leases)
 
 
-def _remedy(live: List[Lease], option: str, needed: float) -> str:
-    release = f"%gpu_release {live[0].name}, or " if live else ""
-    return f"{release}{option} {math.ceil(needed * 100) / 100:g} to allow it this once"
+def _remedy(live: List[Lease], asked_for: Typed, option: str, needed: float) -> str:
+    instead = f"{release(live[0])}; or, to allow it this once: " if live else ""
+    return f"{instead}{asked_for.given(option, f'{math.ceil(needed * 100) / 100:g}')}"

@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
-from gpu_provisioner import far_command
+from gpu_provisioner import far_command, typed
 from gpu_provisioner.agent.launch import NAME_THAT_MACHINE
 from gpu_provisioner.agent.whereabouts import not_here
 from gpu_provisioner.errors import LoginNeeded, ProviderError, ProvisionError
@@ -104,7 +104,7 @@ class SshProvider:
             return self._ssh.argv(self._command.wrap(command))
         except LoginNeeded as error:
             terminal = f"while a cell waits, in a terminal: trackside login {shlex.quote(lease.name)}"
-            raise LoginNeeded(error.message, f"%gpu_attach {lease.name}; or, {terminal}") from None
+            raise LoginNeeded(error.message, f"{typed.attach(lease)}; or, {terminal}") from None
 
     def explain(self, complaint: str, status: Optional[int]) -> Optional[ProvisionError]:
         """What ssh meant."""
@@ -125,8 +125,9 @@ class SshProvider:
         )
 
     def _invite(self, error: LoginNeeded) -> LoginNeeded:
-        named = f"name it, and you are asked: --on {self._target.name}"
-        return LoginNeeded(error.message, f"{named}; or let a key in: ssh-copy-id {self._ssh.host}")
+        named = f"name it, and you are asked: --on {typed.word(self._target.name)}"
+        key = f"ssh-copy-id {shlex.quote(self._ssh.host)}"
+        return LoginNeeded(error.message, f"{named}; or let a key in: {key}")
 
     def needs_login(self) -> bool:
         """Whether the last login had to ask, and its connection has ended."""
@@ -147,7 +148,7 @@ class SshProvider:
             raise ProviderError(
                 f"{lease.name!r} could not be ended, its kernel may still run on {self._ssh.host}: "
                 f"{error.message}",
-                error.remedy or f"%gpu_release {lease.name}",
+                error.remedy or typed.release(lease),
             ) from None
 
     def living(self) -> List[Lease]:

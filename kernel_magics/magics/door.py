@@ -12,6 +12,7 @@ import json
 from typing import Any, Dict, Mapping, Optional
 
 from gpu_provisioner.errors import ProvisionError
+from gpu_provisioner.typed import word
 from kernel_magics.bridge.cells import Place, place
 from kernel_magics.bridge.execute import Request
 from kernel_magics.bridge.ipykernel_names import LocalKernel
@@ -39,7 +40,11 @@ class Door:
     @property
     def magic(self) -> str:
         """What a person would type for it."""
-        return f"%gpu_provision {self._spec}" + (f" --on {self._target}" if self._target else "")
+        return f"%gpu_provision {self._options}"
+
+    @property
+    def _options(self) -> str:
+        return word(self._spec) + (f" --on {word(self._target)}" if self._target else "")
 
     def install(self) -> None:
         """From now on the first cell opens it."""
@@ -78,11 +83,10 @@ class Door:
         if self._opened:
             return UsageMistake(
                 "This kernel's cells run on a leased machine, and it has none any more. Nothing was run.",
-                f"{self.magic}, or %%local as first line to run the cell here",
+                f"{self.magic}; or %%local as first line to run the cell here",
             )
         try:
-            options = f"{self._spec} --on {self._target}" if self._target else self._spec
-            self._magics.gpu_provision(options)
+            self._magics.gpu_provision(self._options)
         except (TracksideError, ProvisionError) as error:
             return error
         self._opened = True

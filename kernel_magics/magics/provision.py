@@ -67,14 +67,14 @@ class GpuMagics(Magics):
             raise UsageMistake(
                 "%gpu_provision needs to know which GPU. Nothing was rented.", "%gpu_provision a100 --or cpu"
             )
-        specs = [options.spec, *options.alternatives]
         session = self.session
         environment = session.environment(options.python, options.install, options.requirements)
         terms = session.terms(options.idle, options.max_usd_per_hour, options.max_usd_per_day)
-        from kernel_magics.magics.provision_wanted import Wanted
+        from kernel_magics.magics.provision_wanted import Wanted, typed_of
 
         where = {"name": options.name, "new": options.new, "target": options.on}
-        session.provision(Wanted(specs, **where, environment=environment, terms=terms, background=options.bg))
+        more = {"environment": environment, "terms": terms, "background": options.bg}
+        session.provision(Wanted(typed_of(options), **where, **more))
 
     @magic_arguments()
     @line_magic
@@ -145,8 +145,7 @@ class GpuMagics(Magics):
         from kernel_magics.magics.transfer_files import get
 
         road, lease, _ = self.session.road()
-        dest = _unquoted(options.dest) if options.dest else None
-        get(road, lease, _unquoted(options.path), dest, options.overwrite)
+        get(road, lease, options.path, options.dest, options.overwrite)
 
     def _variables(self) -> Any:
         from kernel_magics.magics.transfer import Variables
@@ -205,13 +204,6 @@ def make_session(shell: Any) -> Any:
     from kernel_magics.magics.provision_session import GpuSession
 
     return GpuSession(kernel, paths.data_dir(), os.environ)
-
-
-def _unquoted(word: str) -> str:
-    """IPython leaves the quotes around a word with spaces."""
-    if len(word) > 1 and word[0] == word[-1] and word[0] in "'\"":
-        return word[1:-1]
-    return word
 
 
 def register(ip: Any) -> None:

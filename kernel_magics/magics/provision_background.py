@@ -100,7 +100,7 @@ class Getting:
     @property
     def again(self) -> str:
         """What to type to try it again."""
-        return f"%gpu_provision {self.specs} --bg"
+        return str(self.wanted.typed)
 
     def _run(self) -> None:
         try:

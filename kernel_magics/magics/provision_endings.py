@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from pathlib import Path
 from typing import List, Optional, Sequence
 
+from gpu_provisioner import typed
 from gpu_provisioner.errors import LeaseError
 from gpu_provisioner.leases import LeaseBook
 from gpu_provisioner.model import Lease, LeaseState
@@ -61,13 +61,13 @@ def rest_sentence(lease: Lease) -> str:
     _, left, why = lease.detail.partition(LEFT)
     if not left:
         return ""
-    return f" {LEFT[:1].upper()}{LEFT[1:]}{why}. %gpu_attach {shlex.quote(lease.name)} fetches it."
+    return f" {LEFT[:1].upper()}{LEFT[1:]}{why}. To fetch it: {typed.attach(lease)}"
 
 
 def is_over(lease: Lease, data_dir: Path) -> LeaseError:
     """What whoever wants to come back to it reads."""
     told = f"{_headline(lease)} {_told(lease)}{_runs_sentence(lease, data_dir)}"
-    return LeaseError(told, f"%gpu_provision {lease.spec}")
+    return LeaseError(told, str(typed.again(lease)))
 
 
 def _headline(lease: Lease) -> str:
@@ -90,7 +90,8 @@ def _told(lease: Lease) -> str:
 
 
 def _remedy(lease: Lease) -> str:
-    return f"%gpu_provision {lease.spec} --name {shlex.quote(lease.name)} gets another."
+    again = typed.again(lease)
+    return f"Another one: {again.given('--name', lease.name) if typed.can_be_typed(lease.name) else again}"
 
 
 def _runs_sentence(lease: Lease, data_dir: Path) -> str:

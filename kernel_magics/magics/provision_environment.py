@@ -9,7 +9,9 @@ from typing import List, Optional, Sequence
 from gpu_provisioner.environment import Environment, of_lease
 from gpu_provisioner.model import Lease
 from gpu_provisioner.providers.base import Target
+from gpu_provisioner.typed import release
 from kernel_magics.errors import UsageMistake
+from kernel_magics.magics.provision_wanted import Wanted
 
 
 def environment_of(python: Optional[str], install: bool, requirements: Optional[str]) -> Environment:
@@ -36,21 +38,22 @@ def environment_of(python: Optional[str], install: bool, requirements: Optional[
     return wanted
 
 
-def with_python(targets: Sequence[Target], wanted: Environment) -> List[Target]:
+def with_python(targets: Sequence[Target], wanted: Wanted) -> List[Target]:
     """The targets with the Python that was named.
 
     Raises:
         UsageMistake: several targets: a path means something on one machine only.
     """
-    if not wanted.python:
+    python = wanted.environment.python
+    if not python:
         return list(targets)
     if len(targets) > 1:
         raise UsageMistake(
             "--python names a Python of one machine, so that machine must be named too. Nothing was rented.",
-            f"--on {targets[-1].name} --python {wanted.python}",
+            str(wanted.typed.given("--on", targets[-1].name)),
         )
     [target] = targets
-    return [dataclasses.replace(target, options={**target.options, "python": wanted.python})]
+    return [dataclasses.replace(target, options={**target.options, "python": python})]
 
 
 def must_have(lease: Lease, wanted: Environment) -> None:
@@ -58,5 +61,5 @@ def must_have(lease: Lease, wanted: Environment) -> None:
     if wanted.is_given and of_lease(lease) != wanted:
         raise UsageMistake(
             f"{lease.name!r} is yours already, with another Python or other packages. Nothing was rented.",
-            f"%gpu_release {lease.name}, then the same again; or --new for a second one",
+            f"{release(lease)}; then the same again, or with --new for a second one",
         )

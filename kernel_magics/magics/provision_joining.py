@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Mapping, Optional
 
-from gpu_provisioner import calling_off, provisioner
+from gpu_provisioner import calling_off, provisioner, typed
 from gpu_provisioner.errors import ProvisionError
 from gpu_provisioner.holder import Holder
 from gpu_provisioner.leases import LeaseBook
@@ -134,7 +134,7 @@ def get(home: Home, rent: Rent, progress: Progress, on_progress: Callable[[str, 
         with calling_off.out_of_reach():
             provisioner.release(lease, home.data_dir, "a failed start")
         if isinstance(error, ProvisionError):
-            error.remedy = f"%gpu_provision {lease.spec}"
+            error.remedy = str(typed.again(lease))
         raise
 
 

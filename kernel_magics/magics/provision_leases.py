@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import time
 from typing import Optional, Sequence
 
 from gpu_provisioner.gpus import matches
 from gpu_provisioner.model import GpuRequest, Lease
+from gpu_provisioner.typed import lease_word
 from kernel_magics.errors import UsageMistake
 from kernel_magics.magics.suggestion import did_you_mean
 
@@ -30,13 +32,17 @@ def named_lease(name: Optional[str], mine: Sequence[Lease], live: Sequence[Lease
                 return lease
         guess = did_you_mean(name, [lease.name for lease in live]).lstrip("; ").capitalize()
         told = f"No machine of yours is called {name!r}; yours are: {names}."
-        raise UsageMistake(f"{told} {guess}".rstrip(" ."), f"{magic} {live[0].name}")
+        close = difflib.get_close_matches(name, [lease.name for lease in live], n=1)
+        meant = next((lease for lease in live if lease.name in close), live[0])
+        raise UsageMistake(f"{told} {guess}".rstrip(" ."), f"{magic} {lease_word(meant)}")
     if len(mine) == 1 or (mine and magic != "%gpu_release"):
         return mine[0]
     if not mine and len(live) == 1 and magic != "%gpu_release":
         return live[0]
     what = "This notebook has several machines" if mine else "This notebook has no machine"
-    raise UsageMistake(f"{what}; yours are: {names}. Which one? Nothing was done.", f"{magic} {live[0].name}")
+    raise UsageMistake(
+        f"{what}; yours are: {names}. Which one? Nothing was done.", f"{magic} {lease_word(live[0])}"
+    )
 
 
 def fits(lease: Lease, requests: Sequence[GpuRequest], name: Optional[str], target: Optional[str]) -> bool:

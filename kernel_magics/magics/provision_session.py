@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import atexit
-import socket
 import time
 from functools import partial
 from pathlib import Path
 from typing import Any, List, Mapping, Optional, Tuple
 
-from gpu_provisioner import provisioner
-from gpu_provisioner.bootstrap import open_carrier
+from gpu_provisioner import provisioner, typed
 from gpu_provisioner.catalog import Catalog
 from gpu_provisioner.config import load_targets
-from gpu_provisioner.errand import call_on
-from gpu_provisioner.errors import LeaseError, ProvisionError
+from gpu_provisioner.errors import BadRequest, LeaseHeld, ProvisionError
 from gpu_provisioner.gpus import parse
 from gpu_provisioner.leases import LeaseBook
 from gpu_provisioner.model import Lease
 from kernel_magics.bridge.bridge import Bridge
 from kernel_magics.bridge.ipykernel_names import LocalKernel
-from kernel_magics.bridge.notices import Notices
 from kernel_magics.errors import UsageMistake
 from kernel_magics.magics.provision_background import Background, BeingGot, Getting
 from kernel_magics.magics.provision_display import OffersTable, Progress, StatusDisplay, status_table
@@ -33,7 +29,7 @@ from kernel_magics.magics.provision_endings import (
 )
 from kernel_magics.magics.provision_environment import environment_of, must_have, with_python
 from kernel_magics.magics.provision_facts import kernel_id_of, notebook_path
-from kernel_magics.magics.provision_joining import Home, Joining, Rent, get, join
+from kernel_magics.magics.provision_joining import Home, Joining, Rent, get
 from kernel_magics.magics.provision_leases import cost_clause, duration, fits, named_lease
 from kernel_magics.magics.provision_login import log_in_to_lease, log_in_to_target
 from kernel_magics.magics.provision_orphans import look_for_orphans
@@ -41,9 +37,8 @@ from kernel_magics.magics.provision_reminder import leases_of_notebook
 from kernel_magics.magics.provision_targets import targets_named
 from kernel_magics.magics.provision_terms import must_have_terms, terms_of
 from kernel_magics.magics.provision_wanted import Wanted
+from kernel_magics.magics.provision_where import Where
 from kernel_magics.magics.transfer import Road, road_over
-
-_HAND_OVER_LIMIT_S, _LETTING_GO_S = 15.0, 30.0
 
 
 class GpuSession:
@@ -56,18 +51,17 @@ class GpuSession:
     """
 
     def __init__(self, kernel: Any, data_dir: Path, environ: Mapping[str, str]) -> None:
-        self._local = LocalKernel(kernel)
+        local = LocalKernel(kernel)
+        self._local = local
         self._data_dir = data_dir
         self._book = LeaseBook(data_dir)
         self._environ = environ
         self._notebook = notebook_path(environ)
         connection_file = str(getattr(getattr(kernel, "parent", None), "connection_file", "") or "")
         self._kernel_id = kernel_id_of(connection_file)
-        self._bridge: Optional[Bridge] = None
-        self._lease: Optional[Lease] = None
-        self._home = Home(self._local, data_dir, environ, self._notebook, self._kernel_id)
-        self._notices = Notices(self._local)
-        self._background = Background(self._local, self._move_between_cells, self._say)
+        self._home = Home(local, data_dir, environ, self._notebook, self._kernel_id)
+        self._where = Where(self._home)
+        self._background = Background(local, self._move_between_cells, self._where.say)
         atexit.register(self.leave, mute=True)
 
     # -- the magics
@@ -81,16 +75,14 @@ class GpuSession:
         if getting is not None:
             self._wait_for_the_same(wanted, getting)
             return
-        requests = [parse(spec) for spec in wanted.specs]
-        targets = with_python(targets_named(wanted.target, self._environ), wanted.environment)
+        requests = wanted.requests()
+        targets = with_python(targets_named(wanted.target, self._environ), wanted)
         if wanted.target is not None:
             log_in_to_target(targets[0])
         if not wanted.new:
             fitting = [lease for lease in self._mine() if fits(lease, requests, wanted.name, wanted.target)]
             if fitting:
-                must_have(fitting[0], wanted.environment)
-                must_have_terms(fitting[0], wanted.terms)
-                self._come_back(fitting[0], self._progress(wanted.title))
+                self._come_back_to(fitting[0], wanted)
                 return
         rent = partial(
             provisioner.provision,
@@ -99,6 +91,7 @@ class GpuSession:
             name=wanted.name,
             environment=wanted.environment,
             terms=wanted.terms,
+            asked_for=wanted.typed,
             data_dir=self._data_dir,
             notebook=self._notebook,
             kernel_id=self._kernel_id,
@@ -107,15 +100,14 @@ class GpuSession:
         if wanted.background:
             self._background.begin(wanted, partial(self._get_beside, rent))
             return
-        self._get_now(rent, self._progress(wanted.title))
+        self._get_now(rent, self._where.progress(wanted.title))
 
     def attach(self, name: Optional[str], *, take: bool) -> None:
         """``%gpu_attach``."""
         if self._is_being_got(name):
             self._background.wait()
             return
-        if self._bridge is not None and not self._is_bridged():
-            self._bridge.holder.wait_let_go(_LETTING_GO_S)  # it fetches what its agent left
+        self._where.wait_let_go()
         try:
             lease = self._find(name, "%gpu_attach")
         except UsageMistake:
@@ -124,13 +116,13 @@ class GpuSession:
                 raise
             raise is_over(over, self._data_dir) from None
         log_in_to_lease(lease)
-        progress = self._progress(f"%gpu_attach {lease.name}")
+        progress = self._where.progress(typed.attach(lease))
         try:
-            self._come_back(lease, progress)
-        except LeaseError as held:
+            self._where.come_back(lease, progress)
+        except LeaseHeld as held:
             if not take:
-                raise LeaseError(held.message, f"%gpu_attach {lease.name} --take") from None
-            self._take(lease, progress)
+                raise _held(held, lease) from None
+            self._where.take(lease, progress)
 
     def release(self, name: Optional[str]) -> None:
         """``%gpu_release``."""
@@ -139,9 +131,9 @@ class GpuSession:
             return
         lease = self._find(name, "%gpu_release")
         log_in_to_lease(lease, only_if_needed=True)
-        if self._is_bridged() and self._lease is not None and lease.id == self._lease.id:
-            assert self._bridge is not None
-            self._bridge.release()
+        there = self._where.there
+        if there is not None and lease.id == there[1].id:
+            there[0].release()
             after = "Cells run here again."
         else:
             provisioner.release(lease, self._data_dir, "the user")
@@ -162,68 +154,76 @@ class GpuSession:
         Raises:
             UsageMistake: they run here.
         """
-        if not self._is_bridged() or self._bridge is None or self._lease is None:
-            if self._background.current is not None:
-                raise BeingGot(
-                    "The machine is still being got. Nothing was done.", "%gpu_attach, to wait for it"
-                )
-            live = self._book.live()
-            known = f"; yours are: {', '.join(lease.name for lease in live)}" if live else ""
-            remedy = f"%gpu_attach {live[0].name}" if live else "%gpu_provision a100 --or cpu"
-            raise UsageMistake(
-                f"This notebook's cells run here; there is no remote kernel it is joined to{known}. "
-                "Nothing was done.",
-                remedy,
-            )
-        return self._bridge, self._lease
+        there = self._where.there
+        if there is not None:
+            return there
+        if self._background.current is not None:
+            raise BeingGot("The machine is still being got. Nothing was done.", "%gpu_attach, to wait for it")
+        live = self._book.live()
+        known = f"; yours are: {', '.join(lease.name for lease in live)}" if live else ""
+        remedy = typed.attach(live[0]) if live else "%gpu_provision a100 --or cpu"
+        raise UsageMistake(
+            f"This notebook's cells run here; there is no remote kernel it is joined to{known}. "
+            "Nothing was done.",
+            remedy,
+        )
 
     def road(self) -> Tuple[Road, Lease, Path]:
         """The way of variables and files to that kernel, its lease, and the data folder."""
         bridge, lease = self.joined()
-        return road_over(self._local, bridge, lease, self._publish), lease, self._data_dir
+        return road_over(self._local, bridge, lease, self._where.publish), lease, self._data_dir
 
     def show_status(self) -> None:
         """``%gpu_status``."""
         getting = self._background.current
         provisioner.refresh(self._book)
-        current = self._lease if self._is_bridged() else None
-        down_since = self._bridge.holder.down_since if self._bridge is not None and current else None
-        current_id = current.id if current else None
+        there = self._where.there
+        down_since = there[0].holder.down_since if there else None
+        current_id = there[1].id if there else None
         being_got = getting.specs if getting is not None else None
         table = status_table(self._book.live(), current_id, down_since, being_got)
-        display = StatusDisplay(self._publish, table)
+        display = StatusDisplay(self._where.publish, table)
         over = [ending(lease, self._data_dir) for lease in ended_lately(self._book, time.time())]
         look_for_orphans(load_targets, self._book, lambda found: display.show([*over, *found]))
 
     def show_offers(self, spec: Optional[str], *, target: Optional[str]) -> None:
         """``%gpu_offers``."""
-        requests = [parse(spec)] if spec else [parse("gpu"), parse("cpu")]
+        try:
+            requests = [parse(spec)] if spec else [parse("gpu"), parse("cpu")]
+        except BadRequest as error:
+            on = f" --on {typed.word(target)}" if target else ""
+            error.remedy = f"%gpu_offers {error.meant}{on}" if error.meant else None
+            raise
         targets = targets_named(target, self._environ)
         if target is not None:
             log_in_to_target(targets[0])
-        table = OffersTable(self._publish, [request.text for request in requests])
+        table = OffersTable(self._where.publish, [request.text for request in requests])
         table.show(Catalog(targets, self._book.live).surveys(requests, table.show))
 
     def leave(self, mute: bool = False) -> None:
         """The kernel ends (``mute``) or the extension goes: what is being got is called off."""
         self._background.leave(mute)
-        self.let_go()
-
-    def let_go(self) -> None:
-        """Cells run here again; the remote kernel goes on."""
-        bridge, self._bridge, self._lease = self._bridge, None, None
-        if bridge is not None:
-            bridge.detach()
+        self._where.let_go()
 
     # -- parts
 
+    def _come_back_to(self, lease: Lease, wanted: Wanted) -> None:
+        """Use a lease that is there already instead of renting."""
+        must_have(lease, wanted.environment)
+        must_have_terms(lease, wanted.terms)
+        try:
+            another = f" Another one: {wanted.typed.given('--new')}"
+            self._where.come_back(lease, self._where.progress(wanted.title), another)
+        except LeaseHeld as held:
+            raise _held(held, lease) from None
+
     def _get_now(self, rent: Rent, progress: Progress) -> None:
         """Get a machine in the running cell, and move to it."""
-        former = self._lease if self._is_bridged() else None
+        former = self._where.lease
         try:
             joining = get(self._home, rent, progress, lambda _stage, text: progress.step(text))
             try:
-                self._move(joining)
+                self._where.move(joining)
             except BaseException:
                 joining.bridge.release()
                 raise
@@ -240,8 +240,8 @@ class GpuSession:
 
     def _move_between_cells(self, joining: Joining) -> str:
         """What was got in the background is there: a sentence for the next cell."""
-        former = self._lease if self._is_bridged() else None
-        self._move(joining)
+        former = self._where.lease
+        self._where.move(joining)
         goes_on = f" {_goes_on(former)}" if former is not None else ""
         return (
             f"Cells run on {joining.bridge.machine} now. What was defined here before is still here: "
@@ -264,72 +264,21 @@ class GpuSession:
         live = (lease for lease in self._book.live() if name in (lease.name, lease.id))
         return any(lease.kernel_id == self._kernel_id and lease.created >= getting.began for lease in live)
 
-    def _move(self, joining: Joining) -> None:
-        """From now on cells run on that kernel."""
-        self.let_go()
-        joining.bridge.install()
-        self._bridge, self._lease = joining.bridge, joining.lease
-        joining.tell()
-
-    def _come_back(self, lease: Lease, progress: Progress) -> None:
-        """Use a lease that is there already."""
-        if (
-            self._bridge is not None
-            and self._is_bridged()
-            and self._lease is not None
-            and self._lease.id == lease.id
-        ):
-            self._bridge.holder.hurry()
-            progress.ready(f"Cells of this notebook run on {lease.name!r} already (another one: --new).")
-            return
-        progress.step(f"{lease.name!r} is yours already; nothing new is rented.")
-        self._move(join(self._home, lease, progress))
-
-    def _take(self, lease: Lease, progress: Progress) -> None:
-        """Have the lease's holder let go, and join it as soon as it has."""
-        progress.step(f"Asking the holder of {lease.name!r} to let go.")
-        who = Path(self._notebook).name if self._notebook else f"a kernel on {socket.gethostname()}"
-        call_on(lambda: open_carrier(lease), _HAND_OVER_LIMIT_S, {"type": "hand-over", "by": who})
-        deadline = time.monotonic() + _HAND_OVER_LIMIT_S
-        while True:
-            try:
-                self._come_back(lease, progress)
-                return
-            except LeaseError:
-                if time.monotonic() > deadline:
-                    progress.failed()
-                    raise
-                time.sleep(0.05)
-
     def _mine(self) -> List[Lease]:
         """Live leases this notebook asked for or is joined to, after asking whether they live."""
         provisioner.refresh(self._book)
         mine = leases_of_notebook(self._book, self._notebook, self._kernel_id)
-        if self._is_bridged() and self._lease is not None:
-            mine = [self._lease, *(lease for lease in mine if lease.id != self._lease.id)]
-        return mine
+        joined = self._where.lease
+        return mine if joined is None else [joined, *(lease for lease in mine if lease.id != joined.id)]
 
     def _find(self, name: Optional[str], magic: str) -> Lease:
         """The lease the user means."""
-        mine = self._mine()
-        if self._is_bridged() and self._lease is not None:
-            mine = [self._lease]
-        return named_lease(name, mine, self._book.live(), magic)
+        mine, joined = self._mine(), self._where.lease
+        return named_lease(name, mine if joined is None else [joined], self._book.live(), magic)
 
-    def _is_bridged(self) -> bool:
-        return self._bridge is not None and self._bridge.ended is None
 
-    def _say(self, text: str) -> None:
-        if self._bridge is not None and self._is_bridged():
-            self._bridge.say(text)
-        else:
-            self._notices.say(text)
-
-    def _progress(self, title: str) -> Progress:
-        return Progress(self._publish, title)
-
-    def _publish(self, data: Mapping[str, Any], **more: Any) -> None:
-        self._local.shell.display_pub.publish(dict(data), **more)
+def _held(held: LeaseHeld, lease: Lease) -> LeaseHeld:
+    return LeaseHeld(held.message, f"{typed.attach(lease)} --take")
 
 
 def _interrupted() -> ProvisionError:
@@ -337,4 +286,4 @@ def _interrupted() -> ProvisionError:
 
 
 def _goes_on(former: Lease) -> str:
-    return f"{former.name!r} goes on there and is still yours: %gpu_release {former.name}"
+    return f"{former.name!r} goes on there and is still yours: {typed.release(former)}"

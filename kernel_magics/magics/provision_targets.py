@@ -6,6 +6,7 @@ from typing import List, Mapping, Optional
 
 from gpu_provisioner.config import configuration_path, host_target, load_targets
 from gpu_provisioner.providers.base import Target
+from gpu_provisioner.typed import word
 from kernel_magics.errors import UsageMistake
 
 
@@ -24,7 +25,7 @@ def targets_named(only: Optional[str], environ: Mapping[str, str]) -> List[Targe
         names = ", ".join(target.name for target in targets)
         raise UsageMistake(
             f"No target is called {only!r}; there are: {names}. Nothing was rented.",
-            f"--on {targets[0].name}, a host of ~/.ssh/config, or a table [targets.{only}] in "
+            f"--on {word(targets[0].name)}, a host of ~/.ssh/config, or a table [targets.{only}] in "
             f"{configuration_path(environ)}",
         )
     return chosen

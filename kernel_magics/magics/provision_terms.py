@@ -7,6 +7,7 @@ from typing import Optional
 from gpu_provisioner.config import load_configuration
 from gpu_provisioner.model import Lease
 from gpu_provisioner.terms import Terms, duration_s
+from gpu_provisioner.typed import release
 from kernel_magics.errors import UsageMistake
 
 
@@ -35,7 +36,7 @@ def must_have_terms(lease: Lease, wanted: Terms) -> None:
         raise UsageMistake(
             f"{lease.name!r} is yours already, and {now}; that does not change while it runs. "
             "Nothing was rented.",
-            "%gpu_release and provision again, or --new for another one",
+            f"{release(lease)}; then the same again, or with --new for a second one",
         )
 
 

@@ -13,6 +13,7 @@ from gpu_provisioner.errors import TransferError
 from gpu_provisioner.model import Lease
 from gpu_provisioner.transfer import Listing
 from gpu_provisioner.transfer_carrier import FarFile, Wanted, size_of
+from gpu_provisioner.typed import word
 from kernel_magics.magics.transfer import Road
 from kernel_magics.magics.transfer_display import TransferLine, size_text
 from kernel_magics.model import counted
@@ -45,11 +46,12 @@ def get(road: Road, lease: Lease, path: str, dest: Optional[str], overwrite: boo
     far = road.ask("locate", path=path)["path"]
     listing = road.transfers.listing(far)
     plan = _plan(listing, Path(far).name, dest)
+    to = f" {word(dest)}" if dest else ""
     if plan.in_the_way and not overwrite:
         raise TransferError(
             f"{_named([str(each) for each in plan.in_the_way])} {_be(plan.in_the_way)} here already, "
             "and not the same; nothing was fetched.",
-            f"%gpu_get {path} OTHER_PLACE, or --overwrite",
+            f"%gpu_get {word(path)} OTHER_PLACE; or %gpu_get {word(path)}{to} --overwrite",
         )
     wanted = [Wanted(file, _part(place, lease, listing.root, file)) for file, place in plan.get]
     _check_room(plan, sum(min(size_of(one.part), one.file.size) for one in wanted))
@@ -71,8 +73,9 @@ def get(road: Road, lease: Lease, path: str, dest: Optional[str], overwrite: boo
             road.transfers.fetch(listing.root, wanted, keep, line.advance)
         except KeyboardInterrupt:
             raise TransferError(
-                "Interrupted. What is whole is in its place, and of the rest nothing is lost.",
-                f"the same %gpu_get {path} again: it goes on from there",
+                "Interrupted. What is whole is in its place, and of the rest nothing is lost: the same line "
+                "goes on from there.",
+                f"%gpu_get {word(path)}{to}",
             ) from None
         line.done(_report(listing, plan, changed, line))
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.gpu_provisioner.cable import Cable
 from tests.gpu_provisioner.far import Account, Far, SshLab
 from tests.gpu_provisioner.front import MARK, MATRIX, Lab, Place
 from tests.waiting import wait_for
@@ -117,6 +118,19 @@ def own_far(place: Place) -> Iterator[Far]:
     made.start()
     yield made
     made.close()
+
+
+@pytest.fixture
+def cable() -> Iterator[Cable]:
+    """A network to a namespace, whose weather the test makes."""
+    if os.getuid() != 0 or not all(map(shutil.which, ("ip", "nsenter", "iptables"))):
+        pytest.skip("NOT TESTED: network faults need root, ip, nsenter and iptables")
+    if not Path("/dev/net/tun").exists():
+        pytest.skip("NOT TESTED: delay and loss need /dev/net/tun")
+    made = Cable()
+    made.build()
+    yield made
+    made.remove()
 
 
 @pytest.fixture(scope="session")

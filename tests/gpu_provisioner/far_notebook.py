@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,16 +17,23 @@ from tests.gpu_provisioner.front import Place
 from tests.kernel_magics.bridge.notebook_driver import Notebook
 
 
-def configure(far: Far, monkeypatch: pytest.MonkeyPatch, *more: str, python: bool = True) -> None:
+def configure(
+    far: Far,
+    monkeypatch: pytest.MonkeyPatch,
+    *more: str,
+    python: bool = True,
+    ssh_args: Sequence[str] = (),
+) -> None:
     """Make the far side the target ``gpu1`` of the user's configuration file.
 
     Args:
         more: other lines of that target.
         python: whether it names the Python over there.
+        ssh_args: further arguments of ssh.
     """
     lines = ["[targets.gpu1]", 'provider = "ssh"', 'host = "far"']
     lines += [f'python = "{far.account.python}"'] if python else []
-    lines += [f'ssh_args = ["-F", "{far.keys / "config"}"]', *more, ""]
+    lines += [f"ssh_args = {json.dumps([*ssh_args, '-F', str(far.keys / 'config')])}", *more, ""]
     config = far.place.root / "trackside.toml"
     config.write_text("\n".join(lines))
     monkeypatch.setenv("TRACKSIDE_CONFIG", str(config))

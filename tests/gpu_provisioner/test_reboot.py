@@ -202,7 +202,7 @@ def test_the_notebook_says_what_was_lost_what_was_kept_and_what_to_type(
         status = notebook.must("%gpu_status", timeout=60).all_text
         assert "'train' on" in status and "is lost since" in status and "was restarted" in status
         assert "Run long is marked killed." in status
-        assert "%gpu_provision cpu --name train gets another" in status
+        assert "Another one: %gpu_provision cpu --on gpu1 --name train" in status
         refused = notebook.run("%gpu_attach train", timeout=60)
         assert refused.reply["content"]["ename"] == "LeaseError"
         assert "was restarted" in refused.error and "%gpu_provision cpu" in refused.error

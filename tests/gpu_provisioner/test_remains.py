@@ -95,7 +95,7 @@ def test_a_machine_that_cannot_give_the_rest_is_lost_and_says_how_to_try_again(
     gone = LeaseBook(place.data).update(lease.id, handle={**lease.handle, "python": "/nowhere/python3"})
     over = fetch_remains(gone, place.data, 1)
     assert over.state == LeaseState.LOST and "Its variables are lost" in over.detail
-    assert "/nowhere/python3" in over.detail and "%gpu_attach cpu tries again" in over.detail
+    assert "/nowhere/python3" in over.detail and f"to try again: %gpu_attach {over.id}" in over.detail
     assert folder.exists()
     mended = LeaseBook(place.data).update(lease.id, handle=lease.handle)
     assert "killed by signal 9" in fetch_remains(mended, place.data, 60).detail

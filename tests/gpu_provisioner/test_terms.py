@@ -23,6 +23,7 @@ from gpu_provisioner.terms import (
     spent_since,
     start_of_day,
 )
+from gpu_provisioner.typed import Typed
 from tests.gpu_provisioner.front import Place
 
 NOON = start_of_day(time.time()) + 12 * 3600
@@ -41,7 +42,7 @@ def offer(usd: float | None) -> Offer:
 
 def refusal(terms: Terms, what: Offer, leases: list[Lease]) -> OverLimit | None:
     try:
-        terms.check(what, leases, NOON)
+        terms.check(what, leases, NOON, Typed(("a100",)))
     except OverLimit as error:
         return error
     return None
@@ -55,7 +56,9 @@ def test_an_hour_of_all_that_runs_may_cost_no_more_than_the_limit() -> None:
     for figure in ("h100 on gpu2 costs ≈ $7.31/h", "a100 ≈ $2.70/h", "≈ $10.01/h", "$10.00/h"):
         assert figure in error.message
     assert error.message.endswith("Nothing was rented.")
-    assert error.remedy == "%gpu_release a100, or --max-usd-per-hour 10.01 to allow it this once"
+    assert error.remedy == (
+        "%gpu_release a100; or, to allow it this once: %gpu_provision a100 --max-usd-per-hour 10.01"
+    )
 
 
 def test_what_a_remedy_allows_is_enough() -> None:

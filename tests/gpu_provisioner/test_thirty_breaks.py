@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import random
-import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,39 +9,23 @@ from pathlib import Path
 import pytest
 
 from kernel_magics.store import open_store
-from tests.gpu_provisioner.breakable import lab_behind, quick_kernel
+from tests.gpu_provisioner.breakable import (
+    MESSAGES,
+    POINTS_EACH,
+    break_once,
+    chosen,
+    counted,
+    lab_behind,
+    quick_kernel,
+    ways_to_break,
+)
 from tests.gpu_provisioner.cable import Cable
 from tests.gpu_provisioner.far import Account, SshLab
 from tests.gpu_provisioner.front import Front, Place
-from tests.waiting import Gate, last_for, wait_for
+from tests.waiting import Gate, wait_for
 
-MESSAGES, POINTS_EACH, LAST, BREAKS = 20_000, 10, 2_000, 30
-CELL = f"""
-import kernel_magics as km
-from IPython.display import publish_display_data
-with open('ran', 'a') as f: f.write('x')
-run = km.init(project='breaks')
-for i in range({MESSAGES}):
-    if i == {MESSAGES - LAST}:
-        WAIT
-    if i % 2: print(i, flush=True)
-    else: publish_display_data({{{{'application/x-count': i}}}})
-    for j in range({POINTS_EACH}): run.log({{{{'loss': {POINTS_EACH} * i + j}}}})
-run.finish()
-""".replace("{{", "{").replace("}}", "}")
-"""Its last messages come after the last break, so that all of them fall into it on any machine."""
-
-
-@pytest.fixture
-def cable() -> Iterator[Cable]:
-    if os.getuid() != 0 or not all(map(shutil.which, ("ip", "nsenter", "iptables"))):
-        pytest.skip("NOT TESTED: network faults need root, ip, nsenter and iptables")
-    if not Path("/dev/net/tun").exists():
-        pytest.skip("NOT TESTED: delay and loss need /dev/net/tun")
-    made = Cable()
-    made.build()
-    yield made
-    made.remove()
+LAST, BREAKS = 2_000, 30
+"""The last messages come after the last break, so that all of them fall into it on any machine."""
 
 
 @pytest.fixture
@@ -53,38 +34,6 @@ def lab(cable: Cable, place: Place, account: Account) -> Iterator[SshLab]:
     with lab_behind(cable, place, account) as made:
         yield made
         cable.weather()
-
-
-def breaks(cable: Cable, front: Front) -> dict[str, Callable[[float], None]]:
-    """Ways in which a line breaks, each for some seconds."""
-
-    def killed(_: float) -> None:
-        before = front.states.count("down")
-        carrier = wait_for(front.carrier, "a carrier", 60)
-        carrier.send_signal(signal.SIGKILL)
-        front.wait(lambda: front.states.count("down") > before, "the kill is noticed")
-
-    def down(seconds: float) -> None:
-        cable.link("down")
-        last_for(seconds)
-        cable.link("up")
-
-    def dropped(seconds: float) -> None:
-        cable.firewall("-j", "DROP")
-        last_for(seconds)
-        cable.firewall()
-
-    def reset(seconds: float) -> None:
-        cable.firewall("-p", "tcp", "-j", "REJECT", "--reject-with", "tcp-reset")
-        last_for(seconds)
-        cable.firewall()
-
-    def bad(seconds: float) -> None:
-        cable.weather(delay_s=0.1, loss=0.2)
-        last_for(seconds)
-        cable.weather()
-
-    return {"killed": killed, "down": down, "dropped": dropped, "reset": reset, "bad": bad}
 
 
 def numbers(front: Front, cell: str) -> list[int]:
@@ -104,23 +53,27 @@ def test_every_message_and_point_comes_home_once_and_in_order_over_thirty_breaks
 ) -> None:
     front = quick_kernel(lab)
     over = gate_at(lab.far.home / "over")
-    cell = front.begin(CELL.replace("WAIT", over.wait))
+    cell = front.begin(counted({MESSAGES - LAST: over.wait}))
     front.wait(lambda: cell in front.cells and len(front.cells[cell].outputs) > 20, "the cell prints")
-    ways = breaks(cable, front)
-    chosen = [*ways, *random.choices(list(ways), weights=(6, 1, 1, 1, 1), k=BREAKS - len(ways))]
-    random.shuffle(chosen)
-    print(chosen)  # shown when the test fails
-    for way in chosen:
-        front.wait(lambda: front.holder.state == "up", f"the line is up before it is {way}", 90)
-        last_for(random.uniform(0.02, 0.3))
-        ways[way](random.uniform(0.2, 4.0 if way in ("down", "dropped") else 1.0))
+
+    def kill() -> None:
+        before = front.states.count("down")
+        carrier = wait_for(front.carrier, "a carrier", 60)
+        carrier.send_signal(signal.SIGKILL)
+        front.wait(lambda: front.states.count("down") > before, "the kill is noticed")
+
+    ways = ways_to_break(cable, kill)
+    names = chosen(ways, BREAKS)
+    for name in names:
+        front.wait(lambda: front.holder.state == "up", f"the line is up before it is {name}", 90)
+        break_once(ways, name)
     over.open()
     reply = front.finish(cell, 240).reply
     assert reply is not None and reply["status"] == "ok"
     assert numbers(front, cell) == list(range(MESSAGES))
     assert front.ends == sorted(set(front.ends))
     assert (lab.far.home / "ran").read_text() == "x"
-    assert front.states.count("down") >= chosen.count("killed")
+    assert front.states.count("down") >= names.count("killed")
     with open_store() as store:
         store.refresh()
         [run] = store.runs(project="breaks")
