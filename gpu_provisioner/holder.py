@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any, Callable, List, Mapping, Optional, Sequence, Tuple
 
-from gpu_provisioner import obituary, wire
+from gpu_provisioner import obituary, typed, wire
 from gpu_provisioner.bootstrap import open_carrier
 from gpu_provisioner.carrier import Carrier
 from gpu_provisioner.errors import BootstrapError, LeaseError, LoginNeeded, ProvisionError
@@ -119,8 +119,8 @@ class Holder:
             done = self._changed.wait_for(self._needs_no_waiting, timeout)
             if self._fate.failure:
                 # What has died holds nothing any more that could be given back.
-                over = f"%gpu_provision {self.lease.spec}" if self._fate.lost_reason else None
-                raise BootstrapError(self._fate.failure, over or f"%gpu_release {self.lease.name}")
+                over = str(typed.again(self.lease)) if self._fate.lost_reason else None
+                raise BootstrapError(self._fate.failure, over or typed.release(self.lease))
             if self.state == "detached":
                 raise BootstrapError("It was let go of before the kernel was ready.", "try again")
             if not done:
@@ -315,7 +315,7 @@ class Holder:
             self.release(self._fate.released_by.removeprefix("released by "))
         except ProvisionError as error:
             self._fate.note(error.message)
-            self._say(f"{error.message}\nTry: {error.remedy or f'%gpu_release {self.lease.name}'}")
+            self._say(f"{error.message}\nTry: {error.remedy or typed.release(self.lease)}")
         with self._changed:
             self._fate.gives_back = False
             self._changed.notify_all()
