@@ -21,6 +21,7 @@ from gpu_provisioner.errors import LeaseError
 from gpu_provisioner.model import Lease, LeaseState
 from gpu_provisioner.wire import to_json
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 _LOCK_LIMIT_S = 20.0
 _LOOK_S = 0.02
 
@@ -55,9 +56,19 @@ class LeaseBook:
                 f"The lease cannot be written down ({path}: {error.strerror})"
                 + (", so nothing was rented." if is_planned else "."),
                 "free some disk space"
-                if error.errno in (errno.ENOSPC, errno.EDQUOT)
+                if error.errno in _FULL
                 else "make that folder writable, or set TRACKSIDE_DIR to another one",
             ) from None
+        return lease
+
+    def _save_over(self, lease: Lease) -> Lease:
+        """Write the lease, on a full disk into the room its file has already: that it is over must not be
+        lost, or a machine that went back is looked for and reported as lost."""
+        try:
+            return self.save(lease)
+        except LeaseError:
+            if not _written_in_place(self._path(lease.id), to_json(lease.to_json())):
+                raise
         return lease
 
     def load(self, lease_id: str) -> Lease:
@@ -95,10 +106,11 @@ class LeaseBook:
         with self.exclusive():
             lease = self.load(lease_id)
             if lease.state == state == LeaseState.LOST:
-                return self.save(dataclasses.replace(lease, detail=detail))
+                return self._save_over(dataclasses.replace(lease, detail=detail))
             if lease.state not in LIVE:
                 return lease
-            return self.save(dataclasses.replace(lease, state=state, detail=detail, released=time.time()))
+            over = dataclasses.replace(lease, state=state, detail=detail, released=time.time())
+            return self._save_over(over)
 
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:
@@ -145,3 +157,26 @@ class LeaseBook:
         if not is_lease_id(lease_id):
             raise LeaseError(f"{lease_id!r} is not the id of a lease.", "%gpu_status")
         return self._folder / f"{lease_id}.json"
+
+
+def _written_in_place(path: Path, content: bytes) -> bool:
+    """Whether ``content`` fitted into the blocks that the file has; else the file is as it was.
+
+    Not in one step: who reads just then may find no lease for a moment.
+    """
+    try:
+        handle = os.open(path, os.O_WRONLY)
+    except OSError:
+        return False
+    try:
+        known = os.fstat(handle)
+        if len(content) > known.st_blocks * 512:
+            return False
+        # Padded to what is there, and cut afterwards: a reader never finds the end of the old text.
+        written = os.pwrite(handle, content.ljust(known.st_size), 0)
+        os.ftruncate(handle, len(content))
+        return written >= len(content)
+    except OSError:
+        return False
+    finally:
+        os.close(handle)

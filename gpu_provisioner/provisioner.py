@@ -92,7 +92,8 @@ def provision(  # noqa: PLR0913 - the facts of one lease, all by name
     target = next(target for target in targets if target.name == offer.target)
     try:
         offer = dataclasses.replace(offer, options={**offer.options, "cwd": str(cwd or Path.cwd())})
-        lease = book.save(provider_of(target, book.live).submit(offer, lease))
+        lease = provider_of(target, book.live).submit(offer, lease)
+        book.save(lease)  # what is rented by now is given back also when this fails
         lease = dataclasses.replace(lease, handle={**lease.handle, "typed": asked_for.to_json()})
         lease = book.save(_agreed(lease, terms.idle_of(offer, target.options), target, data_dir))
         if environment.is_given:
@@ -254,6 +255,7 @@ def _verify_gpus(lease: Lease, machine: Mapping[str, Any]) -> None:
 def _give_back(book: LeaseBook, lease: Lease, error: BaseException) -> None:
     """Give back what ``error`` spoilt. When that fails too, the lease stays live and the error says so."""
     current = book.load(lease.id)
+    current = current if current.handle else dataclasses.replace(lease, state=current.state)
     if current.handle and not isinstance(error, Unreachable):
         try:
             # Nobody has held it yet, whatever its file says, so nobody misses what its agent leaves.
@@ -265,7 +267,19 @@ def _give_back(book: LeaseBook, lease: Lease, error: BaseException) -> None:
                 error.remedy = typed.release(lease)
             return
     why = str(error) or ("interrupted" if isinstance(error, KeyboardInterrupt) else type(error).__name__)
-    book.finish(lease.id, LeaseState.RELEASED, f"given back: {why}".splitlines()[0])
+    try:
+        book.finish(lease.id, LeaseState.RELEASED, f"given back: {why}".splitlines()[0])
+    except LeaseError as failure:
+        log.warning("%s was given back; %s", lease.id, failure.message)
+    if type(error) is LeaseError and current.handle:
+        tell_given_back(error, current)
+
+
+def tell_given_back(error: ProvisionError, lease: Lease) -> None:
+    """Add to what went wrong here that nothing stays rented, and what to type when it is put right."""
+    error.message = f"{error.message} The machine has been given back, so nothing is billed for it."
+    first = f"{error.remedy}; then: " if error.remedy else ""
+    error.remedy = f"{first}{typed.again(lease)}"
 
 
 def _new_id(offer: Offer) -> str:

@@ -6,6 +6,7 @@ cells. Whatever comes of it is shown under the cell that began it, and told in t
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from typing import Any, Callable, Optional
@@ -23,11 +24,18 @@ _OFFER = "offer"
 _GIVEN_BACK_LIMIT_S = 60.0
 _LEAVE_LIMIT_S = 4.0
 """Jupyter kills a kernel that takes longer than 5 s to end."""
+
 _CALLED_OFF = "Called off; nothing is rented for it."
+
+log = logging.getLogger("trackside.provisioner")
 
 
 class BeingGot(TracksideError):
     """A machine is being got for this notebook already. Nothing else was begun."""
+
+
+class NotMoved(TracksideError):
+    """Cells could not move to a machine that was ready. It has been given back, and they run here."""
 
 
 class Getting:
@@ -159,7 +167,7 @@ class Background:
                 "Interrupted; it is still being got in the background.", "%gpu_release, to call it off"
             ) from None
         self._getting = None
-        print(self._move(getting.outcome()))
+        print(self._moved(getting))
 
     def end(self) -> str:
         """Call it off: a sentence. What was rented is given back.
@@ -211,12 +219,33 @@ class Background:
             return
         self._getting = None
         try:
-            told = self._move(getting.outcome())
+            told = self._moved(getting)
         except BaseException as error:  # noqa: BLE001 - told in the notebook; the event loop would only log it
             getting.error = error
             getting.progress.failed(_failure(getting))
             told = f"%gpu_provision {getting.specs} --bg: {_failure(getting)}"
         self._say(told)
+
+    def _moved(self, getting: Getting) -> str:
+        """Move cells to what was got: a sentence. When that fails it goes back: nothing has run there yet.
+
+        Raises:
+            ProvisionError, TracksideError: why it was not got, or could not be given back.
+        """
+        joining = getting.outcome()
+        try:
+            return self._move(joining)
+        except BaseException as error:
+            joining.bridge.release()
+            why = (
+                "Interrupted" if isinstance(error, KeyboardInterrupt) else f"{type(error).__name__}: {error}"
+            )
+            log.warning("cells did not move to %s", joining.bridge.machine, exc_info=error)
+            raise NotMoved(
+                f"{joining.bridge.machine} was ready, but cells could not move to it ({why}). It has been "
+                "given back; cells run here.",
+                getting.again,
+            ) from error
 
     def _under_this_cell(self) -> Callable[..., None]:
         request = self._local.running_request()
@@ -239,4 +268,4 @@ def _failure(getting: Getting) -> str:
     if getting.call_off.is_called and not _is_still_rented(error):
         return _CALLED_OFF
     told = str(error) if hasattr(error, "remedy") else f"{type(error).__name__}: {error}"
-    return f"{told}\nCells run where they ran."
+    return told if isinstance(error, NotMoved) else f"{told}\nCells run where they ran."

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Callable, Mapping, Optional
 
 from gpu_provisioner import calling_off, provisioner, typed
-from gpu_provisioner.errors import ProvisionError
+from gpu_provisioner.errors import LeaseError, ProvisionError
 from gpu_provisioner.holder import Holder
 from gpu_provisioner.leases import LeaseBook
 from gpu_provisioner.model import Lease
@@ -133,7 +133,9 @@ def get(home: Home, rent: Rent, progress: Progress, on_progress: Callable[[str, 
     except BaseException as error:
         with calling_off.out_of_reach():
             provisioner.release(lease, home.data_dir, "a failed start")
-        if isinstance(error, ProvisionError):
+        if isinstance(error, LeaseError):
+            provisioner.tell_given_back(error, lease)
+        elif isinstance(error, ProvisionError):
             error.remedy = str(typed.again(lease))
         raise
 

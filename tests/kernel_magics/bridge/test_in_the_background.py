@@ -174,6 +174,37 @@ def test_a_failure_is_told_under_its_cell_and_in_the_next_one(
     assert states(home) == ["released"]
 
 
+BROKEN = """
+from kernel_magics.bridge.bridge import Bridge
+def broken(bridge): raise OSError('no handlers here')
+Bridge.install = broken
+"""
+
+
+@pytest.mark.parametrize("waits", [False, True], ids=["between cells", "in %gpu_attach"])
+def test_a_machine_to_which_cells_cannot_move_is_given_back_and_that_is_said(
+    notebook: Notebook, home: dict[str, str], slow: Path, waits: bool
+) -> None:
+    began = begin(notebook, home)
+    notebook.must(BROKEN)
+    if waits:
+        waiting = notebook.execute("%gpu_attach")
+        notebook.pump(lambda: "Waiting for cpu" in waiting.text(), 60, waiting)
+        slow.touch()
+        notebook.pump(lambda: waiting.done, 120, waiting)
+        assert "It has been given back; cells run here." in waiting.error and ".py" not in waiting.error
+        assert "no handlers here" in waiting.error
+    else:
+        slow.touch()
+        notebook.pump(lambda: "It has been given back; cells run here." in shown(began), 120, began)
+        assert "OSError: no handlers here" in shown(began)
+        assert "no handlers here" in notebook.must("1").all_text
+    assert states(home) == ["released"]
+    assert "Cells of this notebook run here." in notebook.must("%gpu_status").all_text
+    assert notebook.value(WHERE) == notebook.pid
+    assert not list(Path(home["XDG_CACHE_HOME"], "trackside", "agents").glob("*"))
+
+
 @pytest.mark.parametrize("ending", ["restart", "kill"])
 def test_a_kernel_that_ends_meanwhile_leaves_no_machine_and_no_process(
     notebook: Notebook, home: dict[str, str], slow: Path, tmp_path: Path, ending: str

@@ -143,7 +143,7 @@ def test_two_notebooks_have_a_kernel_each(bridged: Notebook, open_notebook: Open
     assert bridged.value(pid) != other.value(pid)
     assert "cpu-2" in other.must("%gpu_status").all_text
     held = other.run("%gpu_attach cpu")
-    assert held.reply["content"]["ename"] == "LeaseError"
+    assert held.reply["content"]["ename"] == "LeaseHeld"
     assert "digits.ipynb" in held.error
     assert other.value(pid) != other.pid, "a refused attach leaves things as they were"
 
@@ -155,7 +155,7 @@ def test_a_lease_can_be_taken_from_another_notebook(bridged: Notebook, open_note
     bridged.must("kept = 5")
     other = open_notebook("other.ipynb")
     refused = other.run("%gpu_attach cpu")
-    assert refused.reply["content"]["ename"] == "LeaseError" and "--take" in refused.error
+    assert refused.reply["content"]["ename"] == "LeaseHeld" and "--take" in refused.error
     other.must("%gpu_attach cpu --take", timeout=60)
     assert (other.value(pid), other.value("kept")) == (there, 5)
     bridged.must("1")

@@ -219,7 +219,7 @@ class TestFiles:
             if cell.of_type("error"):
                 break
             (there.cwd / "big").unlink()
-        assert "again" in cell.error and not (there.cwd / "big").exists()
+        assert "goes on from there" in cell.error and not (there.cwd / "big").exists()
         there.must("%gpu_get big")
         wait_for(lambda: not list(there.cwd.glob(".big.*")), what="no part is left")
         assert (there.cwd / "big").read_bytes() == (tmp_path / "there" / "big").read_bytes()
