@@ -12,13 +12,14 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import List, Optional, Sequence, Union
+from typing import List, Optional, Sequence
 
 import psutil
 
 from gpu_provisioner import calling_off
 from gpu_provisioner.agent.attach import widen_pipe
 from gpu_provisioner.plain import plain
+from gpu_provisioner.wire import Buffer
 
 _PIECE = 1 << 20
 _STDERR_KEPT = 4000
@@ -84,10 +85,10 @@ class Carrier:
         except OSError:
             return b""
 
-    def write(self, data: Union[bytes, memoryview]) -> int:
+    def write(self, pieces: Sequence[Buffer]) -> int:
         """Write what fits now without waiting; how many bytes that was. ``OSError`` once it has ended."""
         try:
-            return os.write(self._in, data)
+            return os.writev(self._in, pieces)
         except BlockingIOError:
             return 0
 
@@ -95,7 +96,7 @@ class Carrier:
         """Write everything; ``TimeoutError`` at the deadline, ``OSError`` once it has ended."""
         view = memoryview(data)
         while view:
-            view = view[self.write(view[:_PIECE]) :]
+            view = view[self.write([view[:_PIECE]]) :]
             if view and not self.wait_writable(max(0.0, deadline - time.monotonic())):
                 raise TimeoutError
 

@@ -27,7 +27,8 @@ def call_on(opener: Opener, timeout: float, command: Optional[Mapping[str, Any]]
     frames = wire.FrameReader()
     said = wire.encode_json_frame(wire.HELLO, {"client": secrets.token_hex(16), "role": "control"})
     if command is not None:
-        said += wire.encode_message(1, 0, wire.encode_record(wire.EVENT, [wire.to_json(command)]))
+        record = wire.record_pieces(wire.EVENT, [wire.to_json(command)])
+        said += b"".join(wire.message_pieces(1, 0, record))
     welcome: Dict[str, Any] = {}
     try:
         carrier.write_all(said, deadline)

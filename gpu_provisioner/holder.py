@@ -166,7 +166,7 @@ class Holder:
         """Offset up to which the stream is home."""
         return self._journal.end
 
-    def post(self, channel: int, parts: Sequence[bytes]) -> int:
+    def post(self, channel: int, parts: Sequence[wire.Buffer]) -> int:
         """Send a message's parts to the kernel, once, also over broken lines. Any thread; never waits.
 
         Returns:
@@ -174,12 +174,12 @@ class Holder:
             the message was not or only partly executed, and no other kernel will get it.
         """
         epoch = self.epoch
-        self._link.post(wire.encode_record(channel, parts), epoch)
+        self._link.post(wire.record_pieces(channel, parts), epoch)
         return epoch
 
     def command(self, type: str, **more: Any) -> None:
         """Tell the agent: ``interrupt``, ``restart`` or ``stop`` (``by``). Delivered when the line is up."""
-        self._link.post(wire.encode_record(wire.EVENT, [wire.to_json({"type": type, **more})]), self.epoch)
+        self._link.post(wire.record_pieces(wire.EVENT, [wire.to_json({"type": type, **more})]), self.epoch)
 
     def hurry(self) -> None:
         """Somebody has seen to it that there is a way again: try it now if the line is down."""

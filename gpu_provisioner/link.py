@@ -12,7 +12,7 @@ import random
 import secrets
 import threading
 import time
-from typing import Any, Callable, Dict, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple
 
 from gpu_provisioner import wire
 from gpu_provisioner.bootstrap import AgentGone
@@ -21,6 +21,8 @@ from gpu_provisioner.errand import Opener
 from gpu_provisioner.errors import ProvisionError
 from gpu_provisioner.home import HomeJournal
 from gpu_provisioner.home_disk import HomeDisk
+from gpu_provisioner.outflow import Outflow
+from gpu_provisioner.wire import Buffer
 
 PING_S = 15.0
 _SILENCE_LIMIT_S = 3 * PING_S
@@ -72,9 +74,9 @@ class Link:
         self._ready = False
         self._closed = False
         self._numbered = 0
-        self._pending: Dict[int, bytes] = {}
+        self._pending: Dict[int, Sequence[Buffer]] = {}
         """Messages the agent has not acknowledged, by number, as frames."""
-        self._out = bytearray()
+        self._out = Outflow()
         self._acked = journal.end
         self._acked_at = 0.0
         self._ack_now = False
@@ -97,21 +99,25 @@ class Link:
         for thread in self._threads:
             thread.start()
 
-    def post(self, record: bytes, epoch: int) -> None:
-        """Send one record up, exactly once, in order. Any thread; never waits for the line."""
+    def post(self, record: Sequence[Buffer], epoch: int) -> None:
+        """Send one record up, exactly once, in order. Any thread; never waits for the line.
+
+        Args:
+            record: as :func:`gpu_provisioner.wire.record_pieces` gives it; not changed from now on.
+        """
         with self._changed:
             self._numbered += 1
-            frame = wire.encode_message(self._numbered, epoch, record)
+            frame = wire.message_pieces(self._numbered, epoch, record)
             self._pending[self._numbered] = frame
             if self._ready:
-                self._out += frame
+                self._out.put(*frame)
                 self._flush()
 
     def ask_gauge(self) -> bool:
         """Ask for a sample of the machine's load, unless the line is down; whether it was asked for."""
         with self._changed:
             if self._ready:
-                self._out += wire.encode_frame(wire.GAUGE)
+                self._out.put(wire.encode_frame(wire.GAUGE))
                 self._flush()
             return self._ready
 
@@ -256,7 +262,9 @@ class Link:
         with self._changed:
             for number in [number for number in self._pending if number <= received]:
                 del self._pending[number]
-            self._out[:] = b"".join(self._pending.values())
+            self._out.clear()
+            for frame in self._pending.values():
+                self._out.put(*frame)
             self._ready = True
             self._flush()
         self._on_state("up", "")
@@ -279,12 +287,11 @@ class Link:
         """Write what the carrier takes now (the lock is held)."""
         try:
             while self._out and self._carrier is not None:
-                with memoryview(self._out) as waiting, waiting[:_WRITE_BYTES] as piece:
-                    written = self._carrier.write(piece)
+                written = self._carrier.write(self._out.next(_WRITE_BYTES))
                 if not written:
                     self._changed.notify()
                     return
-                del self._out[:written]
+                self._out.drop(written)
         except (OSError, ValueError):
             self._ready = False
 
@@ -330,7 +337,7 @@ class Link:
         with self._changed:
             self._acked, self._acked_at = end, time.monotonic()
             if self._ready:
-                self._out += wire.encode_offset(wire.ACK, end)
+                self._out.put(wire.encode_offset(wire.ACK, end))
 
     def _ping(self) -> None:
         """Ask whether anybody is there when it has been silent; give the carrier up when nobody answers."""
@@ -345,7 +352,7 @@ class Link:
             self._carrier.kill()
         elif silent > min(PING_S, self._silence_limit / 3) and now - self._pinged_at > PING_S / 5:
             self._pinged_at = now
-            self._out += wire.encode_frame(wire.PING)
+            self._out.put(wire.encode_frame(wire.PING))
 
     def _woke_up(self) -> None:
         """The clock jumped: this machine slept, or was stopped. The line may be dead without knowing it."""
@@ -353,7 +360,7 @@ class Link:
         if self._carrier is not None and self._ready:
             self._heard_at = self._pinged_at = time.monotonic()
             self._silence_limit = _AFTER_WAKING_S
-            self._out += wire.encode_frame(wire.PING)
+            self._out.put(wire.encode_frame(wire.PING))
         self._changed.notify_all()
 
 

@@ -17,7 +17,7 @@ from typing import Dict, List, Mapping
 from gpu_provisioner.agent.places import cache_root, private_folder, write_private
 
 _TRAVELLING = {
-    "gpu_provisioner": ("__init__.py", "errors.py", "model.py", "wire.py", "agent/*.py"),
+    "gpu_provisioner": ("__init__.py", "errors.py", "model.py", "outflow.py", "wire.py", "agent/*.py"),
     "kernel_magics": (
         "__init__.py",
         "errors.py",

@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import re
 import struct
-from typing import Any, Dict, List, Mapping, Sequence, Tuple, Union
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 IOPUB, SHELL, CONTROL, STDIN, EVENT, FILE = range(6)
 CHANNEL_NAMES = ("iopub", "shell", "control", "stdin", "event", "file")
@@ -42,7 +42,17 @@ FILE_PATH = re.compile(
 _RECORD_HEAD = struct.Struct("!BH")
 _FRAME_HEAD = struct.Struct("!cI")
 _MESSAGE_HEAD = struct.Struct("!QI")
+_CONTENT_PARTS = 4
+"""Header, parent, metadata and content come before a Jupyter message's buffers."""
 _U64 = struct.Struct("!Q")
+
+Buffer = Union[bytes, bytearray, memoryview]
+
+LONG = 1 << 16
+"""Bytes of a part or a frame from which on it is not copied without need."""
+
+Message = Tuple[int, List[Buffer]]
+"""``(channel, parts)``."""
 
 Record = Tuple[int, int, List[bytes]]
 """``(end_offset, channel, parts)``; ``end_offset`` is the position just behind the record."""
@@ -52,10 +62,26 @@ class WireError(Exception):
     """The other side sent bytes that are not this protocol."""
 
 
-def encode_record(channel: int, parts: Sequence[bytes]) -> bytes:
+def encode_record(channel: int, parts: Sequence[Buffer]) -> bytes:
     """One record as bytes."""
-    lengths = struct.pack(f"!{len(parts)}I", *map(len, parts))
-    return b"".join((_RECORD_HEAD.pack(channel, len(parts)), lengths, *parts))
+    return b"".join((*_record_head(channel, parts), *parts))
+
+
+def record_pieces(channel: int, parts: Sequence[Buffer]) -> List[Buffer]:
+    """One record as pieces for ``writev``: long parts as they are, what lies between them joined."""
+    pieces: List[Buffer] = []
+    short: List[Buffer] = [*_record_head(channel, parts)]
+    for part in parts:
+        if len(part) < LONG:
+            short.append(part)
+        else:
+            pieces += (b"".join(short), part) if short else (part,)
+            short = []
+    return [*pieces, b"".join(short)] if short else pieces
+
+
+def _record_head(channel: int, parts: Sequence[Buffer]) -> Tuple[bytes, bytes]:
+    return _RECORD_HEAD.pack(channel, len(parts)), struct.pack(f"!{len(parts)}I", *map(len, parts))
 
 
 def encode_event(kind: str, **more: Any) -> bytes:
@@ -81,23 +107,38 @@ def encode_json_frame(tag: bytes, content: Mapping[str, Any]) -> bytes:
     return encode_frame(tag, to_json(content))
 
 
-def encode_message(sequence: int, epoch: int, record: bytes) -> bytes:
-    """An upward message. ``epoch`` is the kernel the sender means: the agent drops it for any other."""
-    head = frame_head(MESSAGE, _MESSAGE_HEAD.size + len(record)) + _MESSAGE_HEAD.pack(sequence, epoch)
-    return head + record
+def message_pieces(sequence: int, epoch: int, record: Sequence[Buffer]) -> List[Buffer]:
+    """The frame of an upward message, as pieces. ``epoch`` is the kernel the sender means: the agent drops
+    the message for any other.
+
+    Args:
+        record: as :func:`record_pieces` gives it.
+    """
+    head = frame_head(MESSAGE, _MESSAGE_HEAD.size + sum(map(len, record)))
+    return [b"".join((head, _MESSAGE_HEAD.pack(sequence, epoch), record[0])), *record[1:]]
 
 
-def decode_message(body: bytes) -> Tuple[int, int, int, List[bytes]]:
-    """``(sequence, epoch, channel, parts)`` of an upward message."""
+def decode_message(body: Buffer) -> Tuple[int, int, int, List[Buffer]]:
+    """``(sequence, epoch, channel, parts)`` of an upward message; long parts behind the fourth (the buffers)
+    as memoryviews of ``body``.
+    """
+    view = memoryview(body)
     try:
-        sequence, epoch = _MESSAGE_HEAD.unpack_from(body)
+        sequence, epoch = _MESSAGE_HEAD.unpack_from(view)
+        at = _MESSAGE_HEAD.size
+        channel, count = _RECORD_HEAD.unpack_from(view, at)
+        at += _RECORD_HEAD.size
+        lengths = struct.unpack_from(f"!{count}I", view, at)
+        at += 4 * count
     except struct.error as error:
         raise WireError(f"an upward message of {len(body)} bytes") from error
-    with memoryview(body) as view, view[_MESSAGE_HEAD.size :] as record:
-        records = RecordReader().feed(record)
-    if len(records) != 1:
-        raise WireError(f"an upward message with {len(records)} records")
-    _, channel, parts = records[0]
+    if at + sum(lengths) != len(body):
+        raise WireError(f"an upward message of {len(body)} bytes that is not one record")
+    parts: List[Buffer] = []
+    for number, length in enumerate(lengths):
+        part = view[at : at + length]
+        parts.append(part if number >= _CONTENT_PARTS and length >= LONG else bytes(part))
+        at += length
     return sequence, epoch, channel, parts
 
 
@@ -105,7 +146,7 @@ def encode_offset(tag: bytes, offset: int) -> bytes:
     return encode_frame(tag, _U64.pack(offset))
 
 
-def decode_offset(body: bytes) -> int:
+def decode_offset(body: Buffer) -> int:
     try:
         return int(_U64.unpack(body)[0])
     except struct.error as error:
@@ -116,14 +157,14 @@ def to_json(content: Mapping[str, Any]) -> bytes:
     return json.dumps(content, separators=(",", ":")).encode()
 
 
-def from_json(data: bytes) -> Dict[str, Any]:
+def from_json(data: Buffer) -> Dict[str, Any]:
     """The object in ``data``; :class:`WireError` when there is none."""
     try:
-        content = json.loads(data)
+        content = json.loads(bytes(data))
     except (ValueError, RecursionError) as error:
-        raise WireError(f"not JSON: {data[:80]!r}") from error
+        raise WireError(f"not JSON: {bytes(data[:80])!r}") from error
     if not isinstance(content, dict):
-        raise WireError(f"not a JSON object: {data[:80]!r}")
+        raise WireError(f"not a JSON object: {bytes(data[:80])!r}")
     return content
 
 
@@ -135,7 +176,7 @@ def whole(content: Mapping[str, Any], key: str) -> int:
     return value
 
 
-def event_of(parts: Sequence[bytes]) -> Dict[str, Any]:
+def event_of(parts: Sequence[Buffer]) -> Dict[str, Any]:
     """The object in a record of channel 4 that came down; :class:`WireError` when it cannot be acted upon."""
     if len(parts) != 1:
         raise WireError(f"an event with {len(parts)} parts")
@@ -151,7 +192,7 @@ class FrameReader:
     def __init__(self) -> None:
         self._buffer = bytearray()
 
-    def feed(self, data: bytes) -> List[Tuple[bytes, bytes]]:
+    def feed(self, data: Buffer) -> List[Tuple[bytes, bytes]]:
         buffer = self._buffer
         buffer += data
         frames: List[Tuple[bytes, bytes]] = []
@@ -166,6 +207,18 @@ class FrameReader:
         if start:
             del buffer[:start]
         return frames
+
+    def take_begun(self) -> Optional[Tuple[bytes, int, bytes]]:
+        """The tag, the length and the first bytes of a long frame that is not whole yet; who takes it has to
+        receive the rest. ``None`` when there is none."""
+        if len(self._buffer) < _FRAME_HEAD.size:
+            return None
+        tag, length = _FRAME_HEAD.unpack_from(self._buffer)
+        if length < LONG:
+            return None
+        first = bytes(memoryview(self._buffer)[_FRAME_HEAD.size :])
+        self._buffer = bytearray()
+        return tag, length, first
 
 
 class RecordReader:

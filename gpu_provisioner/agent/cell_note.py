@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import Any, Dict, Mapping, Optional, Sequence
 
-from gpu_provisioner.wire import WireError, encode_event, from_json
+from gpu_provisioner.wire import Buffer, WireError, encode_event, from_json
 
 
-def cell_note(parts: Sequence[bytes]) -> Optional[bytes]:
+def cell_note(parts: Sequence[Buffer]) -> Optional[bytes]:
     """The record of an ``execute_request``'s parts; ``None`` for any other request, and for no cell's."""
-    if len(parts) < 4 or b'"execute_request"' not in parts[0] or b'"cellId"' not in parts[2]:
+    if len(parts) < 4 or b'"execute_request"' not in bytes(parts[0]) or b'"cellId"' not in bytes(parts[2]):
         return None
     try:
         header, metadata = from_json(parts[0]), from_json(parts[2])

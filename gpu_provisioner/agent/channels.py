@@ -15,14 +15,15 @@ from datetime import datetime, timezone
 from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
 from gpu_provisioner.agent.zeromq import zmq
-from gpu_provisioner.wire import CHANNEL_NAMES, CONTROL, IOPUB, SHELL, STDIN, encode_record
+from gpu_provisioner.wire import CHANNEL_NAMES, CONTROL, IOPUB, LONG, SHELL, STDIN, Buffer, Message
 
 _DELIMITER = b"<IDS|MSG>"
 _RECONNECT_MS = 15
 _NUDGE_S = 1.0
 _AT_ONCE = 256
-_LENT_BYTES = 1 << 16
-"""A part this long is not copied out of ZeroMQ's memory before it is put into its record."""
+_BEFORE_CONTENT = 6
+"""Frames before an iopub message's content: none of them is long. (A frame that is lent by ZeroMQ and not
+copied costs more than a short copy.)"""
 
 
 class KernelChannels:
@@ -61,14 +62,16 @@ class KernelChannels:
             poller.register(socket, zmq.POLLIN)
         self._nudge()
 
-    def receive(self, events: Mapping[Any, int], iopub: bool = True) -> Tuple[List[bytes], bool]:
-        """Records of what has arrived, and whether an answer (a shell reply, an ``idle``) is among them.
+    def receive(self, events: Mapping[Any, int], iopub: bool = True) -> Tuple[List[Message], bool]:
+        """What has arrived, and whether an answer (a shell reply, a cell's ``idle``) is among it.
+
+        A long part is lent by ZeroMQ and not copied.
 
         Args:
             events: what :meth:`zmq.Poller.poll` said, as a dict.
             iopub: False leaves iopub alone; the kernel then waits once the socket's buffers are full.
         """
-        records: List[bytes] = []
+        messages: List[Message] = []
         settles = False
         for channel, socket in self._sockets.items():
             if socket not in events or (channel == IOPUB and not iopub):
@@ -81,23 +84,24 @@ class KernelChannels:
                 parts = frames[frames.index(_DELIMITER) + 2 :]
                 if channel == IOPUB:
                     self._iopub_seen = True
-                    settles = settles or _is_idle(parts)
+                    settles = settles or _is_end_of_cell(parts)
                 elif channel == SHELL:
                     if not self.ready:
                         self._answered()
                         continue
                     settles = True
-                records.append(encode_record(channel, parts))
+                messages.append((channel, parts))
         if not self.ready and time.monotonic() - self._nudged > _NUDGE_S:
             self._nudge()
-        return records, settles
+        return messages, settles
 
-    def send(self, channel: int, parts: Sequence[bytes]) -> None:
+    def send(self, channel: int, parts: Sequence[Buffer]) -> None:
         """Sign and send one message's parts (header, parent, metadata, content, buffers…)."""
         signature = hmac.new(self._key, digestmod=hashlib.sha256)
         for part in parts[:4]:
             signature.update(part)
-        self._sockets[channel].send_multipart([_DELIMITER, signature.hexdigest().encode(), *parts])
+        frames = [_DELIMITER, signature.hexdigest().encode(), *parts]
+        self._sockets[channel].send_multipart(frames, copy=max(map(len, parts)) < LONG)
 
     def request(self, channel: int, kind: str, content: Mapping[str, Any]) -> None:
         """Send a request of the agent's own."""
@@ -132,16 +136,21 @@ class KernelChannels:
         self.request(SHELL, "kernel_info_request", {})
 
 
-def _receive(socket: Any) -> List[bytes]:
+def _receive(socket: Any) -> List[Buffer]:
     """The frames of one message; long ones as memoryviews. Raises ``zmq.Again`` when none is there."""
-    frames: List[bytes] = []
-    while True:
-        frame = socket.recv(zmq.NOBLOCK, copy=False)
-        frames.append(frame.bytes if len(frame) < _LENT_BYTES else frame.buffer)
-        if not frame.more:
-            return frames
+    frames: List[Buffer] = [socket.recv(zmq.NOBLOCK)]
+    while socket.rcvmore:
+        if len(frames) < _BEFORE_CONTENT:
+            frames.append(socket.recv())
+        else:
+            frame = socket.recv(copy=False)
+            frames.append(frame.bytes if len(frame) < LONG else frame.buffer)
+    return frames
 
 
-def _is_idle(parts: Sequence[bytes]) -> bool:
-    """Whether these are the parts of ``status: idle``, without decoding a long message."""
-    return len(parts) >= 4 and len(parts[3]) < 80 and b"execution_state" in parts[3] and b"idle" in parts[3]
+def _is_end_of_cell(parts: Sequence[Buffer]) -> bool:
+    """Whether these are the parts of a cell's ``status: idle``, without decoding a long message."""
+    if len(parts) < 4 or len(parts[3]) >= 80:
+        return False
+    content = bytes(parts[3])
+    return b"execution_state" in content and b"idle" in content and b"execute_request" in bytes(parts[1])

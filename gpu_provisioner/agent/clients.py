@@ -17,7 +17,7 @@ from gpu_provisioner.agent.zeromq import zmq
 
 _CLIENTS_REMEMBERED = 64
 
-OnMessage = Callable[[int, int, List[bytes]], None]
+OnMessage = Callable[[int, int, List[wire.Buffer]], None]
 """Called with epoch, channel and parts of a message that came up for the first time."""
 
 OnHolder = Callable[[int, int], int]
@@ -49,7 +49,9 @@ class Clients:
         self.gauge = Gauge(())
         self._runtime, self._poller, self._keeper = runtime, poller, keeper
         self._on_message, self._on_holder, self._describe = on_message, on_holder, describe
-        self._connections: Dict[int, Connection] = {}
+        self._connections: List[Connection] = []
+        self._polled: Dict[int, int] = {}
+        """What the poller was asked for, by file descriptor."""
         self._received: Dict[str, int] = {}
         """Highest number received from each Link client: what is sent twice is not done twice. (A ``msg_id``
         would not do: sessions that were cloned repeat them.)"""
@@ -57,36 +59,39 @@ class Clients:
         self._listener = self._listen()
 
     def holder(self) -> Optional[Connection]:
-        return next((each for each in self._connections.values() if each.is_holder), None)
+        return next((each for each in self._connections if each.is_holder), None)
 
     def prepare(self) -> None:
         """Before the loop polls: ask to write where there is something to write."""
         sample = self.gauge.take()
-        for handle, connection in self._connections.items():
+        for connection in self._connections:
             if connection.is_holder and connection.told != self._keeper.trouble:
                 connection.told = self._keeper.trouble
                 if connection.told:
                     connection.put(wire.TROUBLE, wire.to_json({"text": connection.told}))
             if sample is not None and connection.is_holder:
                 connection.put(wire.GAUGE, sample)
-            wants = connection.wants_to_write(self._keeper.spool.end)
-            self._poller.modify(handle, zmq.POLLIN | (zmq.POLLOUT if wants else 0))
+            for handle, wanted in connection.interests(self._keeper.spool.end).items():
+                self._poll(handle, wanted)
 
-    def receive(self, events: Mapping[Any, int]) -> None:
+    def receive(self, events: Mapping[int, int]) -> None:
         """Take in what has arrived, and whoever has come."""
         if self._listener.fileno() in events:
             self._accept()
-        for handle, connection in list(self._connections.items()):
-            if events.get(handle, 0) & ~zmq.POLLOUT:
-                self._receive_from(connection)
+        for connection in self._connections:
+            self._receive_from(connection, events)
 
     def flush(self) -> None:
         """Write what the sockets take, and forget those that are closed."""
-        for handle, connection in list(self._connections.items()):
+        self.send()
+        for connection in [each for each in self._connections if each.closed]:
+            self._drop(connection)
+
+    def send(self) -> None:
+        """Write what the pipes take."""
+        for connection in self._connections:
             if not connection.closed:
                 connection.flush(self._keeper.spool)
-            if connection.closed:
-                self._drop(handle)
 
     def keep_house(self) -> None:
         """Bind the socket again if somebody removed it (``$XDG_RUNTIME_DIR`` goes with the last login)."""
@@ -97,7 +102,7 @@ class Clients:
 
     def close(self) -> None:
         self._listener.close()
-        for connection in self._connections.values():
+        for connection in self._connections:
             connection.close()
 
     def _listen(self) -> socket.socket:
@@ -119,24 +124,29 @@ class Clients:
             sock, _ = self._listener.accept()
         except BlockingIOError:
             return
-        connection = Connection(sock)
-        self._connections[connection.fileno()] = connection
-        self._poller.register(connection.fileno(), zmq.POLLIN)
+        self._connections.append(Connection(sock))
 
-    def _drop(self, handle: int) -> None:
-        self._poller.unregister(handle)
-        self._connections.pop(handle).close()
+    def _drop(self, connection: Connection) -> None:
+        for handle in connection.handles():
+            self._poll(handle, 0)
+        self._connections.remove(connection)
+        connection.close()
         self.lonely_since = time.monotonic()
 
-    def _receive_from(self, connection: Connection) -> None:
+    def _poll(self, handle: int, wanted: int) -> None:
+        if self._polled.get(handle, 0) != wanted:
+            self._poller.register(handle, wanted)
+            self._polled[handle] = wanted
+
+    def _receive_from(self, connection: Connection, events: Mapping[int, int]) -> None:
         try:
-            for tag, body in connection.receive():
+            for tag, body in connection.receive(events):
                 self._on_frame(connection, tag, body)
-        except (wire.WireError, KeyError, TypeError, ValueError) as error:
+        except (wire.WireError, KeyError, TypeError, ValueError, MemoryError) as error:
             print(f"a client sent something else: {error}", file=sys.stderr, flush=True)
             connection.closed = True
 
-    def _on_frame(self, connection: Connection, tag: bytes, body: bytes) -> None:
+    def _on_frame(self, connection: Connection, tag: bytes, body: wire.Buffer) -> None:
         if tag == wire.HELLO:
             self._on_hello(connection, wire.from_json(body))
         elif tag == wire.MESSAGE:
@@ -154,14 +164,14 @@ class Clients:
         elif tag == wire.GAUGE:
             self.gauge.ask()
         elif tag == wire.PING:
-            connection.put(wire.PONG, body)
+            connection.put(wire.PONG, bytes(body))
 
     def _on_hello(self, connection: Connection, hello: Mapping[str, Any]) -> None:
         connection.client = str(hello["client"])
         spool = self._keeper.spool
         offset = int(hello.get("offset", 0))
         if hello.get("role", "holder") == "holder":
-            for other in self._connections.values():
+            for other in self._connections:
                 # The newest wins: the older one may be half open, and nobody would ever close it.
                 if other is not connection and other.is_holder:
                     other.closed = True

@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
-from typing import Callable, List, Optional, Sequence, Set
+from typing import Callable, Optional, Sequence, Set
 
 from gpu_provisioner.agent.devices import most_used_gpu
-from gpu_provisioner.wire import IOPUB, RecordReader, encode_event
+from gpu_provisioner.wire import IOPUB, Message, encode_event
 
 _WARNING_SHARE, _LONGEST_WARNING_S = 0.2, 300.0
 """The warning comes so long before the end: this share of the limit, at most five minutes."""
@@ -99,21 +99,21 @@ class Requests:
         """Whether it works on anything."""
         return bool(self._begun)
 
-    def heard(self, records: Sequence[bytes]) -> None:
-        """Records of the kernel's messages, of which only ``status`` is looked at."""
-        for record in records:
-            if len(record) < _LONGEST_STATUS and b'"execution_state"' in record:
-                for _, channel, parts in RecordReader().feed(record):
-                    if channel == IOPUB and len(parts) >= 4:
-                        self._on_status(parts)
+    def heard(self, messages: Sequence[Message]) -> None:
+        """The kernel's messages, of which only ``status`` is looked at."""
+        for channel, parts in messages:
+            if channel == IOPUB and len(parts) >= 4 and len(parts[3]) < _LONGEST_STATUS:
+                content = bytes(parts[3])
+                if b'"execution_state"' in content:
+                    self._on_status(content, bytes(parts[1]))
 
     def forget(self) -> None:
         """The kernel is another one."""
         self._begun.clear()
 
-    def _on_status(self, parts: List[bytes]) -> None:
+    def _on_status(self, content: bytes, header: bytes) -> None:
         try:
-            state, parent = json.loads(parts[3]).get("execution_state"), json.loads(parts[1]).get("msg_id")
+            state, parent = json.loads(content).get("execution_state"), json.loads(header).get("msg_id")
         except (ValueError, AttributeError):
             return
         if parent and state == "busy":

@@ -7,12 +7,13 @@ import socket
 import sys
 import time
 from pathlib import Path
-from typing import Callable, Dict, List
+from typing import Callable, Dict, List, Sequence
 
 from gpu_provisioner import wire
 from gpu_provisioner.agent.files import FileTail
 from gpu_provisioner.agent.places import read_json, write_private
-from gpu_provisioner.agent.spool import Spool
+from gpu_provisioner.agent.spool import NoRoom, Spool
+from gpu_provisioner.wire import Buffer
 
 _BLOB_BYTES_A_TURN = 8 << 20
 _ALL = 1 << 62
@@ -46,19 +47,19 @@ class Keeper:
         self.grew_at = time.monotonic()
         self._files = FileTail(folder / "data", state.get("files"))
         self._saved: Dict[str, object] = {}
-        self._unspooled: List[bytes] = []
+        self._unspooled: List[Sequence[Buffer]] = []
 
-    def keep(self, records: bytes) -> None:
-        """Put whole records into the spool, or hold them until the disk takes them."""
+    def keep(self, *pieces: Buffer) -> None:
+        """Put whole records, however cut into pieces, into the spool, or hold them until the disk takes them."""
         self.grew_at = time.monotonic()
         if self._unspooled:
-            self._unspooled.append(records)
+            self._unspooled.append(pieces)
             return
         try:
-            self.spool.append(records)
-        except OSError as error:
+            self.spool.append(*pieces)
+        except NoRoom as error:
             print(f"the spool cannot be written: {error}", file=sys.stderr, flush=True)
-            self._unspooled.append(records)
+            self._unspooled.append(error.left)
             self.trouble = (
                 f"{socket.gethostname()} cannot keep what the kernel says in {self._folder} "
                 f"({error.strerror}): it waits at its next output until there is room, and nothing is lost."
@@ -125,8 +126,8 @@ class Keeper:
 
     def _retry(self) -> None:
         pending, self._unspooled = self._unspooled, []
-        for index, records in enumerate(pending):
-            self.keep(records)
+        for index, pieces in enumerate(pending):
+            self.keep(*pieces)
             if self._unspooled:
                 self._unspooled.extend(pending[index + 1 :])
                 return

@@ -94,7 +94,7 @@ def main(header: Dict[str, Any], say: Say) -> None:
         say({"error": message, "remedy": header.get("room")})
         return
     say({"attached": True})
-    join(sock)
+    join(sock, takes_them="pipes" in (agent_facts(folder) or {}))
 
 
 def _launch(folder: Path, config: Mapping[str, Any]) -> Optional[Dict[str, Any]]:

@@ -13,7 +13,7 @@ import time
 import traceback
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from gpu_provisioner import wire
 from gpu_provisioner.agent import idle
@@ -35,6 +35,7 @@ _ACTIVE_POLL_S = 0.1
 _IDLE_POLL_S = 0.5
 _ACTIVE_FOR_S = 3.0
 _HOUSEKEEPING_S = 1.0
+_GATHER_MS = 1
 _LAST_ACK_S = 15.0
 _NOBODY_S, _NOBODY_FOR_HEIR_S, _GONE_FROM_HEIR_S = 3.0, 120.0, 8.0
 """How long an agent whose work is over waits for somebody to fetch the rest: one that has just been stopped,
@@ -74,12 +75,14 @@ class Agent:
             self._mirrored = MirroredFolder(work_folder(config.work, os.environ), self._keeper.notice)
         self._kernel = kernel
         self._channels: Optional[KernelChannels] = None
-        self._held: List[Tuple[int, Sequence[bytes]]] = []
+        self._held: List[wire.Message] = []
         """Messages for a kernel that is still starting."""
         self._machine: Optional[Dict[str, Any]] = None
         self._requests = idle.Requests()
         self._idleness = idle.Idleness(config.idle_s, idle.use_of(config.gpus), time.monotonic())
         self._boot_deaths = 0
+        self._gathers = False
+        """Whether the kernel has just said something that was no answer: there may be more of it."""
         self._restart = False
         self._interrupt_when_ready = False
         self._stopped_by = ""
@@ -100,6 +103,7 @@ class Agent:
             runtime, self._poller, self._keeper, self._on_message, self._on_holder, self._describe
         )
         self._clients.gauge = Gauge(config.gpus)
+        self._keeper.spool.meanwhile = self._clients.send
         self._write_facts()
 
     @property
@@ -141,6 +145,7 @@ class Agent:
         active = time.monotonic() - self._keeper.grew_at < _ACTIVE_FOR_S
         pause = _ACTIVE_POLL_S if active or self._over else _IDLE_POLL_S
         self._clients.prepare()
+        self._let_output_gather()
         events = dict(self._poller.poll(0 if self._keeper.has_more_files else int(pause * 1000)))
         self._from_kernel(events)
         if self._wakeup in events and signal.SIGTERM in os.read(self._wakeup, 4096):
@@ -173,6 +178,15 @@ class Agent:
         # A slow line may need long for the rest: as long as some of it arrives, it is waited for.
         return self._over == "stopped" and now - max(self._over_since, self._ack_seen[1]) > _LAST_ACK_S
 
+    def _let_output_gather(self) -> None:
+        """While a kernel says much, it is heard a thousand times a second and not at every message, which
+        would take the processor from it. Answers, and what comes from home, are not waited with."""
+        if self._gathers and self._channels is not None and not self._keeper.full:
+            self._channels.quiet_iopub(True)
+            self._poller.poll(_GATHER_MS)
+            self._channels.quiet_iopub(False)
+        self._gathers = False
+
     # ------------------------------------------------------------------ the kernel
 
     def _from_kernel(self, events: Mapping[Any, int]) -> None:
@@ -180,15 +194,19 @@ class Agent:
         if channels is None:
             return
         was_ready = channels.ready
-        records, settles = channels.receive(events, iopub=not self._keeper.full)
+        messages, settles = channels.receive(events, iopub=not self._keeper.full)
         if channels.ready and not was_ready:
             self._kernel_ready(channels)
         if settles:
             # When a cell's answer is home, so are its metrics.
             self._keeper.scan_files()
-        if records:
-            self._requests.heard(records)
-            self._keeper.keep(b"".join(records))
+        if messages:
+            self._gathers = not settles
+            self._requests.heard(messages)
+            self._keep(messages)
+
+    def _keep(self, messages: Sequence[wire.Message]) -> None:
+        self._keeper.keep(*(piece for message in messages for piece in wire.record_pieces(*message)))
 
     def _kernel_ready(self, channels: KernelChannels) -> None:
         assert self._kernel is not None
@@ -238,10 +256,10 @@ class Agent:
         deadline = time.monotonic() + 2.0
         quiet_since = time.monotonic()
         while self._channels and time.monotonic() < deadline and time.monotonic() - quiet_since < 0.05:
-            records, _ = self._channels.receive(dict(self._poller.poll(10)), iopub=True)
-            if records:
+            messages, _ = self._channels.receive(dict(self._poller.poll(10)), iopub=True)
+            if messages:
                 quiet_since = time.monotonic()
-                self._keeper.keep(b"".join(records))
+                self._keep(messages)
 
     def _report_death(self, returncode: Optional[int], reason: str) -> None:
         """The last word on a kernel: its runs are closed, all journals spooled, then the event."""
@@ -286,12 +304,12 @@ class Agent:
 
     # ------------------------------------------------------------------ from home
 
-    def _on_message(self, epoch: int, channel: int, parts: List[bytes]) -> None:
+    def _on_message(self, epoch: int, channel: int, parts: List[wire.Buffer]) -> None:
         self._keeper.grew_at = time.monotonic()
         self._idleness.needed(self._keeper.grew_at)
         if channel == wire.FILE:
             if self._mirrored is not None:
-                self._mirrored.apply(parts)
+                self._mirrored.apply([bytes(part) for part in parts])
         elif channel == wire.EVENT:
             self._on_command(wire.from_json(parts[0]))
         elif epoch != self._keeper.epoch or self._channels is None or channel not in wire.CHANNELS_UP:
@@ -301,7 +319,7 @@ class Agent:
         else:
             self._held.append((channel, parts))
 
-    def _to_kernel(self, channels: KernelChannels, channel: int, parts: Sequence[bytes]) -> None:
+    def _to_kernel(self, channels: KernelChannels, channel: int, parts: Sequence[wire.Buffer]) -> None:
         note = cell_note(parts) if channel == wire.SHELL else None
         if note is not None:
             self._keeper.keep(note)
@@ -377,6 +395,7 @@ class Agent:
             "kernel_birth": process_birth(self._kernel.pid) if self._kernel else None,
             "python": sys.executable,
             "socket": str(self._runtime / "attach"),
+            "pipes": "taken",  # see gpu_provisioner.agent.attach
         }
         write_private(self._folder / "agent.json", json.dumps(facts).encode())
 

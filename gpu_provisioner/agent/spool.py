@@ -8,11 +8,22 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import List, Tuple
+from typing import Callable, List, Sequence, Tuple
 
-from gpu_provisioner.wire import RecordReader
+from gpu_provisioner.outflow import Outflow
+from gpu_provisioner.wire import Buffer, RecordReader
 
 SEGMENT_BYTES = 16 << 20
+_STEP_BYTES = 256 << 10
+"""A longer record is written in such steps, and what is written goes out meanwhile."""
+
+
+class NoRoom(OSError):
+    """The disk did not take everything; ``left`` are the pieces it did not take."""
+
+    def __init__(self, error: OSError, left: Sequence[Buffer]) -> None:
+        super().__init__(error.errno, error.strerror)
+        self.left = left
 
 
 class Spool:
@@ -29,6 +40,10 @@ class Spool:
         self._segments: List[Tuple[int, int, Path]] = []
         """(offset of the first byte, file descriptor, path), oldest first."""
         self.end = 0
+        self._torn = False
+        """Whether it ends within a record."""
+        self.meanwhile: Callable[[], None] = _wait
+        """Called between the steps in which a long record is written."""
         folder.mkdir(mode=0o700, exist_ok=True, parents=True)
         for path in sorted(folder.glob("*.spool")):
             self._segments.append((int(path.stem), os.open(path, os.O_RDWR | os.O_APPEND), path))
@@ -52,26 +67,30 @@ class Spool:
             os.close(handle)
             path.unlink(missing_ok=True)
         self._segments.clear()
-        self.end = offset
+        self.end, self._torn = offset, False
         self._open_segment()
 
-    def append(self, data: bytes) -> None:
-        """Write whole records at the end.
+    def append(self, *pieces: Buffer) -> None:
+        """Write whole records, however cut into pieces, at the end.
 
         Raises:
-            OSError: nothing of ``data`` was kept (the disk is full, the quota is reached).
+            NoRoom: the disk is full, the quota is reached. What is left is to be appended before all else.
         """
-        if not self._segments or self.end - self._segments[-1][0] >= self._segment_bytes:
-            self._open_segment()
-        first, handle, _ = self._segments[-1]
+        left = Outflow()
+        left.put(*pieces)
         try:
-            view = memoryview(data)
-            while view:
-                view = view[os.write(handle, view) :]
-        except OSError:
-            os.ftruncate(handle, self.end - first)
-            raise
-        self.end += len(data)
+            if not self._torn and self._is_long():
+                self._open_segment()
+            self._torn = True
+            while left:
+                written = os.writev(self._segments[-1][1], left.next(_STEP_BYTES))
+                self.end += written
+                left.drop(written)
+                if left:
+                    self.meanwhile()
+        except OSError as error:
+            raise NoRoom(error, left.take()) from error
+        self._torn = False
 
     def locate(self, offset: int) -> Tuple[int, int, int]:
         """``(file descriptor, position in it, bytes from there)`` of the segment that holds ``offset``."""
@@ -107,6 +126,10 @@ class Spool:
             os.close(handle)
         self._segments.clear()
 
+    def _is_long(self) -> bool:
+        """Whether the next record begins a new segment."""
+        return not self._segments or self.end - self._segments[-1][0] >= self._segment_bytes
+
     def _open_segment(self) -> None:
         path = self._folder / f"{self.end:020d}.spool"
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_TRUNC, 0o600)
@@ -131,3 +154,7 @@ class Spool:
                     return
                 self.end = end
         os.ftruncate(handle, self.end - first)
+
+
+def _wait() -> None:
+    """Nothing is to be done meanwhile."""

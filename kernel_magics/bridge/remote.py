@@ -7,7 +7,7 @@ import threading
 from concurrent.futures import Future
 from typing import Any, Dict, List, Mapping, Optional, Protocol, Sequence
 
-from gpu_provisioner.wire import CONTROL
+from gpu_provisioner.wire import CONTROL, Buffer
 from kernel_magics.bridge.ipykernel_names import LocalKernel
 from kernel_magics.bridge.pending import Pending, Reply, Wants
 
@@ -22,7 +22,7 @@ class Line(Protocol):
     def down_since(self) -> Optional[float]:
         """When the line went down, in seconds since the epoch; ``None`` while it is up."""
 
-    def post(self, channel: int, parts: Sequence[bytes]) -> int:
+    def post(self, channel: int, parts: Sequence[Buffer]) -> int:
         """Queue a record; it is delivered once, also across a reconnect. Never waits. Returns the epoch of
         the kernel it is for; no other kernel gets it."""
 
@@ -69,12 +69,12 @@ class RemoteKernel:
         if wants.reply or wants.idle:
             future = self._pending.expect(header["msg_id"], wants)
         pack = self._session.pack
-        parts: List[bytes] = [
+        parts: List[Buffer] = [
             pack(header),
             pack(request.get("parent_header") or {}),
             pack({**(request.get("metadata") or {}), **(metadata or {})}),
             pack(request["content"]),
-            *(bytes(buffer) for buffer in request.get("buffers") or ()),
+            *(memoryview(buffer).cast("B") for buffer in request.get("buffers") or ()),
         ]
         self._pending.posted(header["msg_id"], self.line.post(channel, parts))
         return future

@@ -239,3 +239,16 @@ class Lab:
             (self.place.agents / front.holder.lease.id / "agent.json").read_text()
         )
         return facts
+
+    def take_no_pipes(self, front: Front) -> None:
+        """From now on the agent is one of an older version: what crosses is copied by who attaches."""
+        facts = self.agent_facts(front)
+        del facts["pipes"]
+        (self.place.agents / front.holder.lease.id / "agent.json").write_text(json.dumps(facts))
+        self.reconnect(front)
+
+    def reconnect(self, front: Front) -> None:
+        """Kill the carrier, and wait for the next one."""
+        ups = front.states.count("up")
+        front.kill_carrier()
+        front.wait(lambda: front.states.count("up") > ups, "the line is up again")

@@ -97,8 +97,12 @@ def test_an_interrupt_given_while_the_line_is_down_arrives(lab: Lab) -> None:
 
 
 def test_a_line_that_falls_silent_is_given_up_and_replaced(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(link, "_SILENCE_LIMIT_S", 1.5)
     front = lab.kernel()
+    lab.take_no_pipes(front)
+    monkeypatch.setattr(link, "_SILENCE_LIMIT_S", 1.5)
+    front.states.clear()
+    lab.reconnect(front)  # under that limit
+    front.states.clear()
     stopped = wait_for(front.carrier, "a carrier")
     stopped.send_signal(signal.SIGSTOP)
     cell = front.begin("print('after the silence')")

@@ -95,9 +95,9 @@ def test_a_machine_that_slept_is_warned_before_it_is_released() -> None:
     assert [verdict for _, verdict in clock.run(20)] == ["end"]
 
 
-def status(state: str, parent: str, channel: int = wire.IOPUB) -> bytes:
+def status(state: str, parent: str, channel: int = wire.IOPUB) -> wire.Message:
     parts = [b"{}", json.dumps({"msg_id": parent}).encode(), b"{}"]
-    return wire.encode_record(channel, [*parts, json.dumps({"execution_state": state}).encode()])
+    return channel, [*parts, json.dumps({"execution_state": state}).encode()]
 
 
 def test_a_kernel_works_until_the_last_of_its_requests_has_ended() -> None:

@@ -13,7 +13,7 @@ from gpu_provisioner import home, wire
 from gpu_provisioner.agent.files import FileTail
 from gpu_provisioner.agent.keeper import Keeper
 from gpu_provisioner.agent.places import UnsafeFolder, private_folder, runtime_folder, write_private
-from gpu_provisioner.agent.spool import Spool
+from gpu_provisioner.agent.spool import NoRoom, Spool
 from gpu_provisioner.arrivals import Arrivals
 from gpu_provisioner.home import HomeJournal, read_records
 from gpu_provisioner.wire import WireError, encode_event, encode_file, encode_record
@@ -72,32 +72,85 @@ def test_a_spool_is_continued_behind_the_last_whole_record(tmp_path: Path) -> No
     assert contents(again, 0) == record(100) + record(3)
 
 
+def fill_disk(full: pytest.MonkeyPatch, room: int) -> None:
+    """The disk takes ``room`` bytes more, and not one beyond."""
+    real, left = os.writev, [room]
+
+    def writev(handle: int, pieces: list[memoryview]) -> int:
+        if not left[0]:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        written = real(handle, [b"".join(pieces)[: left[0]]])
+        left[0] -= written
+        return written
+
+    full.setattr(os, "writev", writev)
+
+
 def test_a_full_disk_stops_the_kernels_output_and_loses_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[bool] = []
     keeper = Keeper(tmp_path, 1 << 30, told.append)
     keeper.keep(record(10))
-    real = os.write
     with monkeypatch.context() as full:
-
-        def write(handle: int, data: memoryview) -> int:
-            if len(data) > 40:
-                return real(handle, bytes(data)[:40])
-            raise OSError(28, "No space left on device")
-
-        full.setattr(os, "write", write)
+        fill_disk(full, 40)
         keeper.keep(record(1000))
         keeper.keep(record(20))
     assert told == [True] and keeper.full and not keeper.is_all_home
     assert "No space left on device" in keeper.trouble
-    assert contents(keeper.spool, 0) == record(10)
+    kept = record(10) + record(1000) + record(20)
+    assert contents(keeper.spool, 0) == kept[: len(record(10)) + 40]
     keeper.keep_house()
     assert told == [True, False]
-    kept = record(10) + record(1000) + record(20)
     assert contents(keeper.spool, 0).startswith(kept)
     assert b"There is room again" in contents(keeper.spool, len(kept))
     assert keeper.trouble == ""
+
+
+def test_a_record_that_found_no_room_goes_on_where_it_stopped_and_begins_no_segment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who was sent its beginning gets its end, and a segment begins with a whole record."""
+    spool = Spool(tmp_path / "spool", segment_bytes=1000)
+    with monkeypatch.context() as full:
+        fill_disk(full, 2000)
+        with pytest.raises(NoRoom) as caught:
+            spool.append(*wire.record_pieces(wire.IOPUB, [b"a", b"x" * 3000]))
+    assert caught.value.errno == errno.ENOSPC and spool.end == 2000
+    spool.append(*caught.value.left)
+    assert contents(spool, 0) == encode_record(wire.IOPUB, [b"a", b"x" * 3000])
+    assert len(list((tmp_path / "spool").iterdir())) == 1
+    spool.append(record(5))
+    assert len(list((tmp_path / "spool").iterdir())) == 2
+
+
+def test_of_a_record_that_found_no_room_before_the_agent_died_nothing_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = Spool(tmp_path / "spool")
+    spool.append(record(10))
+    with monkeypatch.context() as full:
+        fill_disk(full, 40)
+        with pytest.raises(NoRoom):
+            spool.append(record(1000))
+    again = Spool(tmp_path / "spool")
+    assert contents(again, 0) == record(10)
+
+
+def test_what_is_written_of_a_long_record_can_be_sent_before_the_rest_is(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool")
+    sent = b""
+
+    def send() -> None:
+        nonlocal sent
+        sent += contents(spool, len(sent))
+
+    spool.meanwhile = send
+    long = os.urandom(3 << 20)
+    spool.append(*wire.record_pieces(wire.IOPUB, [b"a", long]))
+    whole = encode_record(wire.IOPUB, [b"a", long])
+    assert len(whole) - (300 << 10) < len(sent) < len(whole)
+    assert sent == whole[: len(sent)]
 
 
 def test_beyond_the_quota_the_kernel_waits_until_somebody_fetches(tmp_path: Path) -> None:

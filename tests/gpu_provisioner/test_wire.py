@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpu_provisioner import wire
+from gpu_provisioner.outflow import Outflow
+from gpu_provisioner.wire import LONG
 
 RECORDS = st.lists(st.tuples(st.integers(0, 255), st.lists(st.binary(max_size=300), max_size=8)), max_size=12)
 
@@ -39,9 +41,43 @@ def test_frames_are_the_same_however_they_arrive(frames: list[tuple[bytes, bytes
     assert [frame for piece in pieces(data, cuts) for frame in reader.feed(piece)] == frames
 
 
+@given(lengths=st.lists(st.sampled_from([0, 1, 7, LONG - 1, LONG, LONG + 1]), min_size=1, max_size=8))
+def test_a_record_in_pieces_is_the_same_record_and_its_long_parts_are_not_copied(lengths: list[int]) -> None:
+    parts = [bytes([number]) * length for number, length in enumerate(lengths)]
+    record = wire.record_pieces(wire.SHELL, parts)
+    assert b"".join(record) == wire.encode_record(wire.SHELL, parts)
+    kept = {id(piece) for piece in record}
+    assert all(id(part) in kept for part in parts if len(part) >= LONG)
+    [body] = [body for _, body in wire.FrameReader().feed(b"".join(wire.message_pieces(1, 2, record)))]
+    sequence, epoch, channel, read = wire.decode_message(body)
+    assert (sequence, epoch, channel, [bytes(part) for part in read]) == (1, 2, wire.SHELL, parts)
+    assert all(isinstance(part, bytes) for part in read[:4])
+    assert all(isinstance(part, memoryview) for part in read[4:] if len(part) >= LONG)
+
+
+@given(
+    lengths=st.lists(st.integers(0, 50), max_size=20),
+    steps=st.lists(st.integers(1, 60), min_size=30, max_size=30),
+)
+def test_bytes_on_their_way_out_leave_in_order_however_few_are_taken(
+    lengths: list[int], steps: list[int]
+) -> None:
+    said = [bytes([number]) * length for number, length in enumerate(lengths)]
+    out = Outflow()
+    out.put(*said)
+    taken = b""
+    for step in steps:
+        pieces = out.next(step)
+        assert sum(map(len, pieces)) == min(step, len(b"".join(said)) - len(taken))
+        some = b"".join(pieces)[: (step + 1) // 2]
+        taken += some
+        out.drop(len(some))
+    assert taken + b"".join(out.take()) == b"".join(said) and not out
+
+
 def test_a_message_carries_its_number_its_epoch_and_one_record() -> None:
-    record = wire.encode_record(wire.SHELL, [b"a", b"", b"c"])
-    [(tag, body)] = wire.FrameReader().feed(wire.encode_message(2**40, 3, record))
+    record = wire.record_pieces(wire.SHELL, [b"a", b"", b"c"])
+    [(tag, body)] = wire.FrameReader().feed(b"".join(wire.message_pieces(2**40, 3, record)))
     assert tag == wire.MESSAGE
     assert wire.decode_message(body) == (2**40, 3, wire.SHELL, [b"a", b"", b"c"])
 
