@@ -16,7 +16,7 @@ from kernel_magics.tracking import cell_join, endings, exits, surroundings, tens
 from kernel_magics.tracking import facts as facts_of
 from kernel_magics.tracking.head import RunHead
 from kernel_magics.tracking.jsonable import as_mapping
-from kernel_magics.tracking.labels import label
+from kernel_magics.tracking.labels import label, tags_of
 from kernel_magics.tracking.launch import Launch, joined_launch
 from kernel_magics.tracking.notices import notice
 from kernel_magics.tracking.recorder import Run
@@ -173,7 +173,7 @@ def _config(config: Any) -> Mapping[str, Any]:
 
 def _tags(tags: Any) -> Tuple[str, ...]:
     try:
-        return tuple(label(tag, "tag") for tag in ((tags,) if isinstance(tags, str) else tags or ()))
+        return tags_of(tags)
     except TypeError:
         raise UsageMistake(
             f"init(tags=…): a list of words was expected, not {type(tags).__name__}. No run was begun.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import Any, Callable, Tuple
 
 from kernel_magics.tracking.notices import notice
 
@@ -17,6 +17,16 @@ def label(value: Any, what: str, tell: Callable[[str], Any] = notice) -> str:
         return text
     tell(f"A {what} of {len(text):,} characters is cut to {LONGEST:,}; it begins with {text[:40]!r}.")
     return text[: LONGEST - 1] + "…"
+
+
+def tags_of(value: Any, tell: Callable[[str], Any] = notice) -> Tuple[str, ...]:
+    """Tags as texts; one text is one tag, and ``None`` is none.
+
+    Raises:
+        TypeError: it is no list of anything.
+    """
+    given = (value,) if isinstance(value, str) else () if value is None else value
+    return tuple(label(tag, "tag", tell) for tag in given)
 
 
 def inside(name: str) -> str:

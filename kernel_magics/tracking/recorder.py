@@ -18,7 +18,7 @@ from kernel_magics.model import MetricSource, RunStatus, counted
 from kernel_magics.tracking import artifacts, blobs, endings
 from kernel_magics.tracking.background import Task
 from kernel_magics.tracking.intake import Intake
-from kernel_magics.tracking.labels import label
+from kernel_magics.tracking.labels import label, tags_of
 from kernel_magics.tracking.mapping import RecordedMapping
 from kernel_magics.tracking.masking import clean
 from kernel_magics.tracking.notices import notice
@@ -30,6 +30,8 @@ __all__ = ["Run"]
 
 FINISH_S = 5.0
 """How long ``finish()`` waits for the disk and for CUDA scalars, each."""
+_CHANGEABLE = ("name", "project", "group", "notes")
+_REFUSED = object()
 _plain = PLAIN.issuperset
 
 
@@ -142,13 +144,26 @@ class Run:
 
     def change(self, **change: Any) -> None:
         """Give the run another ``name``, ``project`` or ``group``, other ``tags`` or ``notes``."""
-        for key in ("name", "project", "group"):
-            if change.get(key) is not None:
-                tell = partial(self._scribe.tell_once, f"long {key}", event="value-refused")
-                change[key] = label(change[key], key, tell)
-        self._changes.update(change)
-        self._changed = time_after([self._changed, *edit_times(self._scribe.folder)])
-        self._write(fmt.Kind.CHANGE, {**change, "time": self._changed})
+        said = {key: self._checked(key, value) for key, value in change.items()}
+        known = {key: value for key, value in said.items() if value is not _REFUSED}
+        if known:
+            self._changes.update(known)
+            self._changed = time_after([self._changed, *edit_times(self._scribe.folder)])
+            self._write(fmt.Kind.CHANGE, {**known, "time": self._changed})
+
+    def _checked(self, key: str, value: Any) -> Any:
+        """What is recorded of a change; ``_REFUSED``, and a warning, when that is nothing."""
+        tell = partial(self._scribe.tell_once, f"long {key}", event="value-refused")
+        try:
+            if key == "tags":
+                return tags_of(value, tell)
+            if key in _CHANGEABLE:
+                return value if value is None or key == "notes" else label(value, key, tell)
+            wrong = f"change({key}=…): what can be changed is {', '.join(_CHANGEABLE)}, tags."
+        except TypeError:
+            wrong = f"change(tags=…): a list of words was expected, not {type(value).__name__}."
+        self._scribe.tell_once(f"change {key}", f"{wrong} That is left out.", "value-refused")
+        return _REFUSED
 
     def record_facts(self, facts: Mapping[str, Any]) -> None:
         """Facts about the run, merged over earlier ones key by key; also after the end."""

@@ -236,6 +236,27 @@ CASES = [
         lambda record: {len(change["name"]) for change in record.all(Kind.CHANGE)},
         {1000},
     ),
+    Case(
+        "a change to one tag",
+        lambda run: run.change(tags="baseline"),
+        "",
+        lambda record: record.all(Kind.CHANGE)[0]["tags"],
+        ["baseline"],
+    ),
+    Case(
+        "a change to tags that are none",
+        lambda run: run.change(name="other", tags=3),
+        "a list of words was expected, not int. That is left out",
+        lambda record: [change.keys() - {"time"} for change in record.all(Kind.CHANGE)],
+        [{"name"}] * 2,
+    ),
+    Case(
+        "a change of what cannot be changed",
+        lambda run: run.change(nmae="other"),
+        r"change\(nmae=…\): what can be changed is name, project, group, notes, tags",
+        lambda record: record.all(Kind.CHANGE),
+        [],
+    ),
 ]
 
 
