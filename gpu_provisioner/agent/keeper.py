@@ -50,7 +50,7 @@ class Keeper:
         self._unspooled: List[Sequence[Buffer]] = []
 
     def keep(self, *pieces: Buffer) -> None:
-        """Put whole records, however cut into pieces, into the spool, or hold them until the disk takes them."""
+        """Put whole records, in pieces, into the spool, or hold them until the disk takes them."""
         self.grew_at = time.monotonic()
         if self._unspooled:
             self._unspooled.append(pieces)

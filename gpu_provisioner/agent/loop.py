@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
-import platform
 import signal
 import socket
 import sys
 import time
-import traceback
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Dict, List, Mapping, Optional
 
 from gpu_provisioner import wire
 from gpu_provisioner.agent import idle
-from gpu_provisioner.agent.cell_note import cell_note
-from gpu_provisioner.agent.channels import KernelChannels
 from gpu_provisioner.agent.clients import Clients
 from gpu_provisioner.agent.gauge import Gauge
 from gpu_provisioner.agent.guard import Guard
 from gpu_provisioner.agent.heir import Inheritance
 from gpu_provisioner.agent.keeper import Keeper
+from gpu_provisioner.agent.kernels import Kernels, Place
 from gpu_provisioner.agent.machine import describe_machine
 from gpu_provisioner.agent.mirror import MirroredFolder, work_folder
 from gpu_provisioner.agent.places import process_birth, write_private
@@ -35,14 +31,11 @@ _ACTIVE_POLL_S = 0.1
 _IDLE_POLL_S = 0.5
 _ACTIVE_FOR_S = 3.0
 _HOUSEKEEPING_S = 1.0
-_GATHER_MS = 1
 _LAST_ACK_S = 15.0
 _NOBODY_S, _NOBODY_FOR_HEIR_S, _GONE_FROM_HEIR_S = 3.0, 120.0, 8.0
 """How long an agent whose work is over waits for somebody to fetch the rest: one that has just been stopped,
 and one that was started for nothing else, until he comes and after he has gone. Whoever comes later starts
 another."""
-
-_BOOT_DEATHS = 2
 
 
 class Agent:
@@ -67,24 +60,15 @@ class Agent:
     ) -> None:
         self._config, self._folder, self._runtime = config, folder, runtime
         self._wakeup, self._guard = wakeup, guard
-        self._context = zmq.Context()
         self._poller = zmq.Poller()
-        self._keeper = Keeper(folder, config.quota_bytes, self._on_full)
+        self._keeper = Keeper(folder, config.quota_bytes, lambda full: self._kernels.be_quiet(full))
+        place = Place(config, folder, runtime)
+        self._kernels = Kernels(place, self._poller, self._keeper, guard, kernel, self._write_facts)
         self._mirrored: Optional[MirroredFolder] = None
         if config.work:
             self._mirrored = MirroredFolder(work_folder(config.work, os.environ), self._keeper.notice)
-        self._kernel = kernel
-        self._channels: Optional[KernelChannels] = None
-        self._held: List[wire.Message] = []
-        """Messages for a kernel that is still starting."""
         self._machine: Optional[Dict[str, Any]] = None
-        self._requests = idle.Requests()
         self._idleness = idle.Idleness(config.idle_s, idle.use_of(config.gpus), time.monotonic())
-        self._boot_deaths = 0
-        self._gathers = False
-        """Whether the kernel has just said something that was no answer: there may be more of it."""
-        self._restart = False
-        self._interrupt_when_ready = False
         self._stopped_by = ""
         self._over = "" if kernel is not None else "died"
         """Why no kernel will run here any more: ``"stopped"``, ``"died"`` (the former agent), or ``""``."""
@@ -95,9 +79,6 @@ class Agent:
         self._ack_seen = (0, time.monotonic())
         """What the holder last acknowledged, and when that was new."""
         self._over_since = self._scanned = self._kept_house = time.monotonic()
-        if kernel is not None:
-            self._keeper.epoch = kernel.epoch
-            self._channels = KernelChannels(self._context, self._poller, kernel.connection)
         self._poller.register(wakeup, zmq.POLLIN)
         self._clients = Clients(
             runtime, self._poller, self._keeper, self._on_message, self._on_holder, self._describe
@@ -113,7 +94,7 @@ class Agent:
 
     def succeed_dead(self, died: Mapping[str, Any]) -> None:
         """Bring home the rest of an agent that died; ``died``: how (:class:`Inheritance`)."""
-        self._inheritance = Inheritance(self._keeper, died, self._report_death)
+        self._inheritance = Inheritance(self._keeper, died, self._kernels.report_death)
 
     def succeed_stopped(self, ended: Mapping[str, Any]) -> None:
         """Bring home the rest of an agent that ended as it should, but while nobody was there to fetch it;
@@ -145,12 +126,13 @@ class Agent:
         active = time.monotonic() - self._keeper.grew_at < _ACTIVE_FOR_S
         pause = _ACTIVE_POLL_S if active or self._over else _IDLE_POLL_S
         self._clients.prepare()
-        self._let_output_gather()
+        self._kernels.let_output_gather()
         events = dict(self._poller.poll(0 if self._keeper.has_more_files else int(pause * 1000)))
-        self._from_kernel(events)
+        self._kernels.receive(events)
         if self._wakeup in events and signal.SIGTERM in os.read(self._wakeup, 4096):
             self._stop("SIGTERM")
-        self._watch_kernel()
+        self._kernels.watch()
+        self._finish_if_stopped()
         self._clients.receive(events)
         now = time.monotonic()
         if now - self._scanned >= pause or self._keeper.has_more_files:
@@ -162,7 +144,7 @@ class Agent:
         self._clients.flush()
 
     def _is_done(self) -> bool:
-        if self._kernel is not None or not self._over:
+        if self._kernels.process is not None or not self._over:
             return False
         now = time.monotonic()
         holder = self._clients.holder()
@@ -178,130 +160,6 @@ class Agent:
         # A slow line may need long for the rest: as long as some of it arrives, it is waited for.
         return self._over == "stopped" and now - max(self._over_since, self._ack_seen[1]) > _LAST_ACK_S
 
-    def _let_output_gather(self) -> None:
-        """While a kernel says much, it is heard a thousand times a second and not at every message, which
-        would take the processor from it. Answers, and what comes from home, are not waited with."""
-        if self._gathers and self._channels is not None and not self._keeper.full:
-            self._channels.quiet_iopub(True)
-            self._poller.poll(_GATHER_MS)
-            self._channels.quiet_iopub(False)
-        self._gathers = False
-
-    # ------------------------------------------------------------------ the kernel
-
-    def _from_kernel(self, events: Mapping[Any, int]) -> None:
-        channels = self._channels
-        if channels is None:
-            return
-        was_ready = channels.ready
-        messages, settles = channels.receive(events, iopub=not self._keeper.full)
-        if channels.ready and not was_ready:
-            self._kernel_ready(channels)
-        if settles:
-            # When a cell's answer is home, so are its metrics.
-            self._keeper.scan_files()
-        if messages:
-            self._gathers = not settles
-            self._requests.heard(messages)
-            self._keep(messages)
-
-    def _keep(self, messages: Sequence[wire.Message]) -> None:
-        self._keeper.keep(*(piece for message in messages for piece in wire.record_pieces(*message)))
-
-    def _kernel_ready(self, channels: KernelChannels) -> None:
-        assert self._kernel is not None
-        self._boot_deaths = 0
-        facts = {"epoch": self._kernel.epoch, "pid": self._kernel.pid, "python": platform.python_version()}
-        self._keeper.keep(wire.encode_event("kernel-started", **facts))
-        held, self._held = self._held, []
-        for channel, parts in held:
-            self._to_kernel(channels, channel, parts)
-        if self._interrupt_when_ready:
-            self._interrupt_when_ready = False
-            self._kernel.interrupt()
-
-    def _watch_kernel(self) -> None:
-        kernel = self._kernel
-        if kernel is None:
-            return
-        kernel.push_end()
-        if kernel.poll() is None:
-            return
-        self._drain()
-        kernel.sweep()
-        reason = kernel.reason()
-        if self._stopped_by:
-            reason = f"released by {self._stopped_by}"
-        elif self._restart:
-            reason = "restarted"
-        was_ready = self._channels is not None and self._channels.ready
-        self._report_death(kernel.process.returncode, reason)
-        self._kernel = None
-        self._requests.forget()
-        if self._channels is not None:
-            self._channels.close()
-            self._channels = None
-        self._boot_deaths = 0 if was_ready else self._boot_deaths + 1
-        if self._stopped_by:
-            self._finish("stopped")
-        elif self._restart or self._boot_deaths < _BOOT_DEATHS:
-            self._start_kernel()
-        else:
-            self._keeper.notice(
-                "The kernel ends before it is ready; it is not tried again until you restart it."
-            )
-
-    def _drain(self) -> None:
-        """Take what the dead kernel's sockets still hold: until nothing has come for 50 ms."""
-        deadline = time.monotonic() + 2.0
-        quiet_since = time.monotonic()
-        while self._channels and time.monotonic() < deadline and time.monotonic() - quiet_since < 0.05:
-            messages, _ = self._channels.receive(dict(self._poller.poll(10)), iopub=True)
-            if messages:
-                quiet_since = time.monotonic()
-                self._keep(messages)
-
-    def _report_death(self, returncode: Optional[int], reason: str) -> None:
-        """The last word on a kernel: its runs are closed, all journals spooled, then the event."""
-        number = -returncode if returncode is not None and returncode < 0 else None
-        facts = {"epoch": self._keeper.epoch, "returncode": returncode, "signal": number, "reason": reason}
-        self._close_runs(facts)
-        self._keeper.scan_files(thorough=True)
-        self._keeper.keep(wire.encode_event("kernel-died", **facts))
-
-    def _close_runs(self, facts: Mapping[str, Any]) -> None:
-        """Call the hook of another package; it may fail, the agent may not."""
-        module, _, name = self._config.hook.partition(":")
-        if not module:
-            return
-        report = {**facts, "time": time.time(), "host": socket.gethostname(), "lease": self._config.lease}
-        try:
-            getattr(importlib.import_module(module), name)(self._folder / "data", report)
-        except Exception as error:  # noqa: BLE001 - another package's code; its failure is told in the notebook
-            traceback.print_exc()
-            self._keeper.notice(f"The runs of the ended kernel could not be closed: {error}")
-
-    def _start_kernel(self) -> None:
-        self._restart = False
-        self._held.clear()
-        self._keeper.epoch += 1
-        self._kernel = KernelProcess.start(self._config, self._folder, self._runtime, self._keeper.epoch)
-        self._guard.tell(self._kernel.pid)
-        self._channels = KernelChannels(self._context, self._poller, self._kernel.connection)
-        self._on_full(self._keeper.full)
-        self._write_facts()
-
-    def _end_kernel(self) -> None:
-        if self._kernel is None:
-            return
-        self._kernel.end()
-        if self._channels is not None and self._channels.ready:
-            self._channels.request(wire.CONTROL, "shutdown_request", {"restart": self._restart})
-
-    def _on_full(self, full: bool) -> None:
-        if self._channels is not None:
-            self._channels.quiet_iopub(full)
-
     # ------------------------------------------------------------------ from home
 
     def _on_message(self, epoch: int, channel: int, parts: List[wire.Buffer]) -> None:
@@ -312,34 +170,17 @@ class Agent:
                 self._mirrored.apply([bytes(part) for part in parts])
         elif channel == wire.EVENT:
             self._on_command(wire.from_json(parts[0]))
-        elif epoch != self._keeper.epoch or self._channels is None or channel not in wire.CHANNELS_UP:
-            return  # Meant for a kernel that has ended: its sender will read so in the spool.
-        elif self._channels.ready:
-            self._to_kernel(self._channels, channel, parts)
         else:
-            self._held.append((channel, parts))
-
-    def _to_kernel(self, channels: KernelChannels, channel: int, parts: Sequence[wire.Buffer]) -> None:
-        note = cell_note(parts) if channel == wire.SHELL else None
-        if note is not None:
-            self._keeper.keep(note)
-        channels.send(channel, parts)
+            self._kernels.take(epoch, channel, parts)
 
     def _on_command(self, command: Mapping[str, Any]) -> None:
         kind = command.get("type")
         if kind == "stop":
             self._stop(str(command.get("by") or "the user"))
         elif kind == "restart" and not self._over and not self._stopped_by:
-            self._restart = True
-            if self._kernel is None:
-                self._start_kernel()
-            else:
-                self._end_kernel()
-        elif kind == "interrupt" and self._kernel is not None:
-            if self._channels is not None and self._channels.ready:
-                self._kernel.interrupt()
-            else:
-                self._interrupt_when_ready = True
+            self._kernels.restart()
+        elif kind == "interrupt":
+            self._kernels.interrupt()
         elif kind == "hand-over":
             self._keeper.keep(wire.encode_event("hand-over", by=str(command.get("by") or "somebody else")))
 
@@ -349,8 +190,11 @@ class Agent:
         self._stopped_by = by
         self._released = bool(more.get("release"))
         self._keeper.keep(wire.encode_event("stopping", by=by, **more))
-        self._end_kernel()
-        if self._kernel is None:
+        self._kernels.stop(by)
+        self._finish_if_stopped()
+
+    def _finish_if_stopped(self) -> None:
+        if self._stopped_by and not self._over and self._kernels.process is None:
             self._finish("stopped")
 
     def _finish(self, why: str) -> None:
@@ -375,7 +219,7 @@ class Agent:
             self._look_whether_needed(time.monotonic())
 
     def _look_whether_needed(self, now: float) -> None:
-        verdict = self._idleness.look(now, self._requests.busy or is_needed(self._folder))
+        verdict = self._idleness.look(now, self._kernels.is_busy or is_needed(self._folder))
         if verdict == "warn":
             self._keeper.keep(idle.warning(self._idleness, now))
         elif verdict == "stay":
@@ -385,14 +229,15 @@ class Agent:
 
     def _write_facts(self) -> None:
         """``agent.json``: how to find this agent, and how to tell that it is this one."""
+        kernel = self._kernels.process
         facts = {
             "pid": os.getpid(),
             "host": socket.gethostname(),
             "birth": process_birth(os.getpid()),
             "lease": self._config.lease,
             "epoch": self._keeper.epoch,
-            "kernel": self._kernel.pid if self._kernel else None,
-            "kernel_birth": process_birth(self._kernel.pid) if self._kernel else None,
+            "kernel": kernel.pid if kernel else None,
+            "kernel_birth": process_birth(kernel.pid) if kernel else None,
             "python": sys.executable,
             "socket": str(self._runtime / "attach"),
             "pipes": "taken",  # see gpu_provisioner.agent.attach
@@ -405,7 +250,7 @@ class Agent:
             self._machine = describe_machine(self._folder, with_gpus=self._config.device != "cpu")
         return {
             "epoch": self._keeper.epoch,
-            "pid": self._kernel.pid if self._kernel else None,
-            "ready": self._channels is not None and self._channels.ready,
+            "pid": self._kernels.process.pid if self._kernels.process else None,
+            "ready": self._kernels.is_ready,
             "machine": self._machine,
         }

@@ -149,7 +149,7 @@ def test_the_travelling_code_imports_on_a_bare_python(tmp_path: Path) -> None:
     archive.write_bytes(pack(travelling_files()))
     with zipfile.ZipFile(io.BytesIO(archive.read_bytes())) as payload:
         names = payload.namelist()
-    needs_more = {"kernel", "iopub", "loop", "clients", "channels", "zeromq", "devices"}
+    needs_more = {"kernel", "iopub", "loop", "kernels", "clients", "channels", "zeromq", "devices"}
     needs_more |= {"pipe", "frames", "connection"}
     modules = [
         name[:-3].replace("/", ".").removesuffix(".__init__")
