@@ -14,6 +14,7 @@ from typing import Any, Dict, List, Optional, Tuple
 from gpu_provisioner.errors import LeaseError, ProvisionError
 from gpu_provisioner.home import home_folder
 from gpu_provisioner.lease_lock import is_held, is_held_elsewhere
+from gpu_provisioner.lease_watch import GivenBack
 from gpu_provisioner.leases import LIVE, LeaseBook
 from gpu_provisioner.model import Lease, LeaseState
 from gpu_provisioner.providers import provider_class, provider_of_lease
@@ -102,4 +103,4 @@ def set_ready(book: LeaseBook, lease_id: str, **more: Any) -> Lease:
         lease = book.load(lease_id)
         if lease.state in LIVE:
             return book.save(dataclasses.replace(lease, state=LeaseState.READY, **more))
-    raise LeaseError(f"{lease.name!r} was given back while it was being started: {lease.detail}.")
+    raise GivenBack(lease, lease.detail)

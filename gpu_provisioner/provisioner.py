@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import logging
 import re
@@ -17,14 +16,15 @@ from gpu_provisioner.calling_off import out_of_reach
 from gpu_provisioner.catalog import Catalog
 from gpu_provisioner.environment import AS_IT_IS, Environment, prepare
 from gpu_provisioner.errand import call_on
-from gpu_provisioner.errors import BootstrapError, LeaseError, NoOffer, ProvisionError, Unreachable
-from gpu_provisioner.holder import Holder
+from gpu_provisioner.errors import BootstrapError, LeaseError, NoOffer
+from gpu_provisioner.giving_back import give_back, release, tidy
 from gpu_provisioner.home import home_folder
-from gpu_provisioner.lease_lock import LeaseLock, is_held, lock_lease
+from gpu_provisioner.lease_lock import LeaseLock, lock_lease
 from gpu_provisioner.lease_states import refresh, set_ready
+from gpu_provisioner.lease_watch import called_off_with
 from gpu_provisioner.leases import LeaseBook, owner_of
 from gpu_provisioner.model import GpuRequest, Lease, LeaseState, Offer
-from gpu_provisioner.providers import provider_of, provider_of_lease
+from gpu_provisioner.providers import provider_of
 from gpu_provisioner.providers.base import Target
 from gpu_provisioner.terms import NO_LIMITS, Terms, price_for_runs, source_of
 from gpu_provisioner.typed import Typed
@@ -44,7 +44,6 @@ HOOK = "kernel_magics.tracking.aftermath:close_runs"
 
 _ATTEMPTS = 3
 _WELCOME_LIMIT_S = 30.0
-_STOP_LIMIT_S = 30.0
 
 log = logging.getLogger("trackside.provisioner")
 
@@ -96,53 +95,19 @@ def provision(  # noqa: PLR0913 - the facts of one lease, all by name
         book.save(lease)  # what is rented by now is given back also when this fails
         lease = dataclasses.replace(lease, handle={**lease.handle, "typed": asked_for.to_json()})
         lease = book.save(_agreed(lease, terms.idle_of(offer, target.options), target, data_dir))
-        if environment.is_given:
-            lease = book.save(prepare(lease, environment, on_progress))
-        on_progress("agent", f"Starting a kernel on {lease.machine or offer.target}.")
-        return _bring_up(book, lease, on_progress)
+        with called_off_with(book, lease):
+            if environment.is_given:
+                lease = book.save(prepare(lease, environment, on_progress))
+            on_progress("agent", f"Starting a kernel on {lease.machine or offer.target}.")
+            return _bring_up(book, lease, on_progress)
     except BaseException as error:
         with out_of_reach():
-            _give_back(book, lease, error)
+            give_back(book, lease, error)
         lock.close()
-        _tidy(home_folder(data_dir, lease.id))
+        tidy(home_folder(data_dir, lease.id))
         raise
     finally:
         lock.close()
-
-
-def release(lease: Lease, data_dir: Path, by: str = "the user") -> Lease:
-    """Give a lease back from any process: the notebook that holds it, the server, the command line.
-
-    Everything its kernel said comes home first: to its holder if one is there, else to this process.
-    """
-    book = LeaseBook(data_dir)
-    if _never_started(lease, data_dir):
-        provider_of_lease(lease).release(lease)
-        return book.finish(lease.id, LeaseState.RELEASED, f"released by {by}, before its kernel ran")
-    try:
-        holder = Holder(lease, data_dir)
-    except LeaseError:
-        with contextlib.suppress(ProvisionError):
-            call_on(lambda: open_carrier(lease), _STOP_LIMIT_S, {"type": "stop", "by": by})
-        provider_of_lease(lease).release(lease)
-        return book.finish(lease.id, LeaseState.RELEASED, f"released by {by}")
-    try:
-        holder.start(_WELCOME_LIMIT_S)
-    except BootstrapError:
-        pass
-    return holder.release(by)
-
-
-def _never_started(lease: Lease, data_dir: Path) -> bool:
-    """Whether no agent of it runs, and none ever did that anybody held."""
-    if lease.state not in (LeaseState.PLANNED, LeaseState.STARTING):
-        return False
-    if is_held(home_folder(data_dir, lease.id)):
-        return False
-    try:
-        return provider_of_lease(lease).status(lease) == LeaseState.LOST
-    except ProvisionError:
-        return False
 
 
 def _agreed(lease: Lease, idle_s: float, target: Target, data_dir: Path) -> Lease:
@@ -203,7 +168,7 @@ def _reserve(
                 return offer, book.save(lease), lock
             except BaseException:
                 lock.close()
-                _tidy(home_folder(book.data_dir, identity))
+                tidy(home_folder(book.data_dir, identity))
                 raise
     raise NoOffer("Others were quicker each time; nothing was rented.", "try again")
 
@@ -217,14 +182,6 @@ def _hold(data_dir: Path, lease: Lease) -> LeaseLock:
             f"The lease cannot be written down ({folder}: {error.strerror}), so nothing was rented.",
             "make that folder writable, or set TRACKSIDE_DIR to another one",
         ) from None
-
-
-def _tidy(folder: Path) -> None:
-    """Remove the home folder of a lease that nobody has ever held: the lock in it, and nothing else."""
-    with contextlib.suppress(OSError):
-        if {path.name for path in folder.iterdir()} <= {"holder.lock"}:
-            (folder / "holder.lock").unlink(missing_ok=True)
-            folder.rmdir()
 
 
 def _bring_up(book: LeaseBook, lease: Lease, on_progress: Progress) -> Lease:
@@ -250,36 +207,6 @@ def _verify_gpus(lease: Lease, machine: Mapping[str, Any]) -> None:
             "The lease has been given back.",
             str(typed.again(lease)),
         )
-
-
-def _give_back(book: LeaseBook, lease: Lease, error: BaseException) -> None:
-    """Give back what ``error`` spoilt. When that fails too, the lease stays live and the error says so."""
-    current = book.load(lease.id)
-    current = current if current.handle else dataclasses.replace(lease, state=current.state)
-    if current.handle and not isinstance(error, Unreachable):
-        try:
-            # Nobody has held it yet, whatever its file says, so nobody misses what its agent leaves.
-            provider_of_lease(current).release(dataclasses.replace(current, state=LeaseState.STARTING))
-        except ProvisionError as failure:
-            book.update(lease.id, detail=failure.message)
-            if isinstance(error, ProvisionError):
-                error.message = f"{error.message}\n{failure.message}"
-                error.remedy = typed.release(lease)
-            return
-    why = str(error) or ("interrupted" if isinstance(error, KeyboardInterrupt) else type(error).__name__)
-    try:
-        book.finish(lease.id, LeaseState.RELEASED, f"given back: {why}".splitlines()[0])
-    except LeaseError as failure:
-        log.warning("%s was given back; %s", lease.id, failure.message)
-    if type(error) is LeaseError and current.handle:
-        tell_given_back(error, current)
-
-
-def tell_given_back(error: ProvisionError, lease: Lease) -> None:
-    """Add to what went wrong here that nothing stays rented, and what to type when it is put right."""
-    error.message = f"{error.message} The machine has been given back, so nothing is billed for it."
-    first = f"{error.remedy}; then: " if error.remedy else ""
-    error.remedy = f"{first}{typed.again(lease)}"
 
 
 def _new_id(offer: Offer) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Callable, Mapping, Optional
 
 from gpu_provisioner import calling_off, provisioner, typed
 from gpu_provisioner.errors import LeaseError, ProvisionError
+from gpu_provisioner.giving_back import tell_given_back
 from gpu_provisioner.holder import Holder
 from gpu_provisioner.leases import LeaseBook
 from gpu_provisioner.model import Lease
@@ -134,7 +135,7 @@ def get(home: Home, rent: Rent, progress: Progress, on_progress: Callable[[str, 
         with calling_off.out_of_reach():
             provisioner.release(lease, home.data_dir, "a failed start")
         if isinstance(error, LeaseError):
-            provisioner.tell_given_back(error, lease)
+            tell_given_back(error, lease)
         elif isinstance(error, ProvisionError):
             error.remedy = str(typed.again(lease))
         raise
