@@ -59,6 +59,11 @@ def open_notebook(lab: Lab, lab_page: LabPage) -> None:
           const w = await jupyterapp.commands.execute('notebook:create-new', { kernelName: 'python3' });
           await w.context.ready; await w.sessionContext.ready }"""
     )
+    kernel_is_idle(lab_page)
+
+
+def kernel_is_idle(lab_page: LabPage) -> None:
+    """Waits for the kernel of the notebook in front."""
     lab_page.page.wait_for_function(
         """() => { const k = jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel;
                    return k && k.status === 'idle' && k.connectionStatus === 'connected' }""",

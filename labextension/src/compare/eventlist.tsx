@@ -5,6 +5,7 @@ import * as React from 'react';
 import { useUpdatesOf } from '../hooks';
 import { Swatch } from '../sidebar/swatch';
 import { formatCount, formatMoment } from '../text/format';
+import { beginningOf } from '../text/looks';
 import type { Trackside } from '../trackside';
 import type { RunEvent } from '../wire/protocol';
 import type { ByRun } from './byrun';
@@ -76,7 +77,7 @@ function Events({ trackside, model, events, labels }: EventListProps): React.JSX
                 <Swatch style={colours.styleOf(event.run)} /> {labels.of(event.run)}
               </td>
               <td className="jp-trackside-eventText">
-                <b>{event.name}</b> {event.detail}
+                <b>{event.name}</b> {beginningOf(event.detail)}
               </td>
             </tr>
           ))}

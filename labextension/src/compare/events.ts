@@ -1,4 +1,5 @@
 /** Where events stand on an x axis. Pure functions. */
+import { beginningOf } from '../text/looks';
 import type { Run, RunEvent, XAxis } from '../wire/protocol';
 
 /** What is marked on charts; the list of events has all of them. */
@@ -20,5 +21,5 @@ export function placeOf(event: RunEvent, run: Pick<Run, 'created'>, axis: XAxis)
 
 /** `gpu-fault: Xid 79`. */
 export function eventText(event: RunEvent): string {
-  return event.detail ? `${event.name}: ${event.detail}` : event.name;
+  return beginningOf(event.detail ? `${event.name}: ${event.detail}` : event.name, 300);
 }

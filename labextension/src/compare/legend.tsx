@@ -8,6 +8,7 @@ import { StatusIcon, statusLabel } from '../sidebar/status';
 import { Swatch } from '../sidebar/swatch';
 import { costOf, formatCost } from '../text/cost';
 import { formatDuration, runSeconds } from '../text/format';
+import { beginningOf } from '../text/looks';
 import type { Trackside } from '../trackside';
 import type { CompareModel } from './comparemodel';
 import type { Grouping } from './grouping';
@@ -103,7 +104,11 @@ function RunChip({
       className={`jp-trackside-chip${pointing.run === id ? ' jp-mod-pointed' : ''}`}
       data-run-id={id}
       data-status={run?.status}
-      title={run ? [run.name, run.project, run.id, run.status_detail].filter(Boolean).join('\n') : id}
+      title={
+        run
+          ? [run.name, run.project, run.id, beginningOf(run.status_detail, 300)].filter(Boolean).join('\n')
+          : id
+      }
       onMouseEnter={() => pointing.at(id)}
       onMouseLeave={() => pointing.at(null)}
     >

@@ -6,6 +6,7 @@ import type { IDisposable } from '@lumino/disposable';
 import { Panel, Widget } from '@lumino/widgets';
 
 import type { LineStyle } from '../model/palette';
+import { beginningOf } from '../text/looks';
 import type { RecordedCell } from '../wire/protocol';
 import type { CellRow } from './alignment';
 import { onScreen } from './onscreen';
@@ -161,5 +162,5 @@ function sourceOf(cell: RecordedCell, source: string): Widget {
 
 /** The first line that says something: a magic or a comment is a good title too. */
 function firstLine(source: string): string {
-  return source.split('\n').find(line => line.trim() !== '') ?? '';
+  return beginningOf(/^.*\S.*$/m.exec(source)?.[0] ?? '', 300);
 }

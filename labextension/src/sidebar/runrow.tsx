@@ -7,6 +7,7 @@ import type { LineStyle } from '../model/palette';
 import { formatDuration, formatMoment, runSeconds } from '../text/format';
 import { lastValues } from '../text/metrics';
 import { shortId } from '../text/runnames';
+import { beginningOf } from '../text/looks';
 import type { Run } from '../wire/protocol';
 import { StatusIcon, statusLabel } from './status';
 import { Swatch } from './swatch';
@@ -145,9 +146,9 @@ function rowTitle(run: Run, now: number, trans: TranslationBundle): string {
     run.name,
     `${run.project} · ${run.id}`,
     trans.__('Started %1', formatMoment(run.created, now)),
-    run.status_detail,
+    beginningOf(run.status_detail, 300),
     run.tags.length > 0 ? run.tags.map(tag => `#${tag}`).join(' ') : '',
-    run.notes.length > 300 ? `${run.notes.slice(0, 300)}…` : run.notes
+    beginningOf(run.notes, 300)
   ];
   return lines.filter(Boolean).join('\n');
 }

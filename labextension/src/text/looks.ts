@@ -23,3 +23,10 @@ export function inWords(name: string): string {
   const short = letters.length > LONGEST ? `${letters.slice(0, LONGEST - 1).join('')}…` : letters.join('');
   return RIGHT_TO_LEFT.test(short) ? `\u2068${short}\u2069` : short;
 }
+
+/** As much of a text as is looked at in one place; how much there is of it is said. A page of ten megabytes is no page. */
+export function beginningOf(text: string, most = 2_000): string {
+  return text.length > most
+    ? `${text.slice(0, most)}… (${text.length.toLocaleString('en-US')} characters)`
+    : text;
+}
