@@ -99,6 +99,14 @@ class JournalWriter:
         return self._descriptor < 0
 
     @property
+    def deleted(self) -> bool:
+        """Whether somebody has deleted the journal: what is written goes where nobody can read it."""
+        try:
+            return not self.closed and os.fstat(self._descriptor).st_nlink == 0
+        except OSError:
+            return False
+
+    @property
     def batched(self) -> bool:
         """Whether points are gathered before they are written (network file systems)."""
         return self._batched

@@ -263,7 +263,8 @@ class CellTracker:
         cell.end(error, display_failed=self._host.display_failed(), execution_count=execution_count)
         if nested or not self._host.waits_for_idle:
             cell.close()
-        if error is None and not nested and cell.settings.note and not self._host.display_failed():
+        wanted = cell.settings.note and not nested and not self._host.display_failed()
+        if wanted and error is None and cell.run.is_kept():
             self._note(cell.run)
         if nested:  # what comes now under this request is of the cell around it
             self._cells = OrderedDict((key, other) for key, other in self._cells.items() if other is not cell)

@@ -14,6 +14,8 @@ from kernel_magics.tracking.cell_host import Host
 from kernel_magics.tracking.cell_line import TrackOptions
 from kernel_magics.tracking.recorder import Run
 
+_LONGEST_SHOWN = 60
+
 
 def capture_of(metadata: Mapping[str, Any], options: TrackOptions) -> CaptureSettings:
     """What home said, for a cell that came from there, else the configuration; less what the cell turns off.
@@ -42,9 +44,11 @@ def facts_of(host: Host, info: Any, metadata: Mapping[str, Any], source: str) ->
 
 def note_of(run: Run) -> Tuple[str, str]:
     """The line below a tracked cell that went well, as text and as HTML."""
-    wanted = run.name if re.fullmatch(r"[\w.=+-]+", run.name) else run.id
-    text = f"Recorded as run {run.name!r}. To see it: %compare {wanted}, or the Trackside panel."
-    name, command = html.escape(run.name), html.escape(f"%compare {wanted}")
+    short = len(run.name) <= _LONGEST_SHOWN
+    shown = run.name if short else f"{run.name[: _LONGEST_SHOWN - 1]}…"
+    wanted = run.name if short and re.fullmatch(r"[\w.=+-]+", run.name) else run.id
+    text = f"Recorded as run {shown!r}. To see it: %compare {wanted}, or the Trackside panel."
+    name, command = html.escape(shown), html.escape(f"%compare {wanted}")
     markup = (
         f"<div class='trackside-note' data-run-id='{html.escape(run.id)}' style='opacity:0.7'>"
         f"Recorded as run <b>{name}</b>. To see it: <code>{command}</code>, or the Trackside panel.</div>"

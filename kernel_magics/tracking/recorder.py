@@ -80,6 +80,10 @@ class Run:
         """Whether :meth:`finish` was called in this process."""
         return self._scribe.closed
 
+    def is_kept(self) -> bool:
+        """Whether its journal is still there; a warning says once that somebody has deleted it."""
+        return self._scribe.is_kept()
+
     def log(self, data: Mapping[str, Any], step: Optional[int] = None) -> None:
         """Record numbers of one moment, and things to look at.
 

@@ -5,10 +5,8 @@ Stdlib only and Python 3.9: this module travels to the GPU machine.
 
 from __future__ import annotations
 
-import os
 import threading
 import time
-import weakref
 from pathlib import Path
 from typing import Any, Callable, Collection, Dict, List, Mapping, Optional, Set, Tuple
 from zlib import crc32
@@ -20,6 +18,7 @@ from kernel_magics.journal.appending import append_after_close
 from kernel_magics.journal.writer import BATCH_S, JournalWriter
 from kernel_magics.model import MetricSource, random_word
 from kernel_magics.tracking.background import Background, Task
+from kernel_magics.tracking.forks import after_fork
 from kernel_magics.tracking.head import RunHead
 from kernel_magics.tracking.masking import clean
 from kernel_magics.tracking.notices import notice
@@ -32,7 +31,6 @@ _MERGED = frozenset({fmt.Kind.FACTS, fmt.Kind.CONFIG, fmt.Kind.SUMMARY})
 _MARKER = fmt.MARKER
 _POINTS = int(fmt.Kind.POINTS)
 _time = time.time
-_scribes: weakref.WeakSet[Scribe] = weakref.WeakSet()
 
 
 class Scribe:
@@ -62,7 +60,7 @@ class Scribe:
         self._background: Optional[Background] = None
         self._path: Optional[Path] = None
         self._writer: Optional[JournalWriter] = self._open()
-        _scribes.add(self)
+        after_fork(self, Scribe._leave_to_parent)
 
     def _open(self, batched: Optional[bool] = None) -> JournalWriter:
         role = "member" if self.member else "main"
@@ -200,6 +198,14 @@ class Scribe:
                 except (OSError, ValueError) as error:
                     notice(f"Something that came after the end of a run could not be recorded: {error}.")
 
+    def is_kept(self) -> bool:
+        """Whether the journal is where it was begun; says once that it is not."""
+        if self._writer is None or not self._writer.deleted:
+            return True
+        told = f"The run's journal was deleted while it was written ({self._path}): nothing of it is left."
+        self.tell_once("deleted", told, "")
+        return False
+
     def start(self, tasks: List[Task]) -> None:
         """Start the thread that syncs, retries and does ``tasks``."""
         own = [Task(self._flush, self._flush_interval), Task(self._sync, lambda: SYNC_S)]
@@ -222,6 +228,7 @@ class Scribe:
             for frame in last_frames:
                 if self._ready():
                     self._frame(frame)
+            self.is_kept()
             self.closed = True
             self.table.forget()
             background, self._background = self._background, None
@@ -260,6 +267,7 @@ class Scribe:
     def _sync(self) -> None:
         writer = self._writer
         error = writer.sync() if writer is not None else None
+        self.is_kept()
         if error is not None:
             self.tell_once(
                 "sync",
@@ -289,12 +297,3 @@ class Scribe:
         self.table.forget()
         for action in self.on_fork:
             action()
-
-
-def _after_fork() -> None:
-    for scribe in list(_scribes):
-        scribe._leave_to_parent()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

@@ -27,6 +27,12 @@ def test_a_name_that_needs_quotes_is_meant_by_its_id(shared_notebook: Notebook) 
     assert "<b>a &lt;b&gt; c</b>" in data
 
 
+def test_a_very_long_name_is_shown_in_short(shared_notebook: Notebook) -> None:
+    answer = shared_notebook.run(f"%%track {'x' * 200}\npass")
+    (note,) = shared_notebook.notes(answer.request)
+    assert note.startswith(f"Recorded as run '{'x' * 59}…'. To see it: %compare {shared_notebook.last.id},")
+
+
 @pytest.mark.parametrize(
     "code",
     ["%%track --no-note\nprint('x')", "%%track failed\n1 / 0", "print('untracked')"],

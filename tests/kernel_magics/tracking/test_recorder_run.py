@@ -297,7 +297,7 @@ def test_secrets_of_the_environment_are_masked_visibly(
     monkeypatch.setenv("SHORT_KEY", "1")
     with km.init(name="key hf_abcdefgh12345", config={"a": {"url": "https://x/hf_abcdefgh12345/y"}}) as run:
         run.config["fruit"] = "hf_bananas_are_fine 1"
-        run.record_facts({"argv": ["--token=hf_abcdefgh12345"]})
+        run.record_facts({"options": ["--token=hf_abcdefgh12345"]})
         monkeypatch.setenv("NEW_SECRET", "set while it runs")
         run.summary["later"] = "it was set while it runs!"
         record = records(run.id)[0]
@@ -306,7 +306,7 @@ def test_secrets_of_the_environment_are_masked_visibly(
         "a": {"url": "https://x/[masked: $HF_TOKEN]/y"},
         "fruit": "hf_bananas_are_fine 1",
     }
-    assert record.merged(Kind.FACTS)["argv"] == ["--token=[masked: $HF_TOKEN]"]
+    assert record.merged(Kind.FACTS)["options"] == ["--token=[masked: $HF_TOKEN]"]
     assert record.merged(Kind.SUMMARY)["later"] == "it was [masked: $NEW_SECRET]!"
 
 
