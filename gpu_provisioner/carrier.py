@@ -18,6 +18,7 @@ import psutil
 
 from gpu_provisioner import calling_off
 from gpu_provisioner.agent.attach import widen_pipe
+from gpu_provisioner.birth import born
 from gpu_provisioner.plain import plain
 from gpu_provisioner.wire import Buffer
 
@@ -36,13 +37,15 @@ class Carrier:
         # A file, not a pipe: nobody reads it while things go well, and a full pipe would stop the carrier.
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
         self._program = argv[0]
-        self._process = subprocess.Popen(
-            list(argv),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._stderr,
-            bufsize=0,
-            start_new_session=True,
+        self._process = born(
+            lambda: subprocess.Popen(
+                list(argv),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._stderr,
+                bufsize=0,
+                start_new_session=True,
+            )
         )
         assert self._process.stdin is not None and self._process.stdout is not None
         self._in = self._process.stdin.fileno()
