@@ -281,7 +281,7 @@ class Holder:
             self._pulse.line_is(state, self.down_since, self.detail if state == "down" else "")
             self._guarded(self._on_state, state)
 
-    def _on_data(self, data: bytes) -> None:
+    def _on_data(self, data: wire.Buffer) -> None:
         batch = self._incoming.take(data)
         if batch is None:
             return

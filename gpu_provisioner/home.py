@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Iterator, List, Mapping, Tuple
 
 from gpu_provisioner.agent.places import private_folder, read_json, write_private
-from gpu_provisioner.wire import Record, RecordReader
+from gpu_provisioner.wire import Buffer, Record, RecordReader
 
 _PIECE = 1 << 20
 _MARK = struct.Struct("!Qd")
@@ -47,7 +47,7 @@ class HomeJournal:
         self._times = os.open(folder / "stream.times", os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         self._marked_at = 0.0
 
-    def append(self, data: bytes) -> None:
+    def append(self, data: Buffer) -> None:
         """Write all of ``data``, or none of it and raise ``OSError`` (disk full)."""
         if abs(time.time() - self._marked_at) > _MARK_EVERY_S:
             self._mark_time(time.time())

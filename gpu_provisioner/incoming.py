@@ -51,7 +51,7 @@ class Incoming:
             self._fed = offset
             self._reader = wire.RecordReader(offset)
 
-    def take(self, data: bytes) -> Optional[Batch]:
+    def take(self, data: wire.Buffer) -> Optional[Batch]:
         """The records that are whole with these bytes, ``None`` if none is; files among them are applied."""
         whole = self._reader.feed(data)
         self._fed += len(data)

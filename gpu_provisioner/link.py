@@ -59,7 +59,7 @@ class Link:
         opener: Opener,
         journal: HomeJournal,
         disk: HomeDisk,
-        on_data: Callable[[bytes], None],
+        on_data: Callable[[Buffer], None],
         on_state: Callable[[str, str], None],
         on_welcome: Callable[[Mapping[str, Any]], None],
     ) -> None:
@@ -195,7 +195,7 @@ class Link:
 
     def _serve(self, carrier: Carrier, data: bytes) -> Tuple[bool, str]:
         """Read one carrier to its end: whether it ever was welcome, and what was wrong with what came."""
-        frames = wire.FrameReader()
+        frames = wire.FrameReader(flowing=wire.DATA)
         self._heard_at = time.monotonic()
         self._silence_limit = _SILENCE_LIMIT_S
         with self._changed:
@@ -223,7 +223,7 @@ class Link:
             foreign = isinstance(error, wire.WireError)
             return welcome, f"The machine sent what its agent never sends: {error}." if foreign else ""
 
-    def _on_frame(self, tag: bytes, body: bytes) -> bool:
+    def _on_frame(self, tag: bytes, body: Buffer) -> bool:
         """Act on one frame; True for a welcome."""
         if tag == wire.DATA:
             self._disk.write(lambda: self._journal.append(body), lambda: self.is_up)

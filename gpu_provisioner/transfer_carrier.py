@@ -86,7 +86,7 @@ class Getting:
         while self._left:
             self._take_one(self._left[0], frames)
 
-    def _take_one(self, wanted: Wanted, frames: Iterator[Tuple[bytes, bytes]]) -> None:
+    def _take_one(self, wanted: Wanted, frames: Iterator[Tuple[bytes, wire.Buffer]]) -> None:
         tag, body = next(frames)
         if tag != wire.WELCOME:
             raise wire.WireError(f"a frame {tag!r} where a file should begin")
@@ -156,7 +156,7 @@ class Putting:
         self.is_whole = True
 
 
-def _frames(carrier: Carrier, rest: bytes, size: int) -> Iterator[Tuple[bytes, bytes]]:
+def _frames(carrier: Carrier, rest: bytes, size: int) -> Iterator[Tuple[bytes, wire.Buffer]]:
     """Frames that come in; ``EOFError`` at their end, :class:`TransferError` for a refusal.
 
     Args:
@@ -186,7 +186,7 @@ def _writing(path: Path) -> Iterator[None]:
         ) from None
 
 
-def _write_all(file: Any, data: bytes) -> None:
+def _write_all(file: Any, data: wire.Buffer) -> None:
     view = memoryview(data)
     while view:
         view = view[file.write(view) :]

@@ -187,26 +187,51 @@ def event_of(parts: Sequence[Buffer]) -> Dict[str, Any]:
 
 
 class FrameReader:
-    """Cuts a byte stream into frames. Feed bytes, get ``(tag, body)``."""
+    """Cuts a byte stream into frames. Feed bytes, get ``(tag, body)``.
 
-    def __init__(self) -> None:
+    Args:
+        flowing: a tag whose bodies are handed on as they come, in pieces: for what is a stream itself.
+    """
+
+    def __init__(self, flowing: bytes = b"") -> None:
         self._buffer = bytearray()
+        self._flowing = flowing
+        self._left = 0
+        """Bytes that are still to come of a body that flows."""
 
-    def feed(self, data: Buffer) -> List[Tuple[bytes, bytes]]:
-        buffer = self._buffer
-        buffer += data
-        frames: List[Tuple[bytes, bytes]] = []
-        start, size = 0, _FRAME_HEAD.size
-        with memoryview(buffer) as view:
-            while len(buffer) - start >= size:
-                tag, length = _FRAME_HEAD.unpack_from(buffer, start)
-                if len(buffer) - start - size < length:
-                    break
-                frames.append((tag, bytes(view[start + size : start + size + length])))
-                start += size + length
-        if start:
-            del buffer[:start]
+    def feed(self, data: Buffer) -> List[Tuple[bytes, Buffer]]:
+        """The frames that are whole with ``data``, and of flowing ones what has come: parts of ``data``."""
+        frames: List[Tuple[bytes, Buffer]] = []
+        rest = memoryview(data)
+        while rest:
+            if self._left:
+                piece, rest = rest[: self._left], rest[self._left :]
+                self._left -= len(piece)
+                frames.append((self._flowing, piece))
+            else:
+                rest = rest[self._take(rest, frames) :]
         return frames
+
+    def _take(self, data: memoryview, frames: List[Tuple[bytes, Buffer]]) -> int:
+        """Take frames that are whole, up to one that flows: how many bytes of ``data`` that were."""
+        buffer, before, size = self._buffer, len(self._buffer), _FRAME_HEAD.size
+        buffer += data
+        start = 0
+        with memoryview(buffer) as view:
+            while len(buffer) - start >= size and not self._left:
+                tag, length = _FRAME_HEAD.unpack_from(buffer, start)
+                if tag == self._flowing:
+                    self._left, length = length, 0
+                elif len(buffer) - start - size < length:
+                    break
+                else:
+                    frames.append((tag, bytes(view[start + size : start + size + length])))
+                start += size + length
+        if self._left:
+            buffer.clear()
+            return start - before
+        del buffer[:start]
+        return len(data)
 
     def take_begun(self) -> Optional[Tuple[bytes, int, bytes]]:
         """The tag, the length and the first bytes of a long frame that is not whole yet; who takes it has to
@@ -234,7 +259,7 @@ class RecordReader:
         self.position = offset
         """Offset just behind the last complete record."""
 
-    def feed(self, data: Union[bytes, memoryview]) -> List[Record]:
+    def feed(self, data: Buffer) -> List[Record]:
         buffer = self._buffer
         buffer += data
         records: List[Record] = []

@@ -212,7 +212,7 @@ def _digest(file: Any, size: int, need: _Need) -> Any:
     return digest
 
 
-def _pieces(size: int) -> Iterator[bytes]:
+def _pieces(size: int) -> Iterator[wire.Buffer]:
     """Bytes of the ``D`` frames that come in, until there are ``size`` of them."""
     frames = wire.FrameReader()
     while size > 0:

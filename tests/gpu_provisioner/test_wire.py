@@ -39,6 +39,20 @@ def test_frames_are_the_same_however_they_arrive(frames: list[tuple[bytes, bytes
     data = b"".join(wire.encode_frame(tag, body) for tag, body in frames)
     reader = wire.FrameReader()
     assert [frame for piece in pieces(data, cuts) for frame in reader.feed(piece)] == frames
+    flowing = wire.FrameReader(flowing=b"D")
+    came = [frame for piece in pieces(data, cuts) for frame in flowing.feed(piece)]
+    assert [frame for frame in came if frame[0] != b"D"] == [frame for frame in frames if frame[0] != b"D"]
+    for tag in {tag for tag, _ in frames}:
+        stream = b"".join(body for each, body in frames if each == tag)
+        assert b"".join(body for each, body in came if each == tag) == stream
+
+
+def test_what_flows_is_handed_on_before_its_frame_is_whole() -> None:
+    reader = wire.FrameReader(flowing=b"D")
+    begun = b"".join((wire.encode_frame(b"W", b"w"), wire.frame_head(b"D", 100), b"x" * 30))
+    assert reader.feed(begun) == [(b"W", b"w"), (b"D", b"x" * 30)]
+    assert reader.feed(b"y" * 70 + wire.frame_head(b"U", 1)) == [(b"D", b"y" * 70)]
+    assert reader.feed(b"u") == [(b"U", b"u")]
 
 
 @given(lengths=st.lists(st.sampled_from([0, 1, 7, LONG - 1, LONG, LONG + 1]), min_size=1, max_size=8))
