@@ -4,9 +4,9 @@ import test from 'node:test';
 import { complete, fieldNames } from '../src/filter/complete';
 import { filtered, NO_FILTER, retyped, suspects } from '../src/filter/runfilter';
 import { arranged, compareValues, sorted } from '../src/table/arrange';
-import { cellText, cellValue, columnLabel } from '../src/table/columns';
+import { cellText, cellValue, columnLabel, columnLabels } from '../src/table/columns';
 import { stateToJson, tableStateFrom } from '../src/table/tablestate';
-import { costOf, formatCost, lacksPrice, priceSource } from '../src/text/cost';
+import { costOf, formatCost, priceSource, withoutCost } from '../src/text/cost';
 import { formatMetric } from '../src/text/metrics';
 import { inWords } from '../src/text/looks';
 import { namesOf, runLabels, sharedNames } from '../src/text/runnames';
@@ -97,6 +97,13 @@ test('a cell shows what its column means', () => {
   assert.equal(cell(naive, 'loss.min'), '');
   assert.equal(cell(gpt, 'config.layers'), '[64,10]');
   assert.equal(columnLabel('val/loss.min'), 'val/loss min');
+});
+
+test('columns that would be called the same, or look the same, are called by the whole field', () => {
+  const columns = ['name', 'config.loss', 'loss.last', 'Loss.last', '`caf\u00e9`.last', '`cafe\u0301`.last'];
+  assert.deepEqual(columnLabels(columns.map(id => ({ id, width: 100 }))), [
+    'name', 'config.loss', 'loss.last', 'Loss', '`café`.last', '`cafe\\u{301}`.last'
+  ]); // prettier-ignore
 });
 
 test('what a run has cost is its own price times its time, also while it goes on', () => {

@@ -6,19 +6,15 @@ NVML's library is a stub whose GPUs stand in a file; agent, kernel, server and b
 from __future__ import annotations
 
 import json
-import re
-import secrets
-import socket
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, expect
 
 from gpu_provisioner.leases import LeaseBook
-from tests.ui.conftest import running_lab
+from tests.ui.feeds import Feeds, last_watch, sent_by
+from tests.ui.gpus import Gpus
 from tests.ui.test_panel_axe import findings
 from tests.ui.test_panel_gpus import open_notebook, sources
 from tests.ui.test_panel_screenshots import overflowing, picture
@@ -27,85 +23,6 @@ pytestmark = pytest.mark.ui
 
 Lab = Any  # conftest.Lab
 LabPage = Any  # conftest.LabPage
-
-GIB = 2**30
-STUB = Path(__file__).parents[1] / "gpu_provisioner" / "nvml_stub.c"
-CONFIGURATION = """
-[limits]
-max_usd_per_hour = 4.0
-max_usd_per_day = 50.0
-
-[targets.local]
-provider = "local"
-usd_per_gpu_hour = 2.70
-
-[targets.box]
-provider = "ssh"
-host = "127.0.0.1"
-ssh_args = ["-F", "none", "-p", "{port}"]
-"""
-
-
-class Gpus:
-    """The GPUs of the machine, and a host beside it that takes connections and says nothing."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._mark = secrets.token_hex(4)
-        self.silent = socket.create_server(("127.0.0.1", 0), backlog=8)
-        self.are(use=83)
-
-    def are(self, use: int) -> None:
-        """An A100 that is free and so busy in percent, and an L4 that somebody else uses."""
-        a100 = f"NVIDIA A100-SXM4-80GB|GPU-{self._mark}-a|{80 * GIB}|{GIB // 2}||{use}"
-        self._path.write_text(f"{a100}\nNVIDIA L4|GPU-{self._mark}-b|{24 * GIB}|{3 * GIB}|1|55\n")
-
-    def hush(self) -> None:
-        """From now on the other host refuses connections, also those that wait."""
-        self.silent.close()
-
-
-@pytest.fixture
-def gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gpus]:
-    library = tmp_path / "nvml"
-    library.mkdir()
-    command = ["gcc", "-shared", "-fPIC", "-o", str(library / "libnvidia-ml.so.1"), str(STUB)]
-    subprocess.run(command, check=True)
-    monkeypatch.setenv("LD_LIBRARY_PATH", str(library))
-    monkeypatch.setenv("NVML_STUB_GPUS", str(tmp_path / "gpus"))
-    made = Gpus(tmp_path / "gpus")
-    yield made
-    made.hush()
-
-
-@pytest.fixture
-def gpu_lab(tmp_path: Path, gpus: Gpus) -> Iterator[Lab]:
-    """JupyterLab on a machine with GPUs that have a price."""
-    with running_lab(tmp_path / "lab") as lab:
-        port = gpus.silent.getsockname()[1]
-        (lab.folder / "trackside.toml").write_text(CONFIGURATION.format(port=port))
-        yield lab
-
-
-def sent_by(page: Page) -> list[dict[str, Any]]:
-    """What the page says on the feed, as it comes."""
-    said: list[dict[str, Any]] = []
-
-    def listen(ws: Any) -> None:
-        if ws.url.partition("?")[0].endswith("/trackside/api/feed"):
-            ws.on("framesent", lambda text: said.append(json.loads(text)))
-
-    page.on("websocket", listen)
-    return said
-
-
-def last_watch(page: Page, said: list[dict[str, Any]], pulses: bool) -> None:
-    """Waits until the page has said whether it wants machines measured."""
-    for _ in range(300):
-        if said and said[-1]["pulses"] is pulses:
-            return
-        page.wait_for_timeout(100)
-    raise AssertionError(f"the page never said pulses: {pulses}; it said {said}")
 
 
 def rent(lab_page: LabPage, sidebar: Locator) -> Locator:
@@ -132,7 +49,7 @@ def test_offers_come_as_targets_answer_with_price_limit_and_what_to_type(
     offer = here.locator("[data-offer=a100-80gb]")
     for text in ("A100-80GB", "80.0 GiB", "free", "≈ $2.70/h"):
         expect(offer).to_contain_text(text, timeout=30_000)
-    expect(here.locator("[data-offer=cpu]")).to_contain_text("no price known")
+    expect(here.locator("[data-offer=cpu]")).to_contain_text("your own machine: no price")
     expect(here).to_contain_text("GPU 1 l4 24 GiB, busy")
     expect(box).to_contain_text("has not answered yet")
     gpus.hush()
@@ -288,32 +205,6 @@ def test_who_may_only_read_sees_machines_and_no_button_that_changes_them(
         "() => ['provision', 'attach', 'release'].map(c => jupyterapp.commands.isEnabled('trackside:' + c))"
     )
     assert lab_page.page.evaluate(enabled) == [False, False, False]
-
-
-class Feeds:
-    """The page's feeds, which can be cut: what was open closes, and what is opened is closed at once."""
-
-    def __init__(self, page: Page) -> None:
-        self.refused = 0
-        self._cut = False
-        self._open: list[Any] = []
-        page.route_web_socket(re.compile(r"/trackside/api/feed"), self._on_socket)
-
-    def cut(self) -> None:
-        self._cut = True
-        for each in self._open:
-            each.close()
-
-    def mend(self) -> None:
-        self._cut = False
-
-    def _on_socket(self, route: Any) -> None:
-        if self._cut:
-            self.refused += 1
-            route.close()
-        else:
-            route.connect_to_server()
-            self._open.append(route)
 
 
 def test_the_section_recovers_from_a_restarted_server_and_a_cut_connection(

@@ -4,6 +4,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { bestOf, hasNoLogarithm, type YScale } from '../charts/geometry';
 import type { SharedAxis } from '../charts/sharedaxis';
 import { formatNumber } from '../text/format';
+import { beginningOf, spelledOut } from '../text/looks';
 import type { SeriesWindow } from '../wire/decode';
 import type { Metric } from '../wire/protocol';
 import type { Grouping } from './grouping';
@@ -79,6 +80,11 @@ export class ChartHeading {
     if (metric.source === 'inferred') {
       const why = trans.__('Read from what the cell printed; nobody logged it.');
       badges.push(badge(trans.__('inferred'), why));
+    }
+    const spelling = spelledOut(metric.name);
+    if (spelling !== null) {
+      const why = trans.__('This name is not written as it looks; another one may look the same.');
+      badges.push(badge(beginningOf(spelling, 40), `${why}\n${spelling}`, 'spelling'));
     }
     hidden.forEach(({ text, title }) => badges.push(badge(text, title, 'hidden')));
     this.words.replaceChildren(...badges);

@@ -3,6 +3,7 @@ import { fieldOf, kindOf } from '../filter/fields';
 import { fieldValue } from '../filter/matching';
 import { costOf, formatCost } from '../text/cost';
 import { formatDuration, formatMoment, formatValue } from '../text/format';
+import { lookOf, spelledOut } from '../text/looks';
 import { formatMetric } from '../text/metrics';
 import type { Json, Run } from '../wire/protocol';
 
@@ -72,6 +73,17 @@ export function columnLabel(id: string): string {
     return field.stat === 'last' ? field.name : `${field.name} ${field.stat}`;
   }
   return field && field.kind !== 'run' ? field.name : id;
+}
+
+/** What stands above each of these columns: the whole field where two would be called the same or look the same. */
+export function columnLabels(columns: readonly Column[]): string[] {
+  const labels = columns.map(({ id }) => columnLabel(id));
+  const looks = labels.map(lookOf);
+  return columns.map(({ id }, index) =>
+    looks.filter(look => look === looks[index]).length > 1
+      ? (spelledOut(id) ?? id)
+      : (labels[index] as string)
+  );
 }
 
 /** The columns of a table that nobody has arranged: what these runs have in common, not more than fits. */

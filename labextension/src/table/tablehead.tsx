@@ -3,7 +3,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import { openMenu, type MenuAction } from '../menu';
-import { columnLabel, type Column } from './columns';
+import { columnLabels, type Column } from './columns';
 import type { TableModel } from './tablemodel';
 
 /** Pixels that a pointer moves before it is dragging. */
@@ -16,10 +16,15 @@ interface TableHeadProps {
 }
 
 export function TableHead({ model, columns, trans }: TableHeadProps): React.JSX.Element {
+  const labels = columnLabels(columns);
   return (
     <div className="jp-trackside-tableHead" role="row" aria-rowindex={1}>
       {columns.map((column, index) => (
-        <HeadCell key={column.id} {...{ model, columns, column, index, trans }} />
+        <HeadCell
+          key={column.id}
+          label={labels[index] as string}
+          {...{ model, columns, column, index, trans }}
+        />
       ))}
     </div>
   );
@@ -27,13 +32,13 @@ export function TableHead({ model, columns, trans }: TableHeadProps): React.JSX.
 
 interface HeadCellProps extends TableHeadProps {
   column: Column;
+  label: string;
   index: number;
 }
 
-function HeadCell({ model, columns, column, index, trans }: HeadCellProps): React.JSX.Element {
+function HeadCell({ model, columns, column, label, index, trans }: HeadCellProps): React.JSX.Element {
   const { by, descending } = model.state.sort;
   const sorted = by === column.id;
-  const label = columnLabel(column.id);
   const menu = (x: number, y: number, focusAfter: HTMLElement): void =>
     openMenu(headActions(model, column, index, trans), { x, y, focusAfter });
   return (
