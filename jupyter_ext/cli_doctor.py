@@ -24,6 +24,7 @@ from kernel_magics.store import open_store
 
 from . import offers
 from .cli_machines import data_folder
+from .terminal import one_line
 
 PACKAGES = (
     "trackside",
@@ -82,7 +83,7 @@ def check_configuration(arguments: argparse.Namespace) -> int:
     for name, text, answered in offers.look_round(data_folder(arguments)):
         status = status if answered else 1
         print(
-            f"{'ok' if answered else 'bad':4}  {words.flat_text(name):18}  {words.flat_text(text)}",
+            f"{'ok' if answered else 'bad':4}  {one_line(name):18}  {one_line(text)}",
             flush=True,
         )
     return status
@@ -99,9 +100,7 @@ def _findings(data_dir: Path) -> Iterator[Finding]:
     yield _careful("leases", lambda: _leases(data_dir))
     with suppress(ProvisionError):  # "configuration" above has said it
         for problem in offers.survey(data_dir).problems:
-            yield Finding(
-                "note", f"target {words.flat_text(problem.target)}", words.flat_text(problem.message)
-            )
+            yield Finding("note", f"target {one_line(problem.target)}", one_line(problem.message))
     yield _careful("machine", lambda: Finding("ok", "machine", offers.inventory(data_dir)))
 
 

@@ -22,6 +22,7 @@ from .encode import array, record
 from .errors import UnknownLease
 from .leases import public
 from .offers import targets
+from .terminal import one_line
 
 _LATELY_S = 24 * 3600.0
 _LOOK_LIMIT_S = 8.0
@@ -72,7 +73,7 @@ def _tell_endings(leases: Sequence[Lease]) -> None:
     """Why those that are lost are, and what is kept of them."""
     for lease in leases:
         if lease.state == LeaseState.LOST and time.time() - (lease.released or 0.0) < _LATELY_S:
-            print(f"\n{lease.id}: {_safe(lease.detail)}")
+            print(f"\n{lease.id}: {one_line(lease.detail)}")
 
 
 def _tell_orphans(book: LeaseBook) -> None:
@@ -83,16 +84,11 @@ def _tell_orphans(book: LeaseBook) -> None:
         print(f"Not asked for machines without a lease: {error.message}", file=sys.stderr)
         return
     if orphans:
-        named = ", ".join(f"{orphan.lease.id} on {_safe(orphan.lease.machine)}" for orphan in orphans)
+        named = ", ".join(f"{orphan.lease.id} on {one_line(orphan.lease.machine)}" for orphan in orphans)
         print(f"\nWithout a lease here: {named}. `trackside reap` says more, and ends them.")
     for problem in problems:
-        told = _safe(problem.message)
+        told = one_line(problem.message)
         print(f"Not asked for machines without a lease: {problem.target}: {told}", file=sys.stderr)
-
-
-def _safe(text: str) -> str:
-    """``text`` of a machine on one line, without control characters."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def release_lease(arguments: argparse.Namespace) -> int:

@@ -29,6 +29,7 @@ from kernel_magics.model import RunInfo, counted
 from kernel_magics.store import Store, open_store
 
 from .encode import array, dumps, light_run, record
+from .terminal import one_line
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -188,10 +189,11 @@ def _picture(store: Store, run_ids: Sequence[str], path: Path, view: View) -> Pa
 
 
 def _facts(run: RunInfo, packages: bool) -> list[tuple[str, str]]:
-    """Everything short about a run, one line each; what is not there is left out, packages are counted."""
+    """What is known of a run, one line each: recorded values in short, packages counted, and without what is
+    not there."""
     status = f"{run.status}: {run.status_detail}" if run.status_detail else str(run.status)
     lines = [("id", run.id), ("name", run.name), ("project", run.project), ("status", status)]
-    lines += [("group", run.group or ""), ("tags", ", ".join(run.tags))]
+    lines += [("group", run.group or ""), ("tags", ", ".join(run.tags)), ("notes", run.notes)]
     lines += [("created", words.moment(run.created)), ("took", words.run_duration(run))]
     source = words.price_source(run)
     lines += [("cost", words.run_cost(run) + (f" ({source})" if source else ""))]
@@ -202,8 +204,8 @@ def _facts(run: RunInfo, packages: bool) -> list[tuple[str, str]]:
         if part == "facts" and isinstance(installed, dict) and not packages:
             values["packages"] = f"{len(installed):,} (--packages lists them)"
         values = words.flatten(values)
-        lines += [(f"{prefix}{key}", words.value(value)) for key, value in values.items()]
-    return [(words.flat_text(name), words.flat_text(value)) for name, value in lines if value]
+        lines += [(words.flat_text(f"{prefix}{key}"), words.value(value)) for key, value in values.items()]
+    return [(name, one_line(value)) for name, value in lines if value]
 
 
 def _artifact(artifact: dict[str, Any]) -> str:

@@ -188,6 +188,21 @@ def test_a_lease_is_released_by_its_name() -> None:
     assert "mine" in trackside("release", "mine", status=2).stderr  # by name only one that is not over
 
 
+def test_show_has_the_notes_and_how_it_ended_to_the_end() -> None:
+    run_id = a_run("one")
+    notes = "a note that is rather long, much longer than what fits into a cell of a table, and ends here"
+    evalue = "an error that says more than sixty characters, all of which are wanted, and then some more"
+    failed = km.init(name="two")
+    failed.finish("failed", {"ename": "ValueError", "evalue": evalue, "traceback": []})
+    with km.open_store() as store:
+        store.edit(run_id, notes=notes)
+    assert notes in trackside("show", run_id).stdout
+    (status,) = [
+        line for line in trackside("show", failed.id).stdout.splitlines() if line.startswith("status")
+    ]
+    assert status.endswith(f"failed: ValueError: {evalue}")
+
+
 def test_rebuild_makes_the_same_index_again() -> None:
     a_run("one")
     before = trackside("ls", "--json").stdout
@@ -206,6 +221,14 @@ def test_doctor_says_what_cannot_work(tmp_path: Path) -> None:
     in_the_way.write_text("")
     output = trackside("doctor", status=1, TRACKSIDE_DIR=str(in_the_way)).stdout
     assert "bad   data folder " in output
+
+
+def test_what_a_target_says_is_shown_to_its_end() -> None:
+    target = '[targets.far]\nprovider = "ssh"\nhost = "127.0.0.1"\nssh_args = ["-p", "9"]\n'
+    paths.config_path().write_text(target)
+    checked = trackside("config", "check", status=1).stdout
+    assert "Connection refused.) Try: ssh 127.0.0.1\n" in checked
+    assert "Connection refused.)\n" in trackside("doctor").stdout
 
 
 def test_config_check_names_the_line(tmp_path: Path) -> None:
