@@ -7,12 +7,11 @@ was started and the name by which it can be ended.
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
 import subprocess
-import threading
-from typing import Any, Callable, Iterator, List
+from typing import Callable
+
+from gpu_provisioner.ctrl_c import ctrl_c_waits
 
 Start = Callable[[], "subprocess.Popen[bytes]"]
 
@@ -26,7 +25,7 @@ def born(start: Start) -> subprocess.Popen[bytes]:
     """
     process = None
     try:
-        with _ctrl_c_waits():
+        with ctrl_c_waits():
             process = start()
             while not _has_its_session(process):
                 _end(process)
@@ -52,22 +51,3 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     for pipe in (process.stdin, process.stdout, process.stderr):
         if pipe is not None:
             pipe.close()
-
-
-@contextlib.contextmanager
-def _ctrl_c_waits() -> Iterator[None]:
-    """A Ctrl-C that comes meanwhile is heard at the end. Other threads than the main one never hear any."""
-    is_main = threading.current_thread() is threading.main_thread()
-    if (
-        not is_main or signal.getsignal(signal.SIGINT) is None
-    ):  # None: not Python's, and it could not be put back
-        yield
-        return
-    came: List[Any] = []
-    former = signal.signal(signal.SIGINT, lambda *heard: came.append(heard))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, former)
-        if came and callable(former):
-            former(*came[-1])

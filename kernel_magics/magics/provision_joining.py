@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Callable, Mapping, Optional
 
 from gpu_provisioner import calling_off, provisioner, typed
+from gpu_provisioner.ctrl_c import ctrl_c_waits
 from gpu_provisioner.errors import LeaseError, ProvisionError
 from gpu_provisioner.giving_back import tell_given_back
 from gpu_provisioner.holder import Holder
@@ -66,7 +67,11 @@ class Joining:
             f"{lease.name} ({lease.machine or lease.target})",
             paced="JPY_SESSION_NAME" in home.environ,
         )
-        self._bring_facts()
+        try:
+            self._bring_facts()
+        except BaseException:
+            self.bridge.detach()
+            raise
 
     def connect(self) -> None:
         """Reach the kernel and wait until it is ready. Any thread; when it fails, the lease is let go of."""
@@ -143,14 +148,20 @@ def get(home: Home, rent: Rent, progress: Progress, on_progress: Callable[[str, 
 
 def join(home: Home, lease: Lease, progress: Progress) -> Joining:
     """A line to the lease's kernel, which is ready then. Any thread; may be called off."""
-    joining = Joining(home, lease, progress)
+    joining: Optional[Joining] = None
     call_off = calling_off.current()
-    if call_off is not None:
-        call_off.add(joining.bridge.detach)
     try:
+        with ctrl_c_waits():
+            joining = Joining(home, lease, progress)
+        if call_off is not None:
+            call_off.add(joining.bridge.detach)
         calling_off.check()
         joining.connect()
+        return joining
+    except BaseException:
+        if joining is not None:
+            joining.bridge.detach()
+        raise
     finally:
-        if call_off is not None:
+        if call_off is not None and joining is not None:
             call_off.remove(joining.bridge.detach)
-    return joining

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.kernel_magics.bridge.notebook_driver import Cell, Notebook
-from tests.waiting import wait_for
+from tests.waiting import Gate, wait_for
 
 
 def begin(notebook: Notebook, words: str) -> Cell:
@@ -56,6 +56,56 @@ def test_an_agent_killed_meanwhile_leaves_advice_that_works_and_no_stray_word(
     assert cell.error.endswith("Try: %gpu_provision cpu") and ".py" not in cell.error
     assert notebook.must("print('here')").all_text == "here\n"
     notebook.must("%gpu_provision cpu")
+
+
+INTERRUPTED_WITHIN = """
+import os, signal
+from kernel_magics.magics import provision_joining as joining
+facts = joining.static_facts
+def interrupted(*about):
+    os.kill(os.getpid(), signal.SIGINT)
+    return facts(*about)
+joining.static_facts = interrupted
+"""
+
+
+def test_ctrl_c_between_two_steps_of_joining_leaves_no_lease_held(
+    notebook: Notebook, home: dict[str, str]
+) -> None:
+    notebook.must(INTERRUPTED_WITHIN)
+    cell = notebook.run("%gpu_provision cpu", timeout=120)
+    assert "Interrupted; what was rented has been given back." in cell.error
+    assert states(home) == ["released"]
+    assert not agents(home), "all it had said is here, so nothing is left over there"
+    notebook.must("joining.static_facts = facts")
+    notebook.must("%gpu_provision cpu", timeout=120)
+
+
+SLOW_TO_FETCH = """
+from gpu_provisioner.holder import Holder
+fetch = Holder.release
+def slowly(self, *by):
+    GATE
+    return fetch(self, *by)
+Holder.release = slowly
+"""
+
+
+def test_who_attaches_while_the_rest_is_fetched_is_told_what_is_waited_for(
+    notebook: Notebook, home: dict[str, str], gate: Gate
+) -> None:
+    notebook.must(SLOW_TO_FETCH.replace("GATE", gate.wait))
+    notebook.must("%gpu_provision cpu", timeout=120)
+    [folder] = agents(home)
+    os.kill(json.loads((folder / "agent.json").read_text())["pid"], signal.SIGKILL)
+    notebook.run("print('where')")  # ends when its death is known
+    attach = notebook.execute("%gpu_attach")
+    notebook.pump(lambda: "Waiting until what it left there is here" in attach.text(), 60, attach)
+    assert "is gone." in attach.text() and not attach.done
+    gate.open()
+    notebook.pump(lambda: attach.done, 60, attach)
+    assert attach.status == "error" and "is lost since" in attach.error
+    assert states(home) == ["lost"]
 
 
 def test_a_lost_agent_is_told_in_whole_sentences(bridged: Notebook, home: dict[str, str]) -> None:
