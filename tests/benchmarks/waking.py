@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import json
 import os
 import shutil
 import signal
@@ -13,24 +14,10 @@ from pathlib import Path
 
 import psutil
 
-from tests.gpu_provisioner.far import Account, Far, SshLab
-from tests.gpu_provisioner.front import MARK, Place, wait_for
-
-LAPTOP = """
-import sys
-from pathlib import Path
-from gpu_provisioner.leases import LeaseBook
-from tests.gpu_provisioner.front import Front
-data = Path(sys.argv[1])
-front = Front(LeaseBook(data).load(sys.argv[2]), data)
-front.holder.start(60)
-front.execute('pass')
-print('awake', flush=True)
-for number, _ in enumerate(sys.stdin):
-    front.execute('pass', number + 2)
-    print('answered', flush=True)
-front.holder.detach()
-"""
+from tests.gpu_provisioner.far import Account, Far
+from tests.gpu_provisioner.front import Place
+from tests.serving import Server
+from tests.waiting import wait_for
 
 
 def can_wake() -> bool:
@@ -41,37 +28,42 @@ def can_wake() -> bool:
 def waking(place: Place, asleep_s: float) -> tuple[float, float]:
     """Seconds from waking to a cell's answer, and, beside it, of one new ssh login.
 
-    Everything of this side is stopped for ``asleep_s``, and until sshd, whose patience is two seconds, has
-    ended every session.
+    The Jupyter Server, the notebook's kernel and what carries its line are stopped for ``asleep_s``, and
+    until sshd, whose patience is two seconds, has ended every session.
     """
     far = Far(place, Account(getpass.getuser(), sys.executable), alive_s=1)
     far.start()
-    lab = SshLab(place, far)
+    config = [f'host = "far"\npython = {json.dumps(sys.executable)}\nworking_folder = false']
+    config += [f"ssh_args = {json.dumps(['-F', str(far.keys / 'config')])}"]
+    (place.root / "trackside.toml").write_text("\n".join(['[targets.far]\nprovider = "ssh"', *config, ""]))
+    server = Server({**os.environ, "JUPYTER_DATA_DIR": str(place.root / "share")}, place.root)
     try:
-        lease = lab.provision()
-        env = {**os.environ, MARK: place.mark, "PYTHONPATH": str(Path(__file__).parents[2])}
-        command = [sys.executable, "-c", LAPTOP, str(place.data), lease.id]
-        with subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env, text=True
-        ) as laptop:
-            assert laptop.stdin is not None and laptop.stdout is not None
-            assert laptop.stdout.readline() == "awake\n"
-            woken = _sleep(far, laptop, asleep_s)
-            print("go", file=laptop.stdin, flush=True)
-            assert laptop.stdout.readline() == "answered\n"
-            took = time.monotonic() - woken
-            laptop.stdin.close()
-        lab.front(lease)  # so that the lab gives it back
+        kernel = server.begin("night.ipynb", "python3")
+        for cell in (
+            "%load_ext kernel_magics",
+            "%gpu_provision cpu --on far",
+            "import os; kept = os.getpid()",
+        ):
+            _must(server, kernel, cell)
+        woken = _sleep(far, server, asleep_s)
+        _must(server, kernel, "assert kept == os.getpid()")
+        took = time.monotonic() - woken
+        _must(server, kernel, "%gpu_release")
         return took, _login(far)
     finally:
-        lab.close()
+        server.stop()
         far.close()
 
 
-def _sleep(far: Far, laptop: subprocess.Popen[str], asleep_s: float) -> float:
+def _must(server: Server, kernel: str, code: str) -> None:
+    status, shown = server.run(kernel, code)
+    assert status == "ok", shown
+
+
+def _sleep(far: Far, server: Server, asleep_s: float) -> float:
     """Stop this side until sshd has given up, and at least so long; when it was woken."""
-    process = psutil.Process(laptop.pid)
-    stopped = [process, *process.children(recursive=True), *far.shared_connections()]
+    process = server.process
+    stopped = [process, *psutil.Process(process.pid).children(recursive=True), *far.shared_connections()]
     until = time.monotonic() + asleep_s
     for each in stopped:
         each.send_signal(signal.SIGSTOP)
