@@ -137,14 +137,15 @@ def start_of_day(now: float) -> float:
 
 def price_for_runs(lease: Lease) -> Dict[str, Any]:
     """What the runs on a lease write down: ``{usd_per_hour, as_of, source}``; the first is ``None`` where no
-    price is known, and then alone. Nothing for this machine itself, unless its target names a price.
+    price is known, and then with ``provider``, which tells a machine of one's own from one that was rented.
+    Nothing for this machine itself, unless its target names a price.
     """
     if lease.provider == "local" and lease.usd_per_hour is None:
         return {}
     source = str(lease.handle.get("price_source") or "")
-    facts: Dict[str, Any] = {"usd_per_hour": lease.usd_per_hour}
-    if lease.usd_per_hour is not None:
-        facts.update({"as_of": lease.price_as_of, "source": source})
+    if lease.usd_per_hour is None:
+        return {"usd_per_hour": None, "provider": lease.provider}
+    facts = {"usd_per_hour": lease.usd_per_hour, "as_of": lease.price_as_of, "source": source}
     return {key: value for key, value in facts.items() if key == "usd_per_hour" or value}
 
 

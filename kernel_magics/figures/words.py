@@ -13,6 +13,8 @@ from kernel_magics.model import RunInfo, RunStatus
 
 LONGEST = 60
 """Characters of a value in a table."""
+_OWN = ("local", "ssh")
+"""Providers whose machines are somebody's own."""
 
 
 def number(value: float) -> str:
@@ -88,11 +90,15 @@ def run_duration(run: RunInfo, now: float | None = None) -> str:
 
 
 def run_cost(run: RunInfo, now: float | None = None) -> str:
-    """What a run cost, ``≈ $1.35``; that no price is known, for one on a leased machine; else ``""``."""
+    """What a run cost, ``≈ $1.35``; for one on a leased machine without a price, that it is one's own or that the
+    price is not known; else ``""``."""
     usd = run.cost_usd(time.time() if now is None else now)
     if usd is not None:
         return f"≈ ${usd:.2f}" if usd >= 0.005 or not usd else "< $0.01"
-    return "no price known" if isinstance(run.facts.get("price"), Mapping) else ""
+    price = run.facts.get("price")
+    if not isinstance(price, Mapping):
+        return ""
+    return "own machine" if price.get("provider") in _OWN else "no price known"
 
 
 def price_source(run: RunInfo) -> str:

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
+import type { TranslationBundle } from '@jupyterlab/translation';
+
 import {
   baseName,
+  describePrice,
   formatDevice,
   formatDuration,
   formatLease,
@@ -15,6 +18,8 @@ import {
 import { lastValues, leadingMetrics } from '../src/text/metrics';
 import type { Lease, Run } from '../src/wire/protocol';
 import { golden } from './golden';
+
+const trans = { __: (text: string) => text } as TranslationBundle;
 
 const lease = golden<{ leases: Lease[] }>('leases').leases[0]!;
 const runs = golden<{ runs: { changed: Run[] } }>('feed').runs.changed;
@@ -83,6 +88,13 @@ test('no price is not a price of nothing', () => {
   assert.equal(formatPrice(null), null);
   assert.equal(formatPrice(0), 'free');
   assert.equal(formatPrice(2.7), '$2.70/h');
+  const said = (provider: string, usd: number | null): string =>
+    describePrice({ provider, usd_per_hour: usd }, trans);
+  assert.deepEqual(
+    [said('ssh', null), said('local', null), said('cloud', null)],
+    ['your own machine: no price', 'your own machine: no price', 'no price known']
+  );
+  assert.deepEqual([said('ssh', 2.7), said('cloud', 0)], ['≈ $2.70/h', 'free']);
   assert.equal(formatDevice('l4', 2), '2 × L4');
   assert.equal(baseName('a/b/c.ipynb'), 'c.ipynb');
 });

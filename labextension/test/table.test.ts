@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
+import type { TranslationBundle } from '@jupyterlab/translation';
+
 import { complete, fieldNames } from '../src/filter/complete';
 import { filtered, NO_FILTER, retyped, suspects } from '../src/filter/runfilter';
 import { arranged, compareValues, sorted } from '../src/table/arrange';
@@ -13,6 +15,8 @@ import { namesOf, runLabels, sharedNames } from '../src/text/runnames';
 import { mergedTags } from '../src/text/tags';
 import type { Json, Run } from '../src/wire/protocol';
 import { golden } from './golden';
+
+const trans = { __: (text: string) => text } as TranslationBundle;
 
 const { now, runs } = golden<{ now: number; runs: Run[] }>('filters');
 const [bert, gpt, naive] = runs as [Run, Run, Run];
@@ -118,13 +122,14 @@ test('what a run has cost is its own price times its time, also while it goes on
   assert.deepEqual([0, 0.004, 0.005].map(formatCost), ['≈ $0.00', '< $0.01', '≈ $0.01']); // prettier-ignore
 });
 
-test('a machine without a known price has no cost, and says so; a run of this machine says nothing', () => {
-  const unpriced: Run = { ...bert, facts: { price: { usd_per_hour: null } } };
-  assert.deepEqual([costOf(unpriced, now), lacksPrice(unpriced)], [null, true]); // prettier-ignore
-  const here: Run = { ...bert, facts: { lease: 'a100' } };
-  assert.deepEqual([costOf(here, now), lacksPrice(here), priceSource(here)], [null, false, '']); // prettier-ignore
-  const odd: Run = { ...bert, facts: { price: ['2'] } };
-  assert.deepEqual([costOf(odd, now), lacksPrice(odd)], [null, false]); // prettier-ignore
+test('a machine without a known price has no cost, and says why; a run of this machine says nothing', () => {
+  const run = (facts: Run['facts']): Run => ({ ...bert, facts });
+  const said = (facts: Run['facts']): unknown[] => [costOf(run(facts), now), withoutCost(run(facts), trans)];
+  assert.deepEqual(said({ price: { usd_per_hour: null } }), [null, 'no price known']);
+  assert.deepEqual(said({ price: { usd_per_hour: null, provider: 'cloud' } }), [null, 'no price known']);
+  assert.deepEqual(said({ price: { usd_per_hour: null, provider: 'ssh' } }), [null, 'own machine']);
+  assert.deepEqual([...said({ lease: 'a100' }), priceSource(run({ lease: 'a100' }))], [null, '', '']);
+  assert.deepEqual(said({ price: ['2'] }), [null, '']);
 });
 
 test('runs of one name are called by the end of their ids as well, others by their names', () => {

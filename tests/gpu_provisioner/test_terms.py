@@ -136,7 +136,8 @@ def test_what_is_no_length_of_time_is_said(text: str) -> None:
 def test_a_run_is_told_the_price_its_date_and_its_source_or_that_none_is_known() -> None:
     paid = replace(lease(1, 2.7), price_as_of="2026-09-20", handle={"price_source": "price list x"})
     assert price_for_runs(paid) == {"usd_per_hour": 2.7, "as_of": "2026-09-20", "source": "price list x"}
-    assert price_for_runs(lease(1, None)) == {"usd_per_hour": None}
+    unknown = price_for_runs(replace(lease(1, None), provider="ssh"))
+    assert unknown == {"usd_per_hour": None, "provider": "ssh"}
     assert price_for_runs(replace(lease(1, None), provider="local")) == {}
     assert source_of({"usd_per_gpu_hour": 2.7}) == "usd_per_gpu_hour of trackside.toml"
     assert source_of({"price_list": "coreweave"}) == "price list coreweave"

@@ -220,3 +220,29 @@ def test_a_reload_brings_the_view_back_with_runs_axis_and_folds(seeded: Lab, lab
     assert len(lab_page.drawn(lab_page.chart("loss", lines=3))) == 3
     expect(lab_page.page.locator(X_AXIS)).to_have_value("relative")
     expect(view.get_by_role("button", name="Outputs")).to_have_attribute("aria-expanded", "false")
+
+
+@pytest.mark.parametrize("width", [700, 900, 1100, 1500])
+def test_every_control_above_a_comparison_can_be_reached_however_narrow_it_is(
+    seeded: Lab, lab_page: LabPage, width: int
+) -> None:
+    page = lab_page.page
+    page.set_viewport_size({"width": width, "height": 700})
+    lab_page.open(seeded).sidebar()
+    lab_page.compare("slow", "fast")
+    toolbar = page.locator(".jp-Toolbar").filter(has=page.locator("[data-axis=x]"))
+    expect(toolbar.locator("[data-axis=y]")).to_be_visible()
+    if width >= 900:
+        expect(toolbar.get_by_role("button", name="Report")).to_be_visible()
+    more = toolbar.locator(".jp-Toolbar-responsive-opener")
+    assert toolbar.evaluate("node => node.scrollWidth <= node.clientWidth")
+    search = page.get_by_role("searchbox", name="Search metrics")
+    if not search.is_visible():
+        more.click()
+    for control in (search, page.get_by_label("Smoothing"), page.get_by_role("button", name="Layout")):
+        expect(control).to_be_visible()
+        box = control.bounding_box()
+        assert box and box["x"] >= 0 and box["x"] + box["width"] <= width
+    search.fill("guess")
+    expect(page.locator(".jp-trackside-compare [data-metric=guess]")).to_be_visible()
+    expect(page.locator(".jp-trackside-compare [data-metric=loss]:visible")).to_have_count(0)

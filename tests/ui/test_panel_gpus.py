@@ -85,6 +85,8 @@ def test_a_lease_tells_device_machine_notebook_time_and_price(lab: Lab, lab_page
     for text in ("A100-80GB", "team-a100", "gpu-box", "digits.ipynb", "planned", "$2.70/h"):
         expect(card).to_contain_text(text)
     write_lease(lab, usd_per_hour=None)
+    expect(card).to_contain_text("your own machine: no price")
+    write_lease(lab, usd_per_hour=None, provider="a-cloud")
     expect(card).to_contain_text("no price known")
 
 
@@ -170,3 +172,34 @@ def test_the_commands_stand_in_the_palette(lab: Lab, lab_page: LabPage) -> None:
         "Release a Leased Machine…",
     ):
         expect(palette.get_by_text(label)).to_be_visible()
+
+
+def test_the_gpus_are_as_high_as_what_they_show_until_somebody_says_otherwise(
+    fresh_lab: Lab, lab_page: LabPage
+) -> None:
+    page = lab_page.page
+    page.set_viewport_size({"width": 1100, "height": 700})
+    sidebar = lab_page.open(fresh_lab).sidebar()
+    machines = sidebar.locator(".jp-trackside-machines")
+    before = machines.evaluate("node => node.offsetHeight")
+    sidebar.get_by_role("button", name="Look for GPUs").click()
+    expect(sidebar.get_by_role("button", name="Use CPU of local")).to_be_visible(timeout=30_000)
+    lab_page.eventually(
+        """before => { const node = document.querySelector('.jp-trackside-machines');
+             return node.offsetHeight > before && node.scrollHeight <= node.clientHeight }""",
+        before,
+    )
+    handle = sidebar.locator(".lm-SplitPanel-handle").first
+    grip = handle.bounding_box()
+    head = sidebar.get_by_text("Runs", exact=True).bounding_box()
+    assert grip and head
+    x, y = grip["x"] + grip["width"] / 2, grip["y"] + grip["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x, y - 60, steps=4)
+    page.mouse.up()
+    chosen = machines.evaluate("node => node.offsetHeight")
+    assert chosen < machines.evaluate("node => node.scrollHeight")
+    sidebar.get_by_role("button", name="Look for GPUs").click()
+    expect(sidebar.get_by_role("button", name="Look for GPUs")).to_be_enabled(timeout=30_000)
+    assert machines.evaluate("node => node.offsetHeight") == chosen, "the border stays where it was put"

@@ -92,6 +92,22 @@ def test_the_filter_narrows_as_one_types(seeded: Lab, lab_page: LabPage) -> None
     expect(sidebar.locator("[data-run-id]")).to_have_count(4)
 
 
+def test_a_filter_that_makes_no_sense_says_whose_runs_are_listed(seeded: Lab, lab_page: LabPage) -> None:
+    sidebar = lab_page.open(seeded).sidebar()
+    expect(sidebar.locator("[data-run-id]")).to_have_count(4)
+    box, listed = sidebar.get_by_role("combobox", name="Filter runs"), sidebar.locator(".jp-trackside-list")
+    box.fill("stauts =")
+    expect(sidebar.get_by_text("Until then all runs are listed.")).to_be_visible()
+    expect(listed).to_have_css("filter", "grayscale(1)")
+    box.fill("config.lr < 0.05")
+    expect(sidebar.locator("[data-run-id]")).to_have_count(1)
+    expect(listed).to_have_css("filter", "none")
+    box.fill("config.lr < 0.05 and status = (")
+    expect(sidebar.get_by_text("Until then the runs are those of config.lr < 0.05")).to_be_visible()
+    expect(listed).to_have_css("filter", "grayscale(1)")
+    expect(sidebar.locator("[data-run-id]")).to_have_count(1)
+
+
 def test_a_run_moves_while_it_trains_and_settles_when_it_ends(seeded: Lab, lab_page: LabPage) -> None:
     lab_page.open(seeded).sidebar()
     expect(lab_page.row("lr=0.1")).to_be_visible()

@@ -115,12 +115,17 @@ def test_a_filter_is_typed_completed_and_a_mistake_leaves_the_last_result(
     table.filter.fill("config.lr < 0.05 and status = finnished")
     said = table.node.locator(".jp-trackside-filterMistake")
     expect(said).to_contain_text("at character 31: there is no status `finnished`. Try: status = finished")
+    expect(said).to_contain_text("Until then the runs are those of config.lr < 0.05 and loss.last < 3")
     expect(table.rows).to_have_count(4)
+    grid = table.node.locator(".jp-trackside-runGrid")
+    expect(grid).to_have_css("filter", "grayscale(1)")
     table.filter.fill("config.lrr < 1")
     expect(said).to_contain_text("No run has config.lrr")
+    expect(grid).to_have_count(0)
     table.filter.fill("baseline in tags or name = 'run 7'")
     expect(table.rows).to_have_count(2)
     expect(said).to_have_count(0)
+    expect(grid).to_have_css("filter", "none")
 
 
 def test_columns_are_sorted_resized_moved_chosen_and_stay(seeded: Lab, lab_page: LabPage) -> None:
@@ -299,5 +304,6 @@ def test_the_table_keeps_nobody_out(seeded: Lab, lab_page: LabPage, theme: str) 
     table.row("run 4").click()
     table.filter.fill("loss.last < nobody or config.l")
     expect(table.node.locator(".jp-trackside-filterMistake")).to_be_visible()
+    expect(table.node.locator(".jp-trackside-runGrid")).to_have_css("filter", "grayscale(1)")
     table.page.evaluate(AXE.read_text())
     assert table.page.evaluate(FINDINGS) == []

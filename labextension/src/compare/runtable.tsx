@@ -7,7 +7,7 @@ import { useNow, useUpdatesOf } from '../hooks';
 import type { Clock } from '../model/clock';
 import { Swatch } from '../sidebar/swatch';
 import { statusLabel } from '../sidebar/status';
-import { costOf, formatCost, lacksPrice, priceSource } from '../text/cost';
+import { costOf, formatCost, priceSource, withoutCost } from '../text/cost';
 import { repeatedMetrics } from '../text/metrics';
 import { baseName, formatDuration, formatMoment, formatValue, runSeconds } from '../text/format';
 import type { Trackside } from '../trackside';
@@ -45,7 +45,7 @@ function aboutRun(run: Run, now: number, trans: TranslationBundle): JsonObject {
     [trans.__('state')]: statusLabel(run.status, trans) + (run.status_detail ? `: ${run.status_detail}` : ''),
     [trans.__('started')]: formatMoment(run.created, now),
     [trans.__('duration')]: lasts(run) ? formatDuration(runSeconds(run, now)) : '',
-    [trans.__('cost')]: cost !== null ? formatCost(cost) : lacksPrice(run) ? trans.__('no price known') : '',
+    [trans.__('cost')]: cost !== null ? formatCost(cost) : withoutCost(run, trans),
     [trans.__('price')]: priceSource(run),
     [trans.__('project')]: run.project,
     [trans.__('group')]: run.group ?? '',

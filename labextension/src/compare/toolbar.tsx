@@ -31,14 +31,15 @@ export function fillToolbar(
   controls('x', <XAxisChoice model={model} trans={trans} />);
   controls('y', <YAxisChoice model={model} trans={trans} />);
   controls('groups', <GroupChoice model={model} trackside={trackside} />);
+  // Where the room ends, JupyterLab puts the rest behind a button: the last come first.
+  toolbar.addItem('layout', ReactWidget.create(<Layout model={model} trans={trans} />));
+  // Not JupyterLab's ToolbarButton: its aria-pressed is none of a button's own attributes (axe: aria-allowed-attr).
+  toolbar.addItem('report', ReactWidget.create(<Report model={model} trackside={trackside} />));
   controls('smoothing', <Smoothing model={model} trans={trans} />);
   const search = ReactWidget.create(<MetricSearchBox model={model} trans={trans} />);
   search.addClass('jp-trackside-searchItem');
   toolbar.addItem('search', search);
-  toolbar.addItem('layout', ReactWidget.create(<Layout model={model} trans={trans} />));
   toolbar.addItem('spacer', Toolbar.createSpacerItem());
-  // Not JupyterLab's ToolbarButton: its aria-pressed is none of a button's own attributes (axe: aria-allowed-attr).
-  toolbar.addItem('report', ReactWidget.create(<Report model={model} trackside={trackside} />));
   toolbar.addItem('reset', ReactWidget.create(<Reset view={view} trans={trans} />));
 }
 

@@ -1,8 +1,8 @@
 /** What may come next in a filter: names of fields, words, values that runs have. Pure functions. */
 import type { Json, JsonObject, Run } from '../wire/protocol';
-import { fieldOf, kindOf, RUN_FIELDS, STATUSES } from './fields';
-import { fieldValue } from './matching';
-import { fieldText, quote } from './tree';
+import { fieldOf, kindOf, RUN_FIELDS, STATS, STATUSES } from './fields';
+import { fieldValue, isSomething } from './matching';
+import { fieldText, quote, type Field, type Stat } from './tree';
 
 const MOST = 12;
 const WORD = /(?:`[^`]*`?|[^\s"'`()[\],=<>!~])*$/u;
@@ -17,40 +17,69 @@ export interface Completion {
 
 const names = new WeakMap<readonly Run[], readonly string[]>();
 
-/** Every field that one of the runs has, as it is written in a filter; made once per list. */
+/**
+ * Every field that one of the runs has, as it is written in a filter, and last the grammar's own that none has; made
+ * once per list.
+ */
 export function fieldNames(runs: readonly Run[]): readonly string[] {
   let found = names.get(runs);
   if (!found) {
     const keys = { config: new Set<string>(), summary: new Set<string>(), facts: new Set<string>() };
-    const metrics = new Set<string>();
+    const metrics = new Map<string, Set<Stat>>();
+    const absent = new Set(Object.keys(RUN_FIELDS));
     for (const run of runs) {
       addKeys(keys.config, run.config);
       addKeys(keys.facts, run.facts);
-      Object.keys(run.extremes).forEach(name => metrics.add(name));
-      Object.keys(run.summary).forEach(name => Object.hasOwn(run.extremes, name) || keys.summary.add(name));
+      addStats(metrics, run);
+      addKeys(keys.summary, run.summary, '', name => Object.hasOwn(run.extremes, name));
+      absent.forEach(name => isSomething(fieldValue(run, fieldOf(name) as Field, 0)) && absent.delete(name));
     }
-    const sorted = (set: ReadonlySet<string>): string[] => [...set].sort((a, b) => (a < b ? -1 : 1));
+    const sorted = (set: Iterable<string>): string[] => [...set].sort((a, b) => (a < b ? -1 : 1));
+    const written = (kind: 'config' | 'summary' | 'facts'): string[] =>
+      sorted(keys[kind]).map(name => fieldText({ kind, name, stat: '' }));
     found = [
-      ...Object.keys(RUN_FIELDS),
-      ...sorted(keys.config).map(name => fieldText({ kind: 'config', name, stat: '' })),
-      ...sorted(metrics).flatMap(name =>
-        (['last', 'min', 'max', 'best'] as const).map(stat => fieldText({ kind: 'metric', name, stat }))
+      ...Object.keys(RUN_FIELDS).filter(name => !absent.has(name)),
+      ...written('config'),
+      ...sorted(metrics.keys()).flatMap(name =>
+        STATS.filter(stat => metrics.get(name)?.has(stat)).map(stat =>
+          fieldText({ kind: 'metric', name, stat })
+        )
       ),
-      ...sorted(keys.summary).map(name => fieldText({ kind: 'summary', name, stat: '' })),
-      ...sorted(keys.facts).map(name => fieldText({ kind: 'facts', name, stat: '' }))
+      ...written('summary'),
+      ...written('facts'),
+      ...absent
     ];
     names.set(runs, found);
   }
   return found;
 }
 
-function addKeys(into: Set<string>, mapping: JsonObject, prefix = ''): void {
+/** A key without a value is nothing to ask for. */
+function addKeys(
+  into: Set<string>,
+  mapping: JsonObject,
+  prefix = '',
+  except: (key: string) => boolean = () => false
+): void {
   for (const [key, value] of Object.entries(mapping)) {
     if (value !== null && typeof value === 'object' && !Array.isArray(value)) {
       addKeys(into, value, `${prefix}${key}.`);
-    } else {
+    } else if (value !== null && !except(key)) {
       into.add(prefix + key);
     }
+  }
+}
+
+/** Which of a metric's values there are: the best only where somebody said what is better. */
+function addStats(into: Map<string, Set<Stat>>, run: Run): void {
+  for (const name of Object.keys(run.extremes)) {
+    const stats = into.get(name) ?? new Set<Stat>();
+    for (const stat of STATS) {
+      if (!stats.has(stat) && fieldValue(run, { kind: 'metric', name, stat }, 0) !== null) {
+        stats.add(stat);
+      }
+    }
+    into.set(name, stats);
   }
 }
 

@@ -158,6 +158,7 @@ function FilterWord({ id, filter, suspects, trans }: FilterWordProps): React.JSX
             {trans.__('Try:')} <code>{mistake.remedy}</code>
           </>
         )}
+        <Meanwhile inForce={filter.inForce} trans={trans} />
       </p>
     );
   }
@@ -169,4 +170,19 @@ function FilterWord({ id, filter, suspects, trans }: FilterWordProps): React.JSX
     );
   }
   return null;
+}
+
+/** Whose runs are listed while the filter makes no sense. */
+function Meanwhile({ inForce, trans }: { inForce: string; trans: TranslationBundle }): React.JSX.Element {
+  return (
+    <span className="jp-trackside-meanwhile">
+      {inForce === '' ? (
+        trans.__('Until then all runs are listed.')
+      ) : (
+        <>
+          {trans.__('Until then the runs are those of')} <code>{inForce}</code>
+        </>
+      )}
+    </span>
+  );
 }

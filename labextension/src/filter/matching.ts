@@ -171,7 +171,7 @@ function contains(value: Literal): Test {
 const elements = (found: FieldValue): readonly FieldValue[] =>
   Array.isArray(found) ? found.map(one => spelled(one)) : [found];
 
-function isSomething(found: FieldValue): boolean {
+export function isSomething(found: FieldValue): boolean {
   if (found === null || found === false || found === '') {
     return false;
   }

@@ -9,11 +9,13 @@ export interface RunFilter {
   readonly text: string;
   /** What is in force. */
   readonly expression: Expression;
+  /** `expression` as it was typed; "" for all runs. */
+  readonly inForce: string;
   /** What is wrong with `text`; `null` when it is what is in force. */
   readonly mistake: FilterMistake | null;
 }
 
-export const NO_FILTER: RunFilter = { text: '', expression: { type: 'all' }, mistake: null };
+export const NO_FILTER: RunFilter = { text: '', expression: { type: 'all' }, inForce: '', mistake: null };
 
 /**
  * The filter after its text has become another.
@@ -28,8 +30,18 @@ export function retyped(before: RunFilter, text: string, runs: readonly Run[]): 
   try {
     const expression = parseFilter(text);
     const mistake = beginning(expression, text, runs);
-    const inForce = mistake ? (withoutLast(expression) ?? before.expression) : expression;
-    return { text, expression: inForce, mistake };
+    if (!mistake) {
+      return { text, expression, inForce: text.trim(), mistake };
+    }
+    const rest = withoutLast(expression);
+    return rest
+      ? {
+          text,
+          expression: rest,
+          inForce: text.slice(0, mistake.start).replace(/\s+(and\s*)?$/i, ''),
+          mistake
+        }
+      : { ...before, text, mistake };
   } catch (error) {
     if (error instanceof FilterMistake) {
       return { ...before, text, mistake: error };

@@ -65,7 +65,7 @@ export class NotebookCommands {
     const { trans } = this.trackside;
     if (lease) {
       const device = formatDevice(lease.device, lease.gpus.length);
-      const price = describePrice(lease.usd_per_hour, trans);
+      const price = describePrice(lease, trans);
       yield trans.__('%1 on %2 (%3); its variables are there.', device, lease.machine || lease.target, price);
     }
     if (take) {

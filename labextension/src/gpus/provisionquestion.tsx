@@ -5,6 +5,7 @@ import * as React from 'react';
 
 import { useUpdatesOf } from '../hooks';
 import type { OfferSearch } from '../model/offers';
+import { isOwn } from '../text/cost';
 import { describePrice, formatDevice } from '../text/format';
 import type { Offer, Offers } from '../wire/protocol';
 
@@ -116,8 +117,8 @@ function Facts({ offer, limits, trans }: FactsProps): React.JSX.Element {
 }
 
 function priceOf(offer: Offer, trans: TranslationBundle): string {
-  const price = describePrice(offer.usd_per_hour, trans);
-  if (offer.usd_per_hour === null) {
+  const price = describePrice(offer, trans);
+  if (offer.usd_per_hour === null && !isOwn(offer.provider)) {
     return trans.__('%1: nobody can tell here what an hour costs', price);
   }
   return offer.price_as_of ? trans.__('%1, price of %2', price, offer.price_as_of) : price;

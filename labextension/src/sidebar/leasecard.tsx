@@ -87,7 +87,7 @@ export function LeaseCard(props: LeaseCardProps): React.JSX.Element {
         <span className="jp-trackside-runTime">
           {formatDuration((lease.released ?? now) - lease.created)}
         </span>{' '}
-        · <span title={dated}>{describePrice(lease.usd_per_hour, trans)}</span>
+        · <span title={dated}>{describePrice(lease, trans)}</span>
         {cost && (
           <>
             {' '}

@@ -109,7 +109,7 @@ function OfferRow(props: OfferListProps & { offer: Offer }): React.JSX.Element {
       <span className="jp-trackside-offerText" title={offer.detail}>
         <b>{name}</b> {facts.filter(Boolean).join(' · ')}
         <span className="jp-trackside-offerPrice">
-          {describePrice(offer.usd_per_hour, trans)}
+          {describePrice(offer, trans)}
           {dated}
         </span>
         {offer.refused && <span className="jp-trackside-leaseWhy">{offer.refused}</span>}

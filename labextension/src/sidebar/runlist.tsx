@@ -13,13 +13,16 @@ import { VirtualList } from './virtuallist';
 
 interface RunListProps {
   shown: readonly Run[];
+  /** Whether what is shown is not what is asked for. */
+  held: boolean;
   trackside: Trackside;
   clock: Clock;
   commands: CommandRegistry;
   compare: (ids: readonly string[]) => void;
 }
 
-export function RunList({ shown, trackside, clock, commands, compare }: RunListProps): React.JSX.Element {
+export function RunList(props: RunListProps): React.JSX.Element {
+  const { shown, trackside, clock, commands, compare } = props;
   const { runs, selection, colours, pointing, trans } = trackside;
   useUpdatesOf(pointing.changed);
   const [activeId, setActiveId] = React.useState<string | null>(null);
@@ -71,6 +74,7 @@ export function RunList({ shown, trackside, clock, commands, compare }: RunListP
       count={shown.length}
       rowHeight={ROW_HEIGHT}
       label={trans.__('Runs')}
+      held={props.held}
       active={active}
       idOf={index => rowId(shown[index]?.id ?? '')}
       onFocus={() => active < 0 && activate(0)}
@@ -80,15 +84,13 @@ export function RunList({ shown, trackside, clock, commands, compare }: RunListP
         return (
           <RunRow
             key={run.id}
-            run={run}
+            {...{ run, now, trans }}
             position={index}
             count={shown.length}
             selected={selection.has(run.id)}
             active={index === active}
             namesake={runs.sharedNames.has(run.name)}
             style={colours.styleOf(run.id)}
-            now={now}
-            trans={trans}
             onToggle={toggle}
             pointed={pointing.run === run.id}
             onOpen={id => compare([id])}

@@ -63,7 +63,9 @@ function Runs({ trackside, commands, clock }: RunsSectionProps): React.JSX.Eleme
       {runs.list.length > 0 && shown.length === 0 && (
         <NoMatch text={filter.text} onClear={() => setText('')} trans={trans} />
       )}
-      {shown.length > 0 && <RunList {...{ shown, trackside, clock, commands, compare }} />}
+      {shown.length > 0 && (
+        <RunList held={filter.mistake !== null} {...{ shown, trackside, clock, commands, compare }} />
+      )}
       <SelectionBar
         {...{ trackside, shown, compare }}
         openTable={view => void commands.execute(CommandIDs.openTable, view === undefined ? {} : { view })}

@@ -11,6 +11,8 @@ export interface VirtualListProps {
   /** Of every row, in pixels. */
   rowHeight: number;
   label: string;
+  /** Whether what is listed is not what is asked for. */
+  held: boolean;
   /** Index of the row the keyboard is on, -1 for none. */
   active: number;
   idOf: (index: number) => string;
@@ -48,7 +50,7 @@ export function VirtualList(props: VirtualListProps): React.JSX.Element {
   return (
     <div
       ref={node}
-      className="jp-trackside-list"
+      className={`jp-trackside-list${props.held ? ' jp-mod-held' : ''}`}
       role="listbox"
       aria-multiselectable="true"
       aria-label={props.label}

@@ -58,7 +58,7 @@ export function TableGrid(props: TableGridProps): React.JSX.Element {
   return (
     <div
       ref={node}
-      className="jp-trackside-runGrid"
+      className={`jp-trackside-runGrid${model.filter.mistake ? ' jp-mod-held' : ''}`}
       role="treegrid"
       tabIndex={0}
       aria-label={trans.__('Runs')}

@@ -7,7 +7,7 @@ import { PinMark, ShortId, Tick } from '../sidebar/runrow';
 import { StatusIcon, statusLabel } from '../sidebar/status';
 import { Swatch } from '../sidebar/swatch';
 import type { Run } from '../wire/protocol';
-import { lacksPrice, priceSource } from '../text/cost';
+import { priceSource, withoutCost } from '../text/cost';
 import { cellText, cellValue, COST, type CellContext, type Column } from './columns';
 
 /** Of every row, in pixels; the style sheet says the same. */
@@ -106,8 +106,8 @@ function Cell({ run, column, context, trans }: CellProps): React.JSX.Element {
   const text =
     column.id === 'status'
       ? statusLabel(run.status, trans)
-      : column.id === COST && value === null && lacksPrice(run)
-        ? trans.__('no price known')
+      : column.id === COST && value === null
+        ? withoutCost(run, trans)
         : cellText(run, column.id, value, context.now);
   const title = column.id === 'status' ? run.status_detail : column.id === COST ? priceSource(run) : '';
   return (

@@ -1,4 +1,6 @@
 /** What runs cost: the price that each was told times its time. As `RunInfo.cost_usd` and `words.run_cost`. Pure functions. */
+import type { TranslationBundle } from '@jupyterlab/translation';
+
 import type { Json, JsonObject, Lease, Run } from '../wire/protocol';
 
 function priceOf(run: Pick<Run, 'facts'>): JsonObject | null {
@@ -42,8 +44,19 @@ export function priceSource(run: Pick<Run, 'facts'>): string {
     : [`≈ $${usd.toFixed(2)}/h`, said(price?.['source']), said(price?.['as_of'])].filter(Boolean).join(', ');
 }
 
-/** Whether the run's machine was rented and nobody knows at what price. */
-export function lacksPrice(run: Pick<Run, 'facts'>): boolean {
+/** Providers whose machines are somebody's own: this one, and hosts that are there anyway. */
+const OWN: readonly unknown[] = ['local', 'ssh'];
+
+/** Whether a machine that has no price is its user's own, and not one that was rented at a price nobody knows. */
+export function isOwn(provider: Json | undefined): boolean {
+  return OWN.includes(provider);
+}
+
+/** What stands in the place of a run's cost: that its machine is one's own, or that nobody knows the price; else "". */
+export function withoutCost(run: Pick<Run, 'facts'>, trans: TranslationBundle): string {
   const price = priceOf(run);
-  return price !== null && perHour(price) === null;
+  if (price === null || perHour(price) !== null) {
+    return '';
+  }
+  return isOwn(price['provider']) ? trans.__('own machine') : trans.__('no price known');
 }

@@ -1,7 +1,9 @@
 /** Numbers, durations, times and prices as people read them. Pure functions. */
 import type { TranslationBundle } from '@jupyterlab/translation';
 
+import { isOwn } from './cost';
 import type { Json, Lease, Run } from '../wire/protocol';
+import { beginningOf } from './looks';
 
 /** A metric's value in at most about seven characters: `0.02313`, `1.2e-5`, `12,345`, `NaN`. */
 export function formatNumber(value: number): string {
@@ -51,7 +53,7 @@ export function formatValue(value: Json | undefined): string {
   if (number !== null) {
     return formatNumber(number);
   }
-  return typeof value === 'string' ? value : JSON.stringify(value);
+  return beginningOf(typeof value === 'string' ? value : JSON.stringify(value));
 }
 
 /** Seconds as `0:07`, `12:03`, `1:04:09` or `2 d 3 h`. */
@@ -86,11 +88,14 @@ export function formatPrice(usdPerHour: number | null): string | null {
   return usdPerHour === 0 ? 'free' : `$${usdPerHour.toFixed(2)}/h`;
 }
 
-/** `≈ $2.70/h`, `free`, or that nobody knows: what people read wherever something is about to cost money. */
-export function describePrice(usdPerHour: number | null, trans: TranslationBundle): string {
+/** `≈ $2.70/h`, `free`, or why there is no price: what people read wherever something is about to cost money. */
+export function describePrice(
+  { usd_per_hour: usdPerHour, provider }: Pick<Lease, 'usd_per_hour' | 'provider'>,
+  trans: TranslationBundle
+): string {
   const price = formatPrice(usdPerHour);
   if (price === null) {
-    return trans.__('no price known');
+    return isOwn(provider) ? trans.__('your own machine: no price') : trans.__('no price known');
   }
   return usdPerHour === 0 ? trans.__('free') : `≈ ${price}`;
 }

@@ -3,9 +3,15 @@ import type { FeedMessage, SeriesRequest } from './protocol';
 
 export type SeriesMessage = Extract<FeedMessage, { type: 'series' }>;
 
-/** A request as it was sent. */
+/** A request, and who made it. */
 export interface Watched {
   owner: object;
+  request: SeriesRequest;
+}
+
+/** A request as it was sent: whoever made it may be gone, and would otherwise stay with all that it shows. */
+interface Sent {
+  owner: WeakRef<object>;
   request: SeriesRequest;
 }
 
@@ -36,7 +42,7 @@ export class Watches {
   /** The message that tells the server all of it, under a new number. */
   message(): { type: 'watch'; id: number; series: SeriesRequest[]; pulses: boolean } {
     const watched = [...this.wanted].flatMap(([owner, series]) =>
-      series.map(request => ({ owner, request }))
+      series.map(request => ({ owner: new WeakRef(owner), request }))
     );
     this.number += 1;
     this.sent.set(this.number, watched);
@@ -60,11 +66,13 @@ export class Watches {
         this.sent.delete(number); // the server never goes back to an earlier watch
       }
     }
-    return this.sent.get(message.watch)?.[message.index] ?? null;
+    const sent = this.sent.get(message.watch)?.[message.index];
+    const owner = sent?.owner.deref();
+    return sent && owner ? { owner, request: sent.request } : null;
   }
 
   private readonly wanted = new Map<object, readonly SeriesRequest[]>();
-  private readonly sent = new Map<number, readonly Watched[]>();
+  private readonly sent = new Map<number, readonly Sent[]>();
   private readonly pulses = new Set<object>();
   private number = 0;
 }

@@ -43,13 +43,14 @@ def test_the_last_values_of_metrics_are_in_the_table(store, run_ids):
 def test_what_runs_cost_stands_with_the_price_and_its_date(own_folders):
     price = {"usd_per_hour": 2.7, "source": "price list coreweave", "as_of": "2026-09-20"}
     ids = []
-    for facts in ({}, {"price": {"usd_per_hour": None}}, {"price": price}):
+    own = {"usd_per_hour": None, "provider": "ssh"}
+    for facts in ({}, {"price": {"usd_per_hour": None}}, {"price": own}, {"price": price}):
         with km.init(facts=facts) as run:
             ids.append(run.id)
     with open_store() as store:
         rows = {row.name: row.cells for row in comparison_table(store, ids).rows}
-        assert rows["cost"] == ("", "no price known", "< $0.01")
-        assert rows["price"] == ("", "", "≈ $2.70/h, price list coreweave, 2026-09-20")
+        assert rows["cost"] == ("", "no price known", "own machine", "< $0.01")
+        assert rows["price"] == ("", "", "", "≈ $2.70/h, price list coreweave, 2026-09-20")
         assert "cost" not in {row.name for row in comparison_table(store, ids[:1]).rows}
 
 
