@@ -90,8 +90,8 @@ def run_duration(run: RunInfo, now: float | None = None) -> str:
 
 
 def run_cost(run: RunInfo, now: float | None = None) -> str:
-    """What a run cost, ``≈ $1.35``; for one on a leased machine without a price, that it is one's own or that the
-    price is not known; else ``""``."""
+    """What a run cost, ``≈ $1.35``; for one on a leased machine without a price, that it is one's own or that
+    the price is not known; else ``""``."""
     usd = run.cost_usd(time.time() if now is None else now)
     if usd is not None:
         return f"≈ ${usd:.2f}" if usd >= 0.005 or not usd else "< $0.01"

@@ -45,7 +45,8 @@ def home() -> Home:
 def price() -> Dict[str, Any]:
     """``{"price": {usd_per_hour, as_of, source}}`` of the machine, as its agent says; empty where none does.
 
-    ``usd_per_hour`` is ``None`` on a leased machine without a known price; ``provider`` then says whose it is.
+    ``usd_per_hour`` is ``None`` on a leased machine without a known price; ``provider`` then says whose it
+    is.
     """
     try:
         said = json.loads(os.environ.get("TRACKSIDE_PRICE") or "null")
