@@ -173,8 +173,10 @@ def _histogram(histogram: Mapping[str, Any]) -> str:
     odd = ("nan", "posinf", "neginf", "below", "above")
     said = [f"{int(_number(histogram.get(name))):,} × {name}" for name in odd if _number(histogram.get(name))]
     beneath = ", ".join([f"{words.number(low)} … {words.number(edges[-1])}", *said])
+    said_of_it = escape(f"histogram of {beneath}", quote=True)
     return (
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" height="{_HEIGHT}" role="img">{bars}</svg>'
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" height="{_HEIGHT}" role="img"'
+        f' aria-label="{said_of_it}">{bars}</svg>'
         f'<p class="quiet">{escape(beneath)}</p>'
     )
 
