@@ -38,13 +38,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (TracksideError, ProvisionError) as error:
         sys.stderr.write(_sentence(error))
         return 2 if isinstance(error, MISTAKES) else 1
-    except BrokenPipeError:
-        # `trackside ls | head`: the reader has seen enough; Python must not complain about it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # `trackside ls | head`: the reader has seen enough
+        _forget_output()
         return 0
+    except OSError as error:  # a folder of somebody else, a full disk
+        where = f"{error.filename} cannot be used: " if error.filename else ""
+        sys.stderr.write(f"trackside: {where}{error.strerror or error}.\n")
+        _forget_output()
+        return 1
     except KeyboardInterrupt:
         return 130
     return status
+
+
+def _forget_output() -> None:
+    """What could not be written is not tried again at exit, where Python would complain about it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _sentence(error: TracksideError | ProvisionError) -> str:

@@ -98,7 +98,7 @@ def _findings(data_dir: Path) -> Iterator[Finding]:
     yield _careful("data folder", lambda: _data_folder(data_dir))
     yield _careful("index", lambda: _index(data_dir))
     yield _careful("leases", lambda: _leases(data_dir))
-    with suppress(ProvisionError):  # "configuration" above has said it
+    with suppress(ProvisionError, OSError):  # "configuration" or "leases" above has said it
         for problem in offers.survey(data_dir).problems:
             yield Finding("note", f"target {one_line(problem.target)}", one_line(problem.message))
     yield _careful("machine", lambda: Finding("ok", "machine", offers.inventory(data_dir)))
@@ -118,6 +118,9 @@ def _careful(what: str, look: Callable[[], Finding]) -> Finding:
     except (TracksideError, ProvisionError) as error:
         remedy = f" Try: {error.remedy}" if error.remedy else ""
         return Finding("bad", what, f"{error.message}{remedy}")
+    except OSError as error:
+        named = f"{error.filename} cannot be used: " if error.filename else ""
+        return Finding("bad", what, f"{named}{error.strerror or error}")
 
 
 def _server_extension() -> Finding:

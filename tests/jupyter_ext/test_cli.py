@@ -241,6 +241,29 @@ def test_config_check_names_the_line(tmp_path: Path) -> None:
     assert "source" in done.stderr
 
 
+@pytest.mark.parametrize("command", ["leases", "restore"])
+def test_a_folder_that_cannot_be_used_is_a_sentence(command: str, tmp_path: Path) -> None:
+    """A name that is too long: unlike permissions it stops root as well."""
+    said = trackside(command, status=1, TRACKSIDE_DIR=str(tmp_path / ("x" * 300))).stderr
+    assert said.endswith(" cannot be used: File name too long.\n") and said.count("\n") == 1
+
+
+def test_doctor_names_a_folder_that_cannot_be_used(tmp_path: Path) -> None:
+    output = trackside("doctor", status=1, TRACKSIDE_DIR=str(tmp_path / ("x" * 300))).stdout
+    (line,) = [one for one in output.splitlines() if one.startswith("bad   leases ")]
+    assert line.endswith("leases cannot be used: File name too long")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_an_output_that_is_full_is_a_sentence() -> None:
+    command = [sys.executable, "-m", "jupyter_ext.cli", "ls"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=120, check=False
+        )
+    assert (done.returncode, done.stderr) == (1, "trackside: No space left on device.\n")
+
+
 @pytest.mark.parametrize("arguments", [(), ("fly",), ("ls", "--limit", "0"), ("show",), ("config",)])
 def test_a_command_that_does_not_exist_is_a_mistake(arguments: tuple[str, ...]) -> None:
     assert "usage: trackside" in trackside(*arguments, status=2).stderr
