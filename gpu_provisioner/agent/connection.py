@@ -32,6 +32,8 @@ class Connection:
         self._out = Outflow()
         self._body = (0, 0, 0)
         """What is still to be sent of a DATA frame: (file descriptor, position, bytes)."""
+        self._behind = Outflow()
+        """Frames that were put while one is on its way: they must not come between its head and its end."""
         self.client = ""
         self.offset = -1
         self.acked = 0
@@ -69,7 +71,7 @@ class Connection:
         return frames
 
     def put(self, tag: bytes, body: bytes = b"") -> None:
-        self._out.put(encode_frame(tag, body))
+        (self._behind if self._body[2] else self._out).put(encode_frame(tag, body))
 
     def wants_to_write(self, end: int) -> bool:
         return bool(self._out or self._body[2] or (self.is_holder and self.offset < end))
@@ -80,7 +82,7 @@ class Connection:
         try:
             while not self.closed:
                 if self._out:
-                    # What stands here before a DATA frame's body is its head.
+                    # What stands here before a DATA frame's body is its head, and nothing else.
                     self._out.drop(self._pipe.write(self._out.next(_DATA_BYTES)))
                 elif self._body[2]:
                     budget -= self._send_body()
@@ -128,3 +130,4 @@ class Connection:
         if self._body[0]:
             os.close(self._body[0])
         self._body = (0, 0, 0)
+        self._out.put(*self._behind.take())

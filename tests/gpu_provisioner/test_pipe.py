@@ -6,7 +6,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import psutil
@@ -74,6 +74,33 @@ def test_bytes_go_by_what_was_lent_both_ways(attached: Attached, tmp_path: Path)
         pass  # all of it has been read already
     assert came[0] == (b"W", b"welcome")
     assert b"".join(body for tag, body in came if tag == wire.DATA) == kept
+
+
+def test_what_is_answered_meanwhile_comes_between_frames_and_never_into_one(
+    attached: Attached, tmp_path: Path
+) -> None:
+    connection = attached.connection
+    spool = Spool(tmp_path / "spool")
+    kept = os.urandom(3 << 20)
+    spool.append(kept)
+    connection.offset = 0
+    frames = wire.FrameReader()
+    came: list[tuple[bytes, wire.Buffer]] = []
+    put = 0
+    while connection.wants_to_write(spool.end):
+        connection.flush(spool)
+        if put < 40 and connection.offset < spool.end:
+            connection.put(wire.RECEIPT, put.to_bytes(8, "big"))
+            put += 1
+        # Less than a frame at a time: there is always one that is on its way.
+        came += frames.feed(os.read(attached.from_agent, 50_000))
+    os.set_blocking(attached.from_agent, False)
+    with suppress(BlockingIOError):
+        while True:
+            came += frames.feed(os.read(attached.from_agent, 1 << 20))
+    assert b"".join(body for tag, body in came if tag == wire.DATA) == kept
+    receipts = [wire.decode_offset(body) for tag, body in came if tag == wire.RECEIPT]
+    assert receipts == list(range(put)) and put > 10
 
 
 def test_the_end_of_who_lent_them_is_the_end_though_others_hold_the_other_ends(attached: Attached) -> None:
