@@ -9,6 +9,9 @@ import type { RunBook } from './runs';
 /** Edits in one request; the server takes no more. */
 const AT_ONCE = 1000;
 
+/** After so many milliseconds the feed has told of a change that was made; it tells within 120 ms of an indexed one. */
+const TOLD_MS = 3000;
+
 /** A change that was not made, or only in part: a sentence for people. */
 export class EditRefused extends Error {}
 
@@ -42,7 +45,7 @@ export class RunEditor {
       const change = run ? changeOf(run) : null;
       return change ? [{ run: id, change }] : [];
     });
-    this.runs.preview(edits);
+    const token = this.runs.preview(edits);
     try {
       for (let start = 0; start < edits.length; start += AT_ONCE) {
         const problems = await this.api.edit(edits.slice(start, start + AT_ONCE));
@@ -51,9 +54,10 @@ export class RunEditor {
         }
       }
     } catch (error) {
-      this.runs.refresh(); // what was shown too early is taken back
+      this.runs.settle(token); // what was shown too early is taken back
       throw error;
     }
+    window.setTimeout(() => this.runs.settle(token), TOLD_MS);
   }
 
   /**

@@ -6,6 +6,7 @@ import type { Api } from '../wire/api';
 import type { Feed } from '../wire/feed';
 import { Persistent } from '../wire/persistent';
 import type { FeedMessage, Run, RunEdit } from '../wire/protocol';
+import { Previews, type EditToken } from './previews';
 
 export class RunBook {
   /** @param limit how many runs to list, newest first; asked before each reading. */
@@ -70,7 +71,7 @@ export class RunBook {
     if (this.pushedSince !== pushed) {
       return; // a later reading is under way
     }
-    const next = new Map(answer.map(run => [run.id, run] as const));
+    const next = new Map(answer.map(run => [run.id, this.previews.told(run)] as const));
     for (const id of pushed) {
       const run = this.runs.get(id);
       if (run) {
@@ -125,11 +126,20 @@ export class RunBook {
     }
   }
 
-  /** Shows a change before the server has told of it; what it tells next counts. */
-  preview(edits: readonly RunEdit[]): void {
+  /** Shows changes before the server tells of them; see {@link Previews}. */
+  preview(edits: readonly RunEdit[]): EditToken {
     const known = edits.filter(({ run }) => this.runs.has(run));
-    known.forEach(({ run, change }) => this.put({ ...(this.runs.get(run) as Run), ...change }));
+    const token = this.previews.add(known);
+    known.forEach(({ run }) => this.show(this.previews.over(this.runs.get(run) as Run)));
     this.emit(new Set(known.map(({ run }) => run)));
+    return token;
+  }
+
+  /** The server has answered: it may have made something else of the changes, or nothing, and that counts then. */
+  settle(token: EditToken): void {
+    if (this.previews.drop(token)) {
+      this.refresh();
+    }
   }
 
   /** Takes a run off the list before the server has told that it is gone. */
@@ -139,6 +149,10 @@ export class RunBook {
   }
 
   private put(run: Run): void {
+    this.show(this.previews.told(run));
+  }
+
+  private show(run: Run): void {
     this.recoloured ||= (this.runs.get(run.id)?.colour ?? null) !== run.colour;
     this.runs.set(run.id, run);
   }
@@ -153,6 +167,7 @@ export class RunBook {
   }
 
   private readonly reading: Persistent;
+  private readonly previews = new Previews();
   private _problem: string | null = null;
   private runs = new Map<string, Run>();
   private sorted: Run[] | null = null;
