@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from enum import Enum
-from typing import Any, Dict, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, Mapping, Optional, Tuple
 
 
 @dataclass(frozen=True)
@@ -122,8 +122,35 @@ class Lease:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Lease:
-        """The inverse of :meth:`to_json`; keys of newer versions are ignored."""
+        """The inverse of :meth:`to_json`; keys of newer versions are ignored.
+
+        Raises:
+            KeyError, TypeError, ValueError: a key is missing, or says what it cannot.
+        """
         known = {key: data[key] for key in cls.__dataclass_fields__ if key in data}
+        for key, value in known.items():
+            if not _MAY_BE[key](value):
+                raise ValueError(f"{key} of a lease cannot be {str(value)[:80]}")
         known["state"] = LeaseState(known["state"])
         known["gpus"] = tuple(Gpu(**gpu) for gpu in known.get("gpus", ()))
         return cls(**known)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e11
+
+
+_MAY_BE: Dict[str, Callable[[Any], bool]] = {
+    **dict.fromkeys(("id", "name", "provider", "target", "spec", "state", "device"), _is_text),
+    **dict.fromkeys(("machine", "detail"), _is_text),
+    **dict.fromkeys(("notebook", "kernel_id", "price_as_of"), lambda value: value is None or _is_text(value)),
+    "created": _is_number,
+    **dict.fromkeys(("released", "usd_per_hour"), lambda value: value is None or _is_number(value)),
+    "gpus": lambda value: isinstance(value, (list, tuple)),
+    "handle": lambda value: isinstance(value, Mapping),
+}
+"""What each key of a lease's file may say; times are in seconds since the epoch."""

@@ -94,7 +94,8 @@ def _after(samples: list[dict[str, Any]], told: float | None) -> list[dict[str, 
 
 def _spelled(sample: Any) -> dict[str, Any]:
     """A sample with the fields of ``openapi.yaml``; it comes from another machine."""
-    gpus = [one for one in sample.get("gpus") or () if isinstance(one, dict)]
+    listed = sample.get("gpus")
+    gpus = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
     return {
         "time": _number(sample.get("time")) or 0.0,
         "cpu_percent": _number(sample.get("cpu_percent")),

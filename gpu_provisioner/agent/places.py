@@ -125,7 +125,7 @@ def read_json(path: Path) -> Optional[Dict[str, Any]]:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 return None
             content = json.loads(file.read())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None
 

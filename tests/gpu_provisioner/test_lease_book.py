@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import errno
 import gc
+import json
 import multiprocessing
 import os
 import threading
@@ -43,7 +44,30 @@ def test_keys_of_newer_versions_and_damaged_files_do_no_harm(tmp_path: Path) -> 
     path.write_text(path.read_text().replace("{", '{"colour": "blue", ', 1))
     (tmp_path / "leases" / "broken.json").write_text("{")
     (tmp_path / "leases" / "odd.json").write_text('{"id": 3}')
+    (tmp_path / "leases" / "deep.json").write_text('{"id": ' + "[" * 100_000)
     assert [each.id for each in book.all()] == ["l4-1"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(("created", value) for value in ("now", [1], None, True, 1e300)),
+        *(("name", value) for value in (3, None, [])),
+        *(("released", value) for value in ("", {}, 10**30)),
+        *(("usd_per_hour", value) for value in ("1", [])),
+        *(("gpus", value) for value in (3, "a100", [3], [{"index": 0}])),
+        *(("handle", value) for value in (3, [], None)),
+        *(("notebook", 3), ("detail", None), ("state", "asleep")),
+    ],
+)
+def test_a_file_that_says_what_cannot_be_hides_no_other_lease(
+    tmp_path: Path, key: str, value: object
+) -> None:
+    book = LeaseBook(tmp_path)
+    book.save(lease())
+    said = {**lease().to_json(), "id": "l4-2", key: value}
+    (tmp_path / "leases" / "l4-2.json").write_text(json.dumps(said))
+    assert [each.id for each in book.all()] == [each.id for each in book.live()] == ["l4-1"]
 
 
 def test_what_is_over_stays_over_and_a_better_reason_is_kept(tmp_path: Path) -> None:

@@ -119,7 +119,9 @@ def test_a_sample_from_a_strange_machine_is_spelled_as_specified(data_dir: Path)
     folder = home_folder(data_dir, "a-1")
     pulses = Pulses(data_dir, lambda: ["a-1"])
     pulse.watch(folder)
-    (folder / pulse.PULSE_NOTE).write_text('{"samples": [{"time": "x", "gpus": [5]}, 7, {"time": 9.5}]}')
+    (folder / pulse.PULSE_NOTE).write_text(
+        '{"samples": [{"time": "x", "gpus": [5]}, 7, {"gpus": 3}, {"time": 9.5}]}'
+    )
     text, told = pulses.message({})
     assert told == {"a-1": 9.5} and '"time":9.5' in text and '"memory_gib":null' in text
     assert pulses.message(told)[0] == '{"type":"pulses","pulses":[{"lease":"a-1","samples":[]}]}'
