@@ -14,6 +14,7 @@ from gpu_provisioner.errors import NoOffer, ProviderError
 from gpu_provisioner.gpus import parse
 from gpu_provisioner.providers import provider_class, provider_names
 from gpu_provisioner.providers.base import Target
+from tests.installed import install_provider
 
 MODULE = """
 import threading
@@ -43,14 +44,8 @@ class Shop:
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A distribution ``trackside-shop`` with a provider of its own, installed as pip would leave it."""
-    (tmp_path / "trackside_shop.py").write_text(MODULE)
-    info = tmp_path / "trackside_shop-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: trackside-shop\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(
-        "[trackside.providers]\nshop = trackside_shop:Shop\nbroken = trackside_shop_missing:Shop\n"
-    )
-    monkeypatch.syspath_prepend(str(tmp_path))
+    known = {"shop": "trackside_shop:Shop", "broken": "trackside_shop_missing:Shop"}
+    install_provider(tmp_path, monkeypatch, "trackside_shop", MODULE, known)
     yield
     import sys
 

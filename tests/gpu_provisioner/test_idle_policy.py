@@ -13,7 +13,7 @@ from gpu_provisioner.model import LeaseState
 from gpu_provisioner.transfer import Transfers
 from gpu_provisioner.transfer_carrier import Advance, Wanted
 from tests.gpu_provisioner.front import Front, Lab, Place
-from tests.waiting import last_for, wait_for
+from tests.waiting import Gate, last_for, wait_for
 
 HOUR = 3600.0
 
@@ -120,9 +120,13 @@ def idle_kernel(lab: Lab, idle_s: float) -> Front:
     return lab.front(lab.provision(idle_s=idle_s))
 
 
-def test_an_idle_kernel_is_released_with_its_lease_and_a_running_one_is_not(lab: Lab, place: Place) -> None:
+def test_an_idle_kernel_is_released_with_its_lease_and_a_running_one_is_not(
+    lab: Lab, place: Place, gate: Gate
+) -> None:
     front = idle_kernel(lab, 2.5)
-    cell = front.begin("import time; time.sleep(3); print('done')")  # longer than the limit
+    cell = front.begin(f"{gate.wait}; print('done')")
+    last_for(3)  # longer than the limit
+    gate.open()
     assert "done" in front.finish(cell).text
     assert not [event for event in front.events if event["type"].startswith("idle")]
     front.wait_event("idle-warning")

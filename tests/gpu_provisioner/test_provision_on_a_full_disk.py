@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,18 +16,15 @@ from gpu_provisioner.model import Lease, LeaseState
 from gpu_provisioner.provisioner import provision
 from gpu_provisioner.typed import Typed
 from tests.gpu_provisioner.front import Lab, Place
+from tests.gpu_provisioner.small_disk import small_disk_at
 from tests.waiting import wait_for
 
 
 @pytest.fixture
 def small_disk(place: Place) -> Iterator[Path]:
-    """The data folder is a file system of 1 MiB. Needs root and the right to mount."""
-    place.data.mkdir(mode=0o700)
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m,mode=700", "trackside-test", str(place.data)]
-    if os.getuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("NOT TESTED: a full disk needs a tmpfs of its own, and mounting one needs root")
-    yield place.data
-    subprocess.run(["umount", "-l", str(place.data)], check=True)
+    """The data folder is a disk of 1 MiB."""
+    with small_disk_at(place.data) as made:
+        yield made
 
 
 def fill(folder: Path) -> None:

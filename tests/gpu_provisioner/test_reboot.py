@@ -81,10 +81,9 @@ def rebooting(place: Place, account: Account) -> Iterator[RebootingFar]:
 
 
 @pytest.fixture
-def far_lab(place: Place, rebooting: RebootingFar) -> Iterator[SshLab]:
-    made = SshLab(place, rebooting)
-    yield made
-    made.close()
+def far(rebooting: RebootingFar) -> Far:
+    """What the lab behind ssh is on."""
+    return rebooting
 
 
 def begun(front: Front, code: str = RUN) -> str:
@@ -103,9 +102,9 @@ def the_run(place: Place) -> RunInfo:
 
 
 def test_a_holder_learns_of_the_restart_and_has_all_that_was_on_that_disk(
-    far_lab: SshLab, rebooting: RebootingFar, place: Place
+    ssh_lab: SshLab, rebooting: RebootingFar, place: Place
 ) -> None:
-    front = far_lab.kernel()
+    front = ssh_lab.kernel()
     cell = begun(front)
     rebooting.go_down()
     front.wait(lambda: front.states[-1] == "down", "the line is down")
@@ -126,20 +125,20 @@ def test_a_holder_learns_of_the_restart_and_has_all_that_was_on_that_disk(
 
 
 def test_who_looks_after_a_restart_that_nobody_saw_gets_the_rest_and_the_reason(
-    far_lab: SshLab, rebooting: RebootingFar, place: Place, capsys: pytest.CaptureFixture[str]
+    ssh_lab: SshLab, rebooting: RebootingFar, place: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    front = far_lab.kernel()
+    front = ssh_lab.kernel()
     lease = front.holder.lease
     cell = begun(front, "import time\nprint('attached', flush=True)\nlogged = 'logged'\nprint(logged)\n")
     front.holder.detach()
-    far_lab.fronts.clear()
+    ssh_lab.fronts.clear()
     # The cell of before is interrupted over there, and another one logs while nobody is attached.
-    heir = far_lab.front(lease)
+    heir = ssh_lab.front(lease)
     heir.holder.command("interrupt")
     heir.wait(lambda: cell in heir.cells and heir.cells[cell].idle, "it was interrupted")
     heir.begin(RUN + UNTIL_KILLED)
     heir.holder.detach()
-    far_lab.fronts.clear()
+    ssh_lab.fronts.clear()
     journals = rebooting.agents / lease.id / "data" / "runs"
     spool = rebooting.agents / lease.id / "spool"
     wait_for(lambda: any(b"logged" in path.read_bytes() for path in spool.iterdir()), "it is said")
@@ -154,9 +153,9 @@ def test_who_looks_after_a_restart_that_nobody_saw_gets_the_rest_and_the_reason(
 
 
 def test_a_machine_that_was_set_up_anew_has_nothing_and_what_is_here_is_named_by_its_time(
-    far_lab: SshLab, rebooting: RebootingFar, place: Place
+    ssh_lab: SshLab, rebooting: RebootingFar, place: Place
 ) -> None:
-    front = far_lab.kernel()
+    front = ssh_lab.kernel()
     begun(front)
     with open_store(place.data) as store:
         wait_for(lambda: store.refresh() and store.runs(), "the run is home")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,19 +12,15 @@ from gpu_provisioner.leases import LeaseBook
 from gpu_provisioner.model import LeaseState
 from gpu_provisioner.remains import fetch_remains
 from tests.gpu_provisioner.front import Lab, Place
+from tests.gpu_provisioner.small_disk import make_room, small_disk_at
 from tests.waiting import wait_for
 
 
 @pytest.fixture
 def small_disk(place: Place) -> Iterator[Path]:
-    """The kernels' folder is a file system of 1 MiB; the leases can still be written."""
-    folder = place.data / "kernels"
-    folder.mkdir(mode=0o700, parents=True)
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m,mode=700", "trackside-test", str(folder)]
-    if os.getuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("NOT TESTED: a full disk needs a tmpfs of its own, and mounting one needs root")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+    """The kernels' folder is a disk of 1 MiB; the leases can still be written."""
+    with small_disk_at(place.data / "kernels") as made:
+        yield made
 
 
 def test_a_release_does_not_wait_for_room_and_the_rest_waits_over_there(
@@ -42,7 +36,7 @@ def test_a_release_does_not_wait_for_room_and_the_rest_waits_over_there(
     wait_for(lambda: not place.processes(), "nothing runs any more")
     assert (place.agents / lease.id / "ended.json").exists()
     had = stream_end(small_disk / lease.id)
-    subprocess.run(["mount", "-o", "remount,size=50m", str(small_disk)], check=True)
+    make_room(small_disk)
     fetched = fetch_remains(over, place.data, 60)
     assert fetched.state == LeaseState.RELEASED
     assert fetched.detail == "released by the user; all it had said is here"

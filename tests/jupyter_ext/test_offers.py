@@ -14,6 +14,7 @@ import pytest
 
 from gpu_provisioner.leases import LeaseBook
 from gpu_provisioner.model import Lease, LeaseState
+from tests.installed import install_provider
 
 Ask = Callable[..., Awaitable[Any]]
 
@@ -44,12 +45,8 @@ def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str]
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A distribution with a provider of its own, installed as pip would leave it."""
-    (tmp_path / "trackside_priced.py").write_text(SHOP)
-    info = tmp_path / "trackside_priced-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: trackside-priced\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[trackside.providers]\nshop = trackside_priced:Shop\n")
-    monkeypatch.syspath_prepend(str(tmp_path))
+    known = {"shop": "trackside_priced:Shop"}
+    install_provider(tmp_path, monkeypatch, "trackside_priced", SHOP, known)
     yield
     sys.modules.pop("trackside_priced", None)
 
