@@ -49,9 +49,11 @@ def edit(data_dir: Path, run_id: str, change: Mapping[str, Any], known: float = 
     """
     checked = check(change)
     folder = paths.runs_dir(data_dir) / run_id
-    head = _head(folder) if is_run_id(run_id) and folder.is_dir() else None
-    if head is None:
+    if not is_run_id(run_id) or not folder.is_dir():
         raise UnknownRun(f"There is no run {run_id}; nothing was changed.", remedy="trackside ls")
+    head = _head(folder)
+    if head is None:
+        raise UnknownRun(f"Nothing of run {run_id} can be read; it was not changed.")
     writer_id = f"{EDITOR}-{random_word(8)}"
     when = time_after([known, *edit_times(folder)])
     frames = (

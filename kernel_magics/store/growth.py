@@ -112,7 +112,9 @@ class Growth:
             known = self._folders.get(run_id)
             if known is not None and known[0] == changed:
                 return known[1]
-            names = sorted(path.stem for path in folder.iterdir() if path.suffix == ".journal")
+            # A name that is no text, or has control characters in it, is no writer's.
+            found = (path.stem for path in folder.iterdir() if path.suffix == ".journal")
+            names = sorted(name for name in found if name.isprintable())
         except OSError:
             return []
         if time.time_ns() - changed > _TICK_NS:

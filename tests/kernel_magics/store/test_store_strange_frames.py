@@ -1,9 +1,13 @@
-"""Whole frames that say strange things: they cost themselves, and never the run, nor any other run."""
+"""Whole frames that say strange things, and strange files: they cost themselves, never the run or another."""
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
+from kernel_magics.errors import UnknownRun
 from kernel_magics.figures import View, comparison_page, runs_listing
 from kernel_magics.journal.format import DEEPEST, unpack_json
 from kernel_magics.store.happenings import happenings
@@ -107,3 +111,23 @@ def test_media_whose_places_and_numbers_are_strange_are_shown_in_a_page(journal,
     )
     assert first["step"] is None
     assert "<h2>Media</h2>" in comparison_page(store, [journal.run_id], View())
+
+
+@pytest.mark.parametrize(
+    "name", [b"main-\xff\xfe.journal", b"main-a\nb.journal"], ids=["no text", "two lines"]
+)
+def test_a_file_whose_name_is_no_writers_is_left_alone(journal, reopen, name):
+    journal.log({"loss": 0.5}, 0, time=1500.0)
+    Path(os.fsdecode(os.fsencode(journal.path.parent) + b"/" + name)).write_bytes(journal.path.read_bytes())
+    store = reopen()
+    assert store.series(journal.run_id, "loss").value.tolist() == [0.5]
+    store.rebuild()
+    assert [run.id for run in store.runs()] == [journal.run_id]
+
+
+def test_a_run_of_which_nothing_can_be_read_is_not_said_to_be_missing(journal, reopen):
+    journal.path.write_bytes(b"no journal at all")
+    store = reopen()
+    assert [run.id for run in store.runs()] == [journal.run_id]
+    with pytest.raises(UnknownRun, match=r"Nothing of run .* can be read; it was not changed"):
+        store.edit(journal.run_id, notes="x")
