@@ -20,6 +20,7 @@ from gpu_provisioner.lease_lock import HOLDER_NOTE, is_worked_with
 from gpu_provisioner.leases import LIVE, LeaseBook
 from gpu_provisioner.model import Lease
 from gpu_provisioner.pulse import LINE_NOTE
+from jupyter_ext.repeated import Repeated
 
 from .encode import array, dumps, record
 from .errors import UnknownLease
@@ -76,19 +77,15 @@ class LeaseFolder:
         self._on_change = on_change
         self._asked = -ASK_S
         self._asked_each: dict[str, float] = {}
-        self._task: asyncio.Task[None] | None = None
+        self._watch = Repeated(self._look)
 
     def start(self) -> None:
         """Watches the folder from now on; returns at once, can be called again."""
-        if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._look())
+        self._watch.start()
 
     async def stop(self) -> None:
         """Watches no more; can be called again."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await self._watch.stop()
 
     async def listing(self) -> str:
         """``GET leases``."""

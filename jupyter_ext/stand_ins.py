@@ -23,6 +23,7 @@ from gpu_provisioner.lease_lock import STAND_IN, is_held, is_held_elsewhere, is_
 from gpu_provisioner.leases import LeaseBook
 from gpu_provisioner.model import Lease, LeaseState
 from gpu_provisioner.wire import Record
+from jupyter_ext.repeated import Repeated
 
 LOOK_S = 1.0
 """Pause between two looks at the leases."""
@@ -94,19 +95,15 @@ class StandIns:
         self._given_away: set[str] = set()
         self._troubles: dict[str, str] = {}
         """What was said last of a lease that cannot be held."""
-        self._task: asyncio.Task[None] | None = None
+        self._watch = Repeated(self._look)
 
     def start(self) -> None:
         """Looks after the leases from now on; returns at once, can be called again."""
-        if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._look())
+        self._watch.start()
 
     async def stop(self) -> None:
         """Lets go of everything; can be called again."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await self._watch.stop()
         held, self._held = list(self._held.values()), {}
         await asyncio.gather(*(asyncio.to_thread(one.finish) for one in held))
 

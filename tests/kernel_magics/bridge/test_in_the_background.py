@@ -43,6 +43,13 @@ def begin(notebook: Notebook, home: dict[str, str]) -> Cell:
     return cell
 
 
+def begin_to_wait(notebook: Notebook) -> Cell:
+    """A cell that waits for the machine that is being got."""
+    waiting = notebook.execute("%gpu_attach")
+    notebook.pump(lambda: "Waiting for cpu" in waiting.text(), 60, waiting)
+    return waiting
+
+
 def shown(cell: Cell) -> str:
     """What the display of a cell shows in the end."""
     displays = [message for message in cell.outputs if message["msg_type"].endswith("display_data")]
@@ -103,8 +110,7 @@ def test_attach_waits_for_it_and_an_interrupt_ends_only_the_waiting(
     waiting = notebook.execute("print('begun', flush=True)\n%gpu_attach")
     notebook.pump(lambda: waiting.done, 60, waiting)
     assert waiting.status == "error", "a cell that moves cells stands alone"
-    waiting = notebook.execute("%gpu_attach")
-    notebook.pump(lambda: "Waiting for cpu" in waiting.text(), 60, waiting)
+    waiting = begin_to_wait(notebook)
     notebook.interrupt()
     notebook.pump(lambda: waiting.done, 60, waiting)
     assert "it is still being got in the background" in waiting.error
@@ -188,8 +194,7 @@ def test_a_machine_to_which_cells_cannot_move_is_given_back_and_that_is_said(
     began = begin(notebook, home)
     notebook.must(BROKEN)
     if waits:
-        waiting = notebook.execute("%gpu_attach")
-        notebook.pump(lambda: "Waiting for cpu" in waiting.text(), 60, waiting)
+        waiting = begin_to_wait(notebook)
         slow.touch()
         notebook.pump(lambda: waiting.done, 120, waiting)
         assert "It has been given back; cells run here." in waiting.error and ".py" not in waiting.error
