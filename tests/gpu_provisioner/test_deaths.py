@@ -255,9 +255,11 @@ def test_a_stopped_kernel_left_by_a_killed_agent_and_supervisor_is_ended_by_whoe
     front = lab.kernel()
     begin(
         front,
-        "import os, signal, subprocess; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-        "child = subprocess.Popen(['sleep', '600'])\nos.kill(os.getpid(), signal.SIGSTOP)",
+        "import signal, subprocess; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "child = subprocess.Popen(['sleep', '600'])\n" + UNTIL_KILLED,
     )
+    wait_for(lambda: "sleep" in [process.name() for process in place.processes()], "its child runs")
+    os.kill(lab.agent_facts(front)["kernel"], signal.SIGSTOP)
     kill_both(lab, front)
     front.wait_event("agent-died")
     assert [process.name() for process in place.processes() if "sleep" in process.name()] == []
