@@ -99,7 +99,8 @@ def _runs_sentence(lease: Lease, data_dir: Path) -> str:
     runs = _killed_runs(lease.id, data_dir)
     if not runs:
         return ""
-    named = ", ".join(runs[:_RUNS_NAMED]) + (f" and {len(runs) - _RUNS_NAMED} more" if runs[5:] else "")
+    more = len(runs) - _RUNS_NAMED
+    named = ", ".join(runs[:_RUNS_NAMED]) + (f" and {more} more" if more > 0 else "")
     return f" Run {named} is marked killed." if len(runs) == 1 else f" Runs {named} are marked killed."
 
 

@@ -133,9 +133,8 @@ class Ingester:
         new = journal.key not in self.growth.offsets
         try:
             batch = read_batch(journal.path, journal.offset, limit)
-        except (
-            FileNotFoundError
-        ):  # its run was deleted this moment, or its edits stand in another journal now
+        except FileNotFoundError:
+            # Its run was deleted this moment, or its edits stand in another journal now.
             self.growth.stuck[journal.key] = journal.size
             return False
         except (JournalError, OSError) as error:

@@ -95,9 +95,8 @@ def _last_written(folder: Path, writers: Sequence[str | None]) -> float | None:
 
 def _lease_state(data_dir: Path, lease: object) -> tuple[str | None, str]:
     """The state of a lease and its detail, as its file says."""
-    if not isinstance(lease, str) or not is_run_id(
-        lease
-    ):  # lease ids look alike; checked before it is a path
+    # Ids of leases look like those of runs; checked before it is a path.
+    if not isinstance(lease, str) or not is_run_id(lease):
         return None, ""
     try:
         said = json.loads((data_dir / "leases" / f"{lease}.json").read_bytes())
