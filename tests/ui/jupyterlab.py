@@ -274,3 +274,5 @@ class LabPage:
     def theme(self, name: str) -> None:
         self.command("apputils:change-theme", {"theme": name})
         self.page.wait_for_function("name => document.body.dataset.jpThemeName === name", arg=name)
+        # JupyterLab covers the page meanwhile; of two covers within 0.2 s it takes one away twice.
+        self.page.wait_for_selector("#jupyterlab-splash", state="detached")

@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Browser, Locator, expect
+
+from tests.ui.test_panel_compare_report import save
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.ui
 
@@ -21,10 +24,15 @@ LabPage = Any  # conftest.LabPage
 DOCS = Path(__file__).parents[2] / "docs" / "screenshots"
 
 TRAIN = """
-import json, sys, warnings
+import base64, io, json, sys, warnings
+import matplotlib
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.neural_network import MLPClassifier
+from sklearn.metrics import confusion_matrix
+import kernel_magics as km
 from kernel_magics import tracking
 
 warnings.filterwarnings("ignore")
@@ -47,11 +55,29 @@ def train(name, lr, width, steps, wait=False):
             run.log({"val/accuracy": net.score(x[1400:], y[1400:])}, step=step)
             right = net.predict_proba(x[1400:])[range(397), y[1400:]]
             run.log({"val/loss": -np.log(right + 1e-9).mean()}, step=step)
+        if step % 60 == 0:
+            guess = net.predict(x[1400:])
+            worst = int(np.argmin(net.predict_proba(x[1400:])[range(397), y[1400:]]))
+            digit = np.kron(data.images[1400 + worst] / 16, np.ones((12, 12)))
+            run.log({"worst digit": km.Image(digit, f"{guess[worst]} for {y[1400 + worst]}"),
+                     "weights": km.Histogram(net.coefs_[0].ravel(), bins=30)}, step=step)
     if wait:
         print("waiting", flush=True)
         sys.stdin.read()
+    def show(cell, kind, content):
+        run.record_output(cell, kind, json.dumps(content).encode())
     text = f"accuracy {net.score(x[1400:], y[1400:]):.3f}\\n"
-    run.record_output("c", "stream", json.dumps({"name": "stdout", "text": text}).encode())
+    show("c", "stream", {"name": "stdout", "text": text})
+    ask = "plt.imshow(confusion_matrix(truth, guess))"
+    run.record_cell({"key": "m", "cell_id": "m", "execution_count": 5, "source": ask, "name": name})
+    matrix, picture = confusion_matrix(y[1400:], net.predict(x[1400:])), io.BytesIO()
+    figure, axes = plt.subplots(figsize=(2.6, 2.2), layout="constrained")
+    figure.colorbar(axes.imshow(np.log1p(matrix)))
+    axes.set(xlabel="guess", ylabel="truth", xticks=range(10), yticks=range(10))
+    figure.savefig(picture, format="png", dpi=80)
+    plt.close(figure)
+    image = base64.b64encode(picture.getvalue()).decode()
+    show("m", "display_data", {"data": {"image/png": image, "text/plain": "<Figure>"}, "metadata": {}})
     run.finish()
 """
 
@@ -125,17 +151,90 @@ def test_the_sidebar_and_the_comparison_fit_and_look_right(
         lab_page.chart("train/loss", lines=5)
         picture(lab_page, tmp_path, "compare-dark.png")
         view = lab_page.page.locator(".jp-trackside-compare")
-        show = """(view, name) => {
-            const part = view.querySelector(`[data-section=${name}]`);
-            view.scrollTo(0, part.offsetTop - view.querySelector('.jp-trackside-legend').offsetHeight) }"""
-        view.evaluate(show, "table")
+        show_part(view, "table")
         expect(view.locator("tr[data-key=lr] td")).to_have_count(5)
         picture(lab_page, tmp_path, "compare-details-dark.png")
-        view.evaluate(show, "code")
+        show_part(view, "code")
         expect(view.locator("[data-section=code] ins").first).to_be_visible()
-        view.evaluate(show, "code")
+        show_part(view, "code")
         picture(lab_page, tmp_path, "compare-code-dark.png")
         lab_page.theme("JupyterLab Light")  # the theme is the server's setting, and stays for the next test
+
+
+def show_part(view: Locator, name: str) -> Locator:
+    """Scrolls to a part of a comparison, below the legend, until what comes on screen moves it no more."""
+    part = view.locator(f"[data-section={name}]")
+    top = """([view, part]) => { const legend = view.querySelector('.jp-trackside-legend').offsetHeight;
+             view.scrollTo(0, part.offsetTop - legend); return part.offsetTop }"""
+    both = [view.element_handle(), part.element_handle()]
+    wait_for(lambda: view.page.evaluate(top, both) == view.page.evaluate(top, both), name)
+    return part
+
+
+def test_charts_apart_media_system_and_outputs_fit_and_look_right(
+    trained: Lab, lab_page: LabPage, tmp_path: Path
+) -> None:
+    lab_page.open(trained).sidebar()
+    view = lab_page.compare("lr=0.003", "lr=0.01 wide", "lr=0.03", "lr=0.1")
+    lab_page.chart("train/loss", lines=4)
+    show_part(view, "system")
+    lab_page.chart("system/cpu_percent", lines=4)
+    lab_page.chart("system/memory_gib", lines=4)
+    lab_page.theme("JupyterLab Dark")
+    lab_page.chart("system/cpu_percent", lines=4)
+    show_part(view, "system")
+    picture(lab_page, tmp_path, "compare-system-dark.png")
+    outputs = show_part(view, "outputs")
+    expect(outputs.locator("img")).to_have_count(4)
+    expect(view.locator("[data-section=media] [aria-busy=true]")).to_have_count(0)
+    show_part(view, "outputs")
+    picture(lab_page, tmp_path, "compare-outputs-dark.png")
+    lab_page.theme("JupyterLab Light")  # the theme is the server's setting, and stays for the next test
+    show_part(view, "outputs")
+    assert overflowing(view) == []
+    picture(lab_page, tmp_path, "compare-outputs-light.png")
+    lab_page.page.set_viewport_size({"width": 900, "height": 700})
+    show_part(view, "outputs")
+    picture(lab_page, tmp_path, "compare-outputs-narrow.png")
+    lab_page.page.set_viewport_size({"width": 1400, "height": 900})
+    media = show_part(view, "media")
+    media.get_by_role("slider", name="Step of what is shown").fill("2")
+    expect(media.locator("tr[data-media='worst digit'] td").nth(3).locator("img")).to_be_visible()
+    expect(media.locator("[aria-busy=true]")).to_have_count(0)
+    picture(lab_page, tmp_path, "compare-media-light.png")
+    view.evaluate("node => node.scrollTo(0, 0)")
+    lab_page.page.get_by_role("button", name="Layout").click()
+    lab_page.page.get_by_role("menuitem", name="One Plot per Run").click()
+    chart = lab_page.chart("train/loss", lines=4)
+    expect(chart.locator(".jp-trackside-multiple canvas")).not_to_have_count(0)
+    chart.get_by_role("button", name="Size of train/loss").focus()
+    for _ in range(2):
+        lab_page.page.keyboard.press("ArrowRight")
+    lab_page.chart("val/accuracy", lines=4)
+    assert overflowing(view) == []
+    view.evaluate("node => { node.focus(); node.scrollTo(0, 0) }")
+    picture(lab_page, tmp_path, "compare-apart-light.png")
+
+
+def test_a_report_looks_right(trained: Lab, lab_page: LabPage, browser: Browser, tmp_path: Path) -> None:
+    lab_page.page.set_viewport_size({"width": 2000, "height": 900})  # the whole toolbar is seen
+    lab_page.open(trained).sidebar()
+    ids = [lab_page.row(name).get_attribute("data-run-id") for name in ("lr=0.003", "lr=0.03", "lr=0.1")]
+    notes = "0.03 learns fastest and stays there; 0.1 forgets."
+    lab_page.command("trackside:open-compare", {"runs": ids, "baseline": ids[0], "notes": notes})
+    lab_page.chart("train/loss", lines=3)
+    file = save(lab_page, "Save as One Page (HTML)")
+    context = browser.new_context(viewport={"width": 1400, "height": 900}, color_scheme="light")
+    try:
+        page = context.new_page()
+        page.goto(file.as_uri())
+        page.wait_for_function("() => window.Bokeh && Bokeh.documents.length > 0")
+        expect(page.locator(".chart canvas").first).to_be_visible()
+        assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+        target = DOCS if os.environ.get("TRACKSIDE_SCREENSHOTS") else tmp_path
+        page.screenshot(path=str(target / "report-light.png"), animations="disabled")
+    finally:
+        context.close()
 
 
 def test_nothing_sticks_out_of_the_narrowest_sidebar(trained: Lab, lab_page: LabPage, tmp_path: Path) -> None:
@@ -161,6 +260,9 @@ def test_the_table_and_groups_fit_and_look_right(trained: Lab, lab_page: LabPage
     table.locator("[data-run-id]").filter(has_text="lr=0.03").click()
     assert overflowing(table) == []
     picture(lab_page, tmp_path, "table-light.png")
+    lab_page.theme("JupyterLab Dark")
+    picture(lab_page, tmp_path, "table-dark.png")
+    lab_page.theme("JupyterLab Light")  # the theme is the server's setting, and stays for the next test
     lab_page.sidebar()
     lab_page.compare("lr=0.003", "lr=0.01 wide", "lr=0.1", "lr=0.001")  # and the one chosen in the table
     lab_page.chart("train/loss", lines=5)
