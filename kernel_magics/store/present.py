@@ -14,6 +14,10 @@ from .current import CurrentIndex
 from .states import StateWatch
 
 
+_ALL = 1 << 53
+"""Nobody has so many runs; SQLite's numbers end at 64 bits."""
+
+
 class PresentRuns:
     """Asks for runs on behalf of a store; see there."""
 
@@ -23,7 +27,7 @@ class PresentRuns:
     def newest(self, project: str | None, limit: int | None) -> list[RunInfo]:
         """Runs, newest first."""
         gone = trash.missing(self._index.data_dir)
-        most = None if limit is None else limit + len(gone)
+        most = None if limit is None or limit > _ALL else limit + len(gone)
         found = self._index.ask(lambda sql: queries.runs(sql, self._states, project, most))
         return [run for run in found if run.id not in gone][:limit] if gone else found[:limit]
 

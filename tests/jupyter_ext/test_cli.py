@@ -55,6 +55,7 @@ def test_ls_lists_the_newest_first_and_can_be_narrowed() -> None:
     assert [line.split()[0] for line in lines[1:3]] == ["new", "old"]
     assert "new" not in trackside("ls", "--project", "digits").stdout
     assert "old" not in trackside("ls", "--limit", "1").stdout
+    assert "old" in trackside("ls", "--limit", "9" * 20).stdout
     said = trackside("ls", "--project", "x").stdout
     assert f"no runs in project x. Projects in {paths.data_dir()}: digits, other." in said
 
