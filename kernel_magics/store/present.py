@@ -13,7 +13,6 @@ from . import queries, trash
 from .current import CurrentIndex
 from .states import StateWatch
 
-
 _ALL = 1 << 53
 """Nobody has so many runs; SQLite's numbers end at 64 bits."""
 
