@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import threading
+from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any, Callable, Dict, Mapping, Optional, Protocol, Sequence
 
 from gpu_provisioner.obituary import stopped, told_by_heir
@@ -25,7 +26,7 @@ from kernel_magics.bridge.outbox import Outbox
 from kernel_magics.bridge.pending import Pending
 from kernel_magics.bridge.questions import Questions
 from kernel_magics.bridge.relay import Record, Relay
-from kernel_magics.bridge.remote import Line, RemoteKernel, Subshells
+from kernel_magics.bridge.remote import Line, RemoteKernel, Subshells, answer_of
 from kernel_magics.bridge.turns import Turns
 from kernel_magics.errors import KernelLost
 
@@ -109,11 +110,27 @@ class Bridge:
         return show(missed, self._kernel, self._outbox, self._relay)
 
     def connect(self, timeout_s: float) -> Any:
-        """Reach the remote kernel; cells still run where they ran. Returns the welcome."""
+        """Reach the remote kernel; cells still run where they ran. Returns the welcome.
+
+        Raises:
+            BootstrapError: it did not come up.
+            KernelLost: it does not answer.
+        """
         welcome = self.holder.start(timeout_s)
         self._joined_at = int(welcome.end)
-        self._ask_who_it_is().result(timeout_s)
+        try:
+            answer_of(self._ask_who_it_is(), self.machine, timeout_s, self._how_far_it_is)
+        except FutureTimeout:
+            silent = "it is stopped, or its machine is overloaded"
+            why = "the line to it is down" if self.holder.down_since else silent
+            raise KernelLost(
+                f"The kernel on {self.machine} has not answered within {timeout_s:.0f} s: {why}."
+            ) from None
         return welcome
+
+    def _how_far_it_is(self) -> object:
+        """Another at each look, as long as something comes or waits for its turn."""
+        return self.holder.home_end, self._outbox.backlog
 
     def restart(self) -> None:
         """A fresh remote kernel on the same lease; waits until it runs."""

@@ -17,6 +17,7 @@ from gpu_provisioner.working_folder import mirror_of_lease
 from kernel_magics import config
 from kernel_magics.bridge.bridge import Bridge
 from kernel_magics.bridge.ipykernel_names import LocalKernel
+from kernel_magics.errors import KernelLost
 from kernel_magics.magics.provision_display import Progress
 from kernel_magics.magics.provision_facts import HomeFacts, static_facts
 from kernel_magics.magics.provision_folder import facts_after_files
@@ -83,9 +84,11 @@ class Joining:
                 self.bridge, self.lease, home.data_dir, home.notebook, home.kernel_id
             )
             self._machine = self.bridge.connect(_READY_LIMIT_S).machine
-        except BaseException:
+        except BaseException as error:
             self.bridge.detach()
             self._progress.failed()
+            if isinstance(error, KernelLost):
+                error.remedy = typed.attach(self.lease)
             raise
         self._put_down_where_home_is()
         for line in comparison.lines(_COMPARED_LIMIT_S):
@@ -141,7 +144,7 @@ def get(home: Home, rent: Rent, progress: Progress, on_progress: Callable[[str, 
             provisioner.release(lease, home.data_dir, "a failed start")
         if isinstance(error, LeaseError):
             tell_given_back(error, lease)
-        elif isinstance(error, ProvisionError):
+        elif isinstance(error, (ProvisionError, KernelLost)):
             error.remedy = str(typed.again(lease))
         raise
 

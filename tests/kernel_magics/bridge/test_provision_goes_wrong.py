@@ -81,6 +81,27 @@ def test_ctrl_c_between_two_steps_of_joining_leaves_no_lease_held(
     notebook.must("%gpu_provision cpu", timeout=120)
 
 
+def test_a_kernel_that_does_not_answer_is_a_sentence_and_can_be_attached_to_later(
+    bridged: Notebook, home: dict[str, str]
+) -> None:
+    there = bridged.value("__import__('os').getpid()")
+    os.kill(there, signal.SIGSTOP)
+    try:
+        bridged.kill()
+        bridged.manager.restart_kernel(now=True)
+        bridged.connect()
+        bridged.must("%load_ext kernel_magics")
+        bridged.must("from kernel_magics.magics import provision_joining as j; j._READY_LIMIT_S = 2.0")
+        cell = bridged.run("%gpu_attach")
+        assert "has not answered within 2 s" in cell.error and cell.error.endswith("Try: %gpu_attach cpu")
+        assert ".py" not in cell.error
+        assert states(home) == ["ready"], "what runs there is not given back"
+    finally:
+        os.kill(there, signal.SIGCONT)
+    bridged.must("%gpu_attach", timeout=60)
+    assert bridged.value("__import__('os').getpid()") == there
+
+
 SLOW_TO_FETCH = """
 from gpu_provisioner.holder import Holder
 fetch = Holder.release
