@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 MOST_METRICS = 4
 MOST_KEYS = 5
+_COMPARISON = re.compile(r"[=<>~]")
 
 
 @dataclass(frozen=True)
@@ -63,9 +65,13 @@ def runs_listing(store: Store, runs: Sequence[RunInfo], note: str = "") -> RunsL
 
 
 def where_hints(runs: Sequence[RunInfo], where: str) -> list[str]:
-    """Sentences about fields of a filter that none of the runs has: their names may be spelled wrongly."""
-    unknown = filters.unknown_fields(filters.parse(where), runs)
-    return [f"No run has {words.flat_text(name)}." for name in unknown]
+    """Sentences about why a filter may mean no run: fields that none of them has, whose names may be spelled
+    wrongly; quotes around all of it, as a shell wants them."""
+    expression = filters.parse(where)
+    hints = [f"No run has {words.flat_text(name)}." for name in filters.unknown_fields(expression, runs)]
+    if isinstance(expression, filters.Search) and _COMPARISON.search(expression.text):
+        hints.append("What is in quotes is looked for as it stands; a filter has none around it.")
+    return hints
 
 
 def known_projects(store: Store) -> str:

@@ -8,6 +8,15 @@ from __future__ import annotations
 
 from .matching import Matches, matcher, unknown_fields
 from .parser import parse
-from .tree import Expression, FilterMistake, to_text
+from .tree import Expression, FilterMistake, Search, to_text
 
-__all__ = ["Expression", "FilterMistake", "Matches", "matcher", "parse", "to_text", "unknown_fields"]
+__all__ = [
+    "Expression",
+    "FilterMistake",
+    "Matches",
+    "Search",
+    "matcher",
+    "parse",
+    "to_text",
+    "unknown_fields",
+]

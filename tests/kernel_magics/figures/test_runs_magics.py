@@ -130,6 +130,8 @@ def test_runs_takes_a_filter_as_it_is_typed(shell, run_ids):
     assert all(run_id in with_quotes for run_id in run_ids)
     none, _page = shown(shell, "%runs --where started > -1h and config.nobody = 3")
     assert none == "No run is meant by this filter. No run has config.nobody."
+    quoted, _page = shown(shell, "%runs --where 'status = finished'")
+    assert quoted.endswith(" What is in quotes is looked for as it stands; a filter has none around it.")
     wrong = refused(shell, "%runs --where status = finnished")
     assert "there is no status `finnished`" in wrong and "Try: status = finished" in wrong
     assert "Traceback" not in wrong
