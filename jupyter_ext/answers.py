@@ -166,6 +166,7 @@ def _cell(cell: CellRecord) -> dict[str, Any]:
         "started": cell.started,
         "finished": cell.finished,
         "outputs": cell.outputs,
+        "recorded": cell.recorded,
     }
 
 

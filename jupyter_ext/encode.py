@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-LIGHT_FACTS = ("notebook", "host", "lease", "user", "python", "gpus", "cpu", "memory_gib", "price")
+LIGHT_FACTS = ("notebook", "script", "host", "lease", "user", "python", "gpus", "cpu", "memory_gib", "price")
 """The facts of a run that listings and the feed carry; the others can be large (a diff, the packages)."""
 
 _STRICT = json.JSONEncoder(allow_nan=False, separators=(",", ":"))

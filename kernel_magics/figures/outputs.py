@@ -10,8 +10,11 @@ from typing import Any
 
 from kernel_magics.store.model import CellRecord
 
+from .words import flat_text
+
 LONGEST_TEXT = 40_000
 """Characters of one text that a page shows: its beginning and its end."""
+LEFT_OUT = "What it showed was not recorded: --no-outputs, or outputs = false in [capture]."
 _IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 _BASE64 = re.compile(r"[A-Za-z0-9+/=\s]+")
 _ANSI = re.compile(r"\x1b\[([0-9;]*)m")
@@ -19,11 +22,25 @@ _OTHER_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-ln-~]|\][^\x07\x1b]*(?:\x0
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:"
 
 
-def cells_html(cells: list[CellRecord]) -> str:
-    """The cells of one run: source, then outputs."""
+def cells_html(cells: list[CellRecord], facts: Mapping[str, Any]) -> str:
+    """The cells of one run: source, then outputs; of a run without any, why that is so by its facts."""
     if not cells:
-        return '<p class="quiet">No tracked cell.</p>'
+        return f'<p class="quiet">{escape(why_no_output(facts))}</p>'
     return "".join(_cell(cell) for cell in cells)
+
+
+def why_no_output(facts: Mapping[str, Any]) -> str:
+    """Of a run without a tracked cell; the same sentences as ``labextension/src/compare/nooutput.ts``."""
+    said = "No output was recorded: only cells with %%track keep theirs"
+    script, notebook = facts.get("script"), facts.get("notebook")
+    if isinstance(script, str):
+        return f"{said}, and this run is of the script {_last_part(script)}."
+    where = _last_part(notebook) if isinstance(notebook, str) else "its notebook"
+    return f"{said}. What its cell showed is in {where}, if that was saved."
+
+
+def _last_part(path: str) -> str:
+    return flat_text(path.rsplit("/", 1)[-1])
 
 
 def _cell(cell: CellRecord) -> str:
@@ -33,7 +50,9 @@ def _cell(cell: CellRecord) -> str:
         code = f'<pre class="source">{escape(cell.source)}</pre>'
         source = f"<details><summary>cell {escape(count)}</summary>{code}</details>"
     shown = "".join(output_html(output) for output in cell.outputs)
-    return f'<div class="cell">{source}{shown or "<p class=quiet>It showed nothing.</p>"}</div>'
+    nothing = "It showed nothing." if cell.recorded else LEFT_OUT
+    said = "" if shown and cell.recorded else f"<p class=quiet>{nothing}</p>"
+    return f'<div class="cell">{source}{said}{shown}</div>'
 
 
 def output_html(output: Mapping[str, Any]) -> str:

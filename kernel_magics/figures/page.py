@@ -172,6 +172,6 @@ def _outputs(
 ) -> str:
     columns = []
     for run, label in zip(runs, labels, strict=True):
-        cells = cells_html(store.outputs(run.id))
+        cells = cells_html(store.outputs(run.id), run.facts)
         columns.append(f"<article><h3>{_chip(run.id, styles[run.id])}{escape(label)}</h3>{cells}</article>")
     return f'<section><h2>Outputs</h2><div class="outputs">{"".join(columns)}</div></section>'

@@ -127,6 +127,7 @@ class CellRecord:
             killed.
         status: ``"ok"``, ``"error"`` … as recorded at its end, else ``""``.
         outputs: nbformat 4 outputs, display updates and ``clear_output`` applied; untrusted.
+        recorded: ``False`` where what it showed was left out on purpose.
     """
 
     key: str
@@ -137,6 +138,7 @@ class CellRecord:
     finished: float | None = None
     status: str = ""
     outputs: list[dict[str, Any]] = field(default_factory=list)
+    recorded: bool = True
 
 
 @dataclass(frozen=True)

@@ -99,6 +99,7 @@ def _cell(key: str, start: Json, end: Json, folder: Folder) -> CellRecord:
         finished=_seconds(end.get("finished")),
         status=str(end.get("status") or ""),
         outputs=folder.outputs(key),
+        recorded=start.get("outputs") is not False,
     )
 
 

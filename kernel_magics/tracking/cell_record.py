@@ -66,7 +66,8 @@ class TrackedCell:
 
     def begin(self, about: Mapping[str, Any]) -> None:
         """Record that the cell begins; ``about`` as in ``docs/journal-format.md``."""
-        self.run.record_cell({"key": self.key, **about, "started": time.time()})
+        left_out = {} if self.settings.outputs else {"outputs": False}
+        self.run.record_cell({"key": self.key, **about, **left_out, "started": time.time()})
 
     def seen(self, message: Message, into: Optional[str]) -> None:
         """A message of the cell; ``into`` names the ``Output`` widget that shows it instead."""

@@ -105,6 +105,7 @@ async def test_outputs_come_as_nbformat_spells_them(ask: Ask, wait_for: Ask) -> 
             "started": 5.0,
             "finished": 6.0,
             "outputs": [{"output_type": "stream", "name": "stdout", "text": "1\n"}],
+            "recorded": True,
         }
     ]
 

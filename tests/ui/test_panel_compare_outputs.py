@@ -122,8 +122,35 @@ def test_a_run_without_outputs_says_so_above_its_column(lab: Lab, ids: list[str]
     lab_page.open(lab)
     part = outputs(lab_page, [ids[0], ids[3]])
     heads = part.locator(".jp-trackside-columnHead")
-    expect(heads.nth(1)).to_contain_text("No output was recorded.")
-    expect(heads.nth(0)).not_to_contain_text("No output was recorded.")
+    expect(heads.nth(1)).to_contain_text("No output was recorded: only cells with %%track keep theirs")
+    expect(heads.nth(0)).not_to_contain_text("No output was recorded")
+
+
+UNSAVED = """
+from kernel_magics import tracking
+facts = {"notebook": "/home/me/Untitled3.ipynb", "script": None}
+with tracking.init(name="plain cell", facts=facts):
+    pass
+with tracking.init(name="script", facts={"script": "/home/me/<b>train.py"}):
+    pass
+with tracking.init(name="secret") as run:
+    run.record_cell({"key": "c", "source": "%%track --no-outputs", "started": 1.0, "outputs": False})
+"""
+
+
+def test_what_is_missing_is_said_with_the_reason(fresh_lab: Lab, lab_page: LabPage) -> None:
+    fresh_lab.python(UNSAVED)
+    lab_page.open(fresh_lab).sidebar()
+    view = lab_page.compare("plain cell", "script", "secret")
+    part = view.locator("[data-section=outputs]")
+    part.scroll_into_view_if_needed()
+    heads = part.locator(".jp-trackside-columnHead")
+    expect(heads.nth(0)).to_contain_text("What its cell showed is in Untitled3.ipynb, if that was saved.")
+    expect(heads.nth(1)).to_contain_text("this run is of the script <b>train.py.")
+    expect(heads.nth(2)).not_to_contain_text("No output")
+    expect(part.locator(".jp-trackside-outputCell").nth(2)).to_contain_text(
+        "What it showed was not recorded: --no-outputs"
+    )
 
 
 def test_outputs_that_cannot_be_read_are_said_in_their_column_and_read_later(

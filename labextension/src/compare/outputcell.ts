@@ -9,6 +9,7 @@ import type { LineStyle } from '../model/palette';
 import { beginningOf } from '../text/looks';
 import type { RecordedCell } from '../wire/protocol';
 import type { CellRow } from './alignment';
+import { leftOut } from './nooutput';
 import { onScreen } from './onscreen';
 import { shownOf } from './reaching';
 
@@ -101,9 +102,12 @@ export class OutputCell extends Panel {
     if (cell.source) {
       this.addWidget(sourceOf(cell, cell.source));
     }
+    const { trans } = options.trackside;
+    if (!cell.recorded || cell.outputs.length === 0) {
+      const said = cell.recorded ? trans.__('It showed nothing.') : leftOut(trans);
+      this.addWidget(new Widget({ node: element('p', 'jp-trackside-hint', said) }));
+    }
     if (cell.outputs.length === 0) {
-      const none = new Widget({ node: element('p', 'jp-trackside-hint', options.trackside.trans.__('It showed nothing.')) }); // prettier-ignore
-      this.addWidget(none);
       return;
     }
     this.seen = onScreen(this.node, options.root, inView => inView && this.draw());

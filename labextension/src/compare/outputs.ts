@@ -16,6 +16,7 @@ import { alignCells, type CellRow } from './alignment';
 import { ColumnPager } from './columnpager';
 import { drawings } from './drawing';
 import { LocalSanitizer } from './localsanitizer';
+import { whyNoOutput } from './nooutput';
 import { onScreen } from './onscreen';
 import { AbsentCell, CellHead, ColumnHead, OutputCell } from './outputcell';
 import type { RunColumns } from './runcolumns';
@@ -129,7 +130,7 @@ export class Outputs extends Panel {
     if (run?.status === 'running') {
       return trans.__('It goes on: this is what there was.');
     }
-    return answer.length === 0 && !run?.error ? trans.__('No output was recorded.') : '';
+    return answer.length === 0 ? whyNoOutput(run, trans) : '';
   }
 
   private bodyOf(ids: readonly string[]): Widget[] {
@@ -186,6 +187,7 @@ function endOf(run: Run | undefined, cells: CellRow, read: boolean): RecordedCel
     const none = {
       key: '',
       source: null,
+      recorded: true,
       execution_count: null,
       cell_id: null,
       started: null,

@@ -248,6 +248,8 @@ export interface RecordedCell {
   started: number | null;
   finished: number | null;
   outputs: Output[];
+  /** `false` where what it showed was left out on purpose. */
+  recorded: boolean;
 }
 
 /** What the server says on the feed. */

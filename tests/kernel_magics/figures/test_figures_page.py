@@ -14,10 +14,18 @@ from bokeh.models import DataRange1d
 import kernel_magics as km
 from kernel_magics.errors import DataFolderError
 from kernel_magics.figures import View, compare_figures, write_html, write_png
-from kernel_magics.figures.outputs import LONGEST_TEXT, output_html, text_html
+from kernel_magics.figures.outputs import (
+    LEFT_OUT,
+    LONGEST_TEXT,
+    cells_html,
+    output_html,
+    text_html,
+    why_no_output,
+)
 from kernel_magics.figures.page import made
 from kernel_magics.figures.picture import _FLAGS, NoPicture, find_browser
 from kernel_magics.model import RunInfo, RunStatus
+from kernel_magics.store import open_store
 
 
 @pytest.fixture
@@ -174,7 +182,10 @@ def test_runs_without_metrics_or_cells_make_a_page_too(tmp_path, own_folders):
         pass
     with open_store() as store:
         text = write_html(store, [run.id], tmp_path / "bare.html").read_text()
-    assert "No metric was logged." in text and "No tracked cell." in text
+    assert (
+        "No metric was logged." in text
+        and "No output was recorded: only cells with %%track keep theirs" in text
+    )
 
 
 def test_terminal_colours_become_classes_and_cursor_escapes_vanish():
@@ -222,3 +233,28 @@ def test_a_machines_load_stands_on_an_axis_from_nothing_to_all(store, percent, r
     shown = figures["system/cpu_percent"].y_range
     assert -10.0 * reached / 100 < shown.start < 0 and reached < shown.end < 1.1 * reached
     assert isinstance(figures["accuracy"].y_range, DataRange1d), "what somebody measured keeps its own scale"
+
+
+def test_a_page_says_why_there_is_no_output(own_folders):
+    """Of a script, of a cell that was not tracked, and of one that was told to keep it off the record."""
+    kinds = (
+        {"script": "/home/me/<b>train.py"},
+        {"notebook": "/home/me/Untitled.ipynb"},
+        {},
+        {"script": None},
+    )
+    assert [why_no_output(facts).split("theirs")[1] for facts in kinds] == [
+        ", and this run is of the script <b>train.py.",
+        ". What its cell showed is in Untitled.ipynb, if that was saved.",
+        ". What its cell showed is in its notebook, if that was saved.",
+        ". What its cell showed is in its notebook, if that was saved.",
+    ]
+    with km.init() as quiet:
+        quiet.record_cell({"key": "c", "source": "1", "started": 1.0})
+    with km.init() as secret:
+        secret.record_cell({"key": "c", "source": "1", "started": 1.0, "outputs": False})
+    with open_store() as opened:
+        assert [opened.outputs(run.id)[0].recorded for run in (quiet, secret)] == [True, False]
+        shown = [cells_html(opened.outputs(run.id), {}) for run in (quiet, secret)]
+    assert "It showed nothing." in shown[0] and LEFT_OUT in shown[1] and "nothing" not in shown[1]
+    assert "<b>" not in cells_html([], kinds[0])
