@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import { eventText, isMarked, placeOf } from '../src/compare/events';
+import { eventText, isMarked, placedEvents, placeOf } from '../src/compare/events';
 import { differenceText, resultRows } from '../src/compare/results';
 import { repeatedMetrics } from '../src/text/metrics';
-import type { Metric, MetricSummary, RunEvent } from '../src/wire/protocol';
+import type { Metric, MetricSummary, Run, RunEvent } from '../src/wire/protocol';
 
 const summary = (run: string, last: number, more: Partial<MetricSummary> = {}): MetricSummary => ({
   run, name: 'loss', source: 'logged', count: 9, last, last_step: 8, min: last, min_step: 5, max: 9, max_step: 0,
@@ -75,4 +75,21 @@ test('an inferred metric is repeated where every run that has it logged it under
   ];
   assert.deepEqual([...repeatedMetrics([...logged, ...inferred])], ['loss'], 'b did not log its acc');
   assert.deepEqual([...repeatedMetrics(logged)], []);
+});
+
+test('of an inferred metric, which counts its own steps, no event is marked over steps, over time it is', () => {
+  const run = { id: 'a', created: 10 } as Run;
+  const event: RunEvent = {
+    run: 'a',
+    time: 12,
+    step: 3,
+    name: 'fault',
+    level: 'error',
+    detail: '',
+    more: {}
+  };
+  const events = (): RunEvent[] => [event, { ...event, level: 'info' }, { ...event, time: null, step: null }];
+  const placed = (source: 'logged' | 'inferred', axis: string): (string | number)[] =>
+    placedEvents([run], events, { metric: { source }, axis }).map(({ x }) => x);
+  assert.deepEqual([placed('logged', 'step'), placed('inferred', 'step'), placed('inferred', 'relative')], [[3], [], [2]]); // prettier-ignore
 });

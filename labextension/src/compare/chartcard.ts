@@ -20,12 +20,12 @@ import { probeOf } from './chartprobe';
 import { ChartSizing } from './chartsizing';
 import type { CompareModel } from './comparemodel';
 import type { CompareState } from './comparestate';
-import { eventText, isMarked, placeOf } from './events';
+import { placedEvents, type PlacedEvent } from './events';
 import { showFullScreen } from './fullscreen';
 import type { Grouping } from './grouping';
 import { Multiples } from './multiples';
 import { onResize } from './onresize';
-import type { PlacedEvent, Plots } from './plots';
+import type { Plots } from './plots';
 import type { SeriesBook } from './seriesbook';
 import { metricKey } from './seriesentry';
 
@@ -161,20 +161,10 @@ export class ChartCard extends Widget {
     }
   }
 
-  /** An inferred metric counts its own steps: on these the others' events have no place. */
   private events(): PlacedEvent[] {
     const { events, model, trackside } = this.options;
-    const { axis } = this;
-    if (this._metric.source === 'inferred' && axis.kind === 'step') {
-      return [];
-    }
-    return model.state.runs.flatMap(id => {
-      const run = trackside.runs.get(id);
-      return (run ? (events.get(id) ?? []) : []).filter(isMarked).flatMap(event => {
-        const x = run ? placeOf(event, run, axis.kind) : null;
-        return x === null ? [] : [{ run: id, x, text: eventText(event) }];
-      });
-    });
+    const runs = model.state.runs.flatMap(id => trackside.runs.get(id) ?? []);
+    return placedEvents(runs, run => events.get(run) ?? [], { metric: this._metric, axis: this.axis.kind });
   }
 
   private draw(): void {
@@ -225,6 +215,7 @@ export class ChartCard extends Widget {
     const tell = (error: unknown): void => {
       void showErrorMessage(this._metric.name, describeError(error));
     };
+    const save = (picture: Blob): void => saveFile(picture, `${this._metric.name}.png`);
     return [
       { id: 'full', label: trans.__('Full Screen'), run: () => this.showFull() },
       { id: 'pin', label: trans.__('Pin or Unpin'), run: () => model.togglePin(this.key) },
@@ -235,7 +226,7 @@ export class ChartCard extends Widget {
         label: trans.__('Save What Is Seen as CSV'),
         run: () => saveCsv(this.content, this.options.grouping)
       },
-      { id: 'png', label: trans.__('Save as PNG'), run: () => void this.savePicture().catch(tell) },
+      { id: 'png', label: trans.__('Save as PNG'), run: () => void this.picture().then(save).catch(tell) },
       { id: 'copy', label: trans.__('Copy as PNG'), run: () => void copyPicture(this.picture()).catch(tell) }
     ];
   }
@@ -263,10 +254,6 @@ export class ChartCard extends Widget {
     if (this.inView) {
       this.options.series.show(this._metric, this.plots.dataWidth);
     }
-  }
-
-  private async savePicture(): Promise<void> {
-    saveFile(await this.picture(), `${this._metric.name}.png`);
   }
 
   private picture(): Promise<Blob> {

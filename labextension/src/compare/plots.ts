@@ -7,13 +7,7 @@ import type { SeriesWindow } from '../wire/decode';
 import type { Metric } from '../wire/protocol';
 import type { CompareModel } from './comparemodel';
 import type { Grouping } from './grouping';
-
-/** An event of a run with its place on the x axis. */
-export interface PlacedEvent {
-  run: string;
-  x: number;
-  text: string;
-}
+import type { PlacedEvent } from './events';
 
 /** The drawing of a metric, be it one figure or one a run. */
 export interface Plots {

@@ -1,7 +1,6 @@
 /** The windows of the charts that are on screen, kept current while they are. */
 import { Signal, type ISignal } from '@lumino/signaling';
 
-import type { Extent } from '../charts/geometry';
 import type { Axes } from '../charts/axes';
 import type { Api } from '../wire/api';
 import { backoffMs } from '../wire/backoff';
@@ -12,12 +11,10 @@ import type { FeedMessage, Metric, SeriesRequest } from '../wire/protocol';
 import type { Grouping } from './grouping';
 import { Pace } from './pace';
 import { metricKey, newEntry, pushKey, samePart, type Shown } from './seriesentry';
+import { requestsOf } from './seriesrequest';
 
 /** How long a zoom rests before finer data is asked for, in milliseconds. */
 const ZOOM_REST_MS = 120;
-
-/** How much more than the view is asked for on each side, so that lines run out of the frame. */
-const MARGIN = 0.05;
 
 export class SeriesBook {
   constructor(
@@ -144,31 +141,13 @@ export class SeriesBook {
     });
   }
 
-  /** As recorded, and smoothed when that is wanted. */
   private requests(entry: Shown): SeriesRequest[] {
-    const plain = this.request(entry);
-    return this._smoothing > 0 ? [plain, { ...plain, smoothing: this._smoothing }] : [plain];
+    const { axes, grouping, _smoothing: smoothing } = this;
+    return requestsOf(entry, { axes, grouping, smoothing });
   }
 
   private questionOf(entry: Shown): string {
     return JSON.stringify(this.requests(entry));
-  }
-
-  private request(entry: Shown): SeriesRequest {
-    const axis = this.axes.of(entry.metric);
-    const zoom = axis.zoomed;
-    const room = zoom ? (zoom.end - zoom.start) * MARGIN : 0;
-    const asked: Partial<Extent> = zoom ? { start: zoom.start - room, end: zoom.end + room } : {};
-    return {
-      metric: entry.metric.name,
-      ...this.grouping.asked(entry.metric),
-      x: axis.kind,
-      start: asked.start ?? null,
-      stop: asked.end ?? null,
-      width: entry.width,
-      source: entry.metric.source,
-      smoothing: 0
-    };
   }
 
   private fetch(key: string): void {
