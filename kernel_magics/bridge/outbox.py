@@ -57,6 +57,11 @@ class Outbox:
         """Whether messages are being paced."""
         return self._catching_up
 
+    @property
+    def backlog(self) -> int:
+        """How many messages and callbacks wait for their turn."""
+        return len(self._waiting)
+
     def send(self, batch: Sequence[Outgoing]) -> None:
         """Send messages, now or after what already waits."""
         with self._lock:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from concurrent.futures import Future
-from typing import Any, Dict, List, Mapping, Optional, Protocol, Sequence
+from concurrent.futures import TimeoutError as FutureTimeout
+from typing import Any, Callable, Dict, List, Mapping, Optional, Protocol, Sequence
 
 from gpu_provisioner.wire import CONTROL, Buffer
 from kernel_magics.bridge.ipykernel_names import LocalKernel
 from kernel_magics.bridge.pending import Pending, Reply, Wants
+from kernel_magics.errors import KernelLost
 
 Message = Mapping[str, Any]
 _REPLY = Wants()
@@ -28,6 +31,32 @@ class Line(Protocol):
 
     def command(self, type: str, **more: Any) -> Any:
         """Queue an event for the agent: ``interrupt``, ``restart``, ``stop``."""
+
+
+def answer_of(
+    asked: Future[Reply], machine: str, limit_s: float, moves: Callable[[], object], look_s: float = 0.5
+) -> Reply:
+    """Wait for an answer, which may stand behind hours of output: as long as something moves.
+
+    Args:
+        moves: what changes as long as something comes.
+
+    Raises:
+        KernelLost: nothing came for ``limit_s`` seconds.
+    """
+    state, moved_at = moves(), time.monotonic()
+    while True:
+        try:
+            return asked.result(look_s)
+        except FutureTimeout:
+            if moves() != state:
+                state, moved_at = moves(), time.monotonic()
+            elif time.monotonic() - moved_at > limit_s:
+                raise KernelLost(
+                    f"The kernel on {machine} does not answer: nothing has come from it for {limit_s:.0f} s. "
+                    "What it does goes on and is kept there.",
+                    "%gpu_status, or %gpu_attach again",
+                ) from None
 
 
 class RemoteKernel:
