@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 import threading
-from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any, Callable, Dict, Mapping, Optional, Protocol, Sequence
 
 from gpu_provisioner.obituary import stopped, told_by_heir
@@ -118,14 +117,7 @@ class Bridge:
         """
         welcome = self.holder.start(timeout_s)
         self._joined_at = int(welcome.end)
-        try:
-            answer_of(self._ask_who_it_is(), self.machine, timeout_s, self._how_far_it_is)
-        except FutureTimeout:
-            silent = "it is stopped, or its machine is overloaded"
-            why = "the line to it is down" if self.holder.down_since else silent
-            raise KernelLost(
-                f"The kernel on {self.machine} has not answered within {timeout_s:.0f} s: {why}."
-            ) from None
+        answer_of(self._ask_who_it_is(), self.machine, timeout_s, self._how_far_it_is)
         return welcome
 
     def _how_far_it_is(self) -> object:

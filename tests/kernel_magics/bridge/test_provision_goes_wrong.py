@@ -93,7 +93,7 @@ def test_a_kernel_that_does_not_answer_is_a_sentence_and_can_be_attached_to_late
         bridged.must("%load_ext kernel_magics")
         bridged.must("from kernel_magics.magics import provision_joining as j; j._READY_LIMIT_S = 2.0")
         cell = bridged.run("%gpu_attach")
-        assert "has not answered within 2 s" in cell.error and cell.error.endswith("Try: %gpu_attach cpu")
+        assert "does not answer" in cell.error and cell.error.endswith("Try: %gpu_attach cpu")
         assert ".py" not in cell.error
         assert states(home) == ["ready"], "what runs there is not given back"
     finally:
