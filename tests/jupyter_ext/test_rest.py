@@ -61,7 +61,7 @@ async def test_runs_are_listed_newest_first_with_light_facts(ask: Ask, wait_for:
     await indexed(ask, wait_for, *ids)
     runs = (await ask("runs"))["runs"]
     assert [run["name"] for run in runs] == ["three", "two", "one"]
-    cells = {"notebook", "host", "lease", "user", "python", "gpus", "cpu", "memory_gib", "price"}
+    cells = {"notebook", "host", "lease", "user", "python", "gpus", "cpu", "memory_gib", "price", "script"}
     assert set(runs[0]["facts"]) <= cells, "only what fits into a table's cell"
     assert runs[0]["facts"]["host"]
     assert runs[2]["config"] == {"lr": 0.1, "net": {"layers": [64, 10]}}
