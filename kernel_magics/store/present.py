@@ -51,4 +51,10 @@ class PresentRuns:
     def colours(self) -> list[tuple[str, int | None]]:
         """Every run, oldest first, with the number of its chosen style."""
         gone = trash.missing(self._index.data_dir)
-        return [(run, chosen) for run, chosen in self._index.ask(queries.colours) if run not in gone]
+        return [(run, chosen) for run, chosen in self._index.ask(_colours) if run not in gone]
+
+
+def _colours(sql: sqlite3.Connection) -> list[tuple[str, int | None]]:
+    return sql.execute(
+        "SELECT run_id, json_extract(marks, '$.colour') FROM run ORDER BY IFNULL(created, 0), run_id"
+    ).fetchall()

@@ -89,13 +89,6 @@ def runs_by_id(sql: sqlite3.Connection, state_of: StateOf, run_ids: Collection[s
     return sorted(_run_infos(rows, state_of), key=lambda run: (run.created, run.id), reverse=True)
 
 
-def colours(sql: sqlite3.Connection) -> list[tuple[str, int | None]]:
-    """Every run, oldest first, with the number of the style that somebody chose for it."""
-    return sql.execute(
-        "SELECT run_id, json_extract(marks, '$.colour') FROM run ORDER BY IFNULL(created, 0), run_id"
-    ).fetchall()
-
-
 def edited(sql: sqlite3.Connection, run_ids: Collection[str]) -> dict[str, float]:
     """When each of these runs that there are was changed last, in seconds since the epoch; 0.0 for never."""
     rows = _in(sql, "SELECT run_id, edited FROM run WHERE run_id IN", run_ids)
