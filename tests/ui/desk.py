@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import nbformat
+from playwright.sync_api import Page
 
 from tests.waiting import Gate
 
@@ -14,6 +15,16 @@ LabPage = Any  # conftest.LabPage
 CURRENT = "const w = window.jupyterapp.shell.currentWidget;"
 PROVISION = "%load_ext kernel_magics\n%gpu_provision cpu"
 LOCAL = "%load_ext kernel_magics"
+
+
+def press_run(page: Page, index: int) -> None:
+    """Runs a cell of the notebook in front as a person does: selects it, Shift+Enter."""
+    page.evaluate(
+        f"""i => {{ {CURRENT} w.content.activeCellIndex = i; w.content.mode = 'command';
+                    w.content.activate() }}""",
+        index,
+    )
+    page.keyboard.press("Shift+Enter")
 
 
 class Desk:
@@ -64,12 +75,7 @@ class Desk:
 
     def run(self, index: int, wait: bool = False) -> None:
         """Shift+Enter in a cell."""
-        self.page.evaluate(
-            f"""i => {{ {CURRENT} w.content.activeCellIndex = i; w.content.mode = 'command';
-                        w.content.activate() }}""",
-            index,
-        )
-        self.page.keyboard.press("Shift+Enter")
+        press_run(self.page, index)
         if wait:
             self.ended(index)
 

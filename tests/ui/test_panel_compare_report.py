@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import nbformat
 import pytest
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 pytestmark = pytest.mark.ui
 
@@ -42,6 +44,22 @@ def save(lab_page: LabPage, item: str) -> Path:
     return saved.value.path().rename(saved.value.path().with_name(saved.value.suggested_filename))
 
 
+@contextlib.contextmanager
+def offline(browser: Browser, file: Path, color_scheme: Literal["light", "dark"] = "light") -> Iterator[Page]:
+    """The report in a browser without a network, drawn; at the end it has asked nobody for anything."""
+    context = browser.new_context(offline=True, color_scheme=color_scheme)
+    try:
+        page = context.new_page()
+        requests: list[str] = []
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(file.as_uri())
+        page.wait_for_function("() => window.Bokeh && Bokeh.documents.length > 0")
+        yield page
+        assert [url for url in requests if not url.startswith(("file:", "data:", "blob:", "about:"))] == []
+    finally:
+        context.close()
+
+
 def test_notes_and_charts_become_a_page_that_draws_itself_offline(
     seeded: Lab, lab_page: LabPage, browser: Browser
 ) -> None:
@@ -51,13 +69,7 @@ def test_notes_and_charts_become_a_page_that_draws_itself_offline(
     view.get_by_label("Notes on this comparison").fill(NOTES)
     file = save(lab_page, "Save as One Page (HTML)")
     assert file.name == "comparison.html"
-    context = browser.new_context(offline=True)
-    try:
-        page = context.new_page()
-        requests: list[str] = []
-        page.on("request", lambda request: requests.append(request.url))
-        page.goto(file.as_uri())
-        page.wait_for_function("() => window.Bokeh && Bokeh.documents.length > 0")
+    with offline(browser, file) as page:
         expect(page.locator("section.notes")).to_have_text(NOTES)
         expect(page.locator(".chart canvas").first).to_be_visible()
         lines = page.evaluate(
@@ -66,9 +78,6 @@ def test_notes_and_charts_become_a_page_that_draws_itself_offline(
         )
         assert dict(lines) == {"<i>seed</i> 0": 1 / 30, "<i>seed</i> 1": 1 + 1 / 30}
         assert page.title() == "digits · 2 runs"
-        assert [url for url in requests if not url.startswith(("file:", "data:", "blob:"))] == []
-    finally:
-        context.close()
 
 
 def test_a_notebook_names_runs_groups_and_axis(seeded: Lab, lab_page: LabPage) -> None:
@@ -132,13 +141,7 @@ def test_a_page_has_baseline_groups_with_bands_events_and_media_offline(
     )
     lab_page.chart("loss", lines=2)
     file = save(lab_page, "Save as One Page (HTML)")
-    context = browser.new_context(offline=True, color_scheme="dark")
-    try:
-        page = context.new_page()
-        requests: list[str] = []
-        page.on("request", lambda request: requests.append(request.url))
-        page.goto(file.as_uri())
-        page.wait_for_function("() => window.Bokeh && Bokeh.documents.length > 0")
+    with offline(browser, file, "dark") as page:
         # The charts have the colours of the reader's scheme, also when they come after the page has loaded.
         page.wait_for_function("() => Bokeh.documents[0].roots()[0].title.text_color === '#e4e7eb'")
         kinds = page.evaluate(LINES)
@@ -161,9 +164,6 @@ def test_a_page_has_baseline_groups_with_bands_events_and_media_offline(
         assert images.first.evaluate("async i => { await i.decode(); return i.naturalWidth }") == 8
         expect(media.locator("svg:visible rect").first).to_be_visible()
         assert page.title() == "rich · 4 runs"
-        assert [url for url in requests if not url.startswith(("file:", "data:", "blob:", "about:"))] == []
-    finally:
-        context.close()
     lab_page.page.locator("select[data-axis=group]").select_option("")
     notebook = nbformat.read(save(lab_page, "Save as Notebook"), as_version=4)
     assert notebook.cells[-1].source.startswith(f"%compare {' '.join(ids)} --baseline {ids[0]} --styles ")

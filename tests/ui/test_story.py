@@ -11,10 +11,11 @@ import nbformat
 import pytest
 from playwright.sync_api import expect
 
+from tests.ui.desk import CURRENT, press_run
+
 pytestmark = pytest.mark.ui
 
 QUICKSTART = Path(__file__).parents[2] / "notebooks" / "01_quickstart.ipynb"
-CURRENT = "const w = window.jupyterapp.shell.currentWidget;"
 
 GATED = """%%track gated --project live
 for step in range(100):
@@ -45,12 +46,7 @@ def wait_idle(lab_page: Any, timeout_s: float = 120) -> None:
 
 def run_cell(lab_page: Any, index: int, wait: bool = True) -> None:
     """Runs a cell as a person does: select it, Shift+Enter."""
-    lab_page.page.evaluate(
-        f"""i => {{ {CURRENT} w.content.activeCellIndex = i; w.content.mode = 'command';
-                    w.content.activate() }}""",
-        index,
-    )
-    lab_page.page.keyboard.press("Shift+Enter")
+    press_run(lab_page.page, index)
     if wait:
         lab_page.page.wait_for_function(
             f"""i => {{ {CURRENT} const m = w.content.widgets[i].model;
