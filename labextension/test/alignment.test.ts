@@ -5,7 +5,7 @@ import { alignCells, similarity } from '../src/compare/alignment';
 import type { RecordedCell } from '../src/wire/protocol';
 
 const cell = (key: string, cell_id: string | null, source: string | null = null): RecordedCell => ({
-  key, cell_id, source, execution_count: 1, started: null, finished: null, outputs: []
+  key, cell_id, source, execution_count: 1, started: null, finished: null, recorded: true, outputs: []
 }); // prettier-ignore
 const keys = (runs: RecordedCell[][]): (string | null)[][] =>
   alignCells(runs).map(row => row.map(one => one?.key ?? null));
