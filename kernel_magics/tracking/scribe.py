@@ -196,7 +196,8 @@ class Scribe:
                 try:
                     append_after_close(self._path, fmt.pack_frame(kind, payload))
                 except (OSError, ValueError) as error:
-                    notice(f"Something that came after the end of a run could not be recorded: {error}.")
+                    if "deleted" not in self._told:
+                        notice(f"Something that came after the end of a run could not be recorded: {error}.")
 
     def is_kept(self) -> bool:
         """Whether the journal is where it was begun; says once that it is not."""
