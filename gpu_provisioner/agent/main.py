@@ -136,11 +136,22 @@ def run_agent(folder: Path, ready: int, guard: Guard, salvage: bool) -> int:
     claims.close()
     shutil.rmtree(runtime, ignore_errors=True)
     if agent.is_all_home:
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
     elif agent.word_for_heir():
         write_private(folder / "ended.json", json.dumps(agent.word_for_heir()).encode())
     guard.tell(WELL)
     return 0
+
+
+def _remove(folder: Path) -> None:
+    """In one step for whoever looks: while this agent's ``agent.json`` is gone but not yet all the rest, who
+    released it would still find a folder."""
+    aside = folder.parent.parent / f"ended-{folder.name}"
+    try:
+        folder.rename(aside)
+    except OSError:
+        aside = folder
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def _how_it_died(folder: Path) -> Dict[str, Any]:
