@@ -8,7 +8,7 @@ same page.
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import os
 import shutil
 import sys
@@ -89,13 +89,8 @@ def run(quick: bool) -> list[dict[str, Any]]:
 
 def _ui() -> ModuleType:
     """How the UI tests start JupyterLab and drive its page."""
-    path = Path(__file__).parents[1] / "ui" / "conftest.py"
-    spec = importlib.util.spec_from_file_location("trackside_ui", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    return importlib.import_module("tests.ui.jupyterlab")
 
 
 @contextmanager

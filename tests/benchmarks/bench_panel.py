@@ -9,7 +9,7 @@ it stands what the clock said until the second frame, and the same of two frames
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import shutil
 import struct
 import sys
@@ -172,13 +172,8 @@ def _p(values: list[float], percent: int) -> float:
 
 def _ui_tests() -> Any:
     """The JupyterLab and the page of the browser tests."""
-    path = Path(__file__).parents[1] / "ui" / "conftest.py"
-    spec = importlib.util.spec_from_file_location("trackside_ui_conftest", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    return importlib.import_module("tests.ui.jupyterlab")
 
 
 if __name__ == "__main__":

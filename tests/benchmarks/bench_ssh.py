@@ -41,7 +41,7 @@ _DISPLAYS = (
 _LINES = "for i in range({count}): print('line', i, 'x' * 80)"
 _TEXT = "print('y' * {bytes})"
 _SINK = "import comm; sink = comm.create_comm(target_name='sink', comm_id='sink')"
-"""Takes messages and does nothing: without it the kernel logs a warning for each, and that is what is timed."""
+"""Takes messages and does nothing; without it the kernel's warning of each is what is timed."""
 
 
 @dataclass(frozen=True)

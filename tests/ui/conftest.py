@@ -18,18 +18,8 @@ from playwright.sync_api import Browser, sync_playwright
 
 from tests.ui.desk import Desk
 from tests.ui.gpus import CONFIGURATION, STUB, Gpus
-from tests.ui.jupyterlab import Lab, LabPage, running_lab
+from tests.ui.jupyterlab import FLAGS, Lab, LabPage, running_lab
 from tests.waiting import Gate
-
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @pytest.fixture(scope="session")

@@ -31,6 +31,16 @@ for lease in LeaseBook(folder).live():
 """
 BUILT = Path(__file__).parents[2] / "jupyter_ext" / "labextension"
 SIDEBAR = "trackside-sidebar"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+"""Of Chromium."""
 
 
 @dataclass
@@ -257,10 +267,14 @@ class LabPage:
         view.wait_for()
         return view
 
-    def chart(self, metric: str, lines: int) -> Locator:
-        """The chart of a metric, once it is drawn with this many lines."""
+    def chart(self, metric: str, lines: int | None = None) -> Locator:
+        """The chart of a metric, once it is drawn with this many lines, or with some.
+
+        A run that is over within a second has no load, for that is measured between two samples.
+        """
+        drawn = ":not([data-lines='0'])" if lines is None else f"[data-lines='{lines}']"
         chart = self.page.locator(
-            f'.jp-trackside-compare:visible [data-metric="{metric}"][data-lines="{lines}"]'
+            f'.jp-trackside-compare:visible [data-metric="{metric}"][data-lines]{drawn}'
         )
         chart.scroll_into_view_if_needed()
         chart.locator("canvas").first.wait_for()
