@@ -32,6 +32,7 @@ _TICK_S = 1.0
 _ACK_BYTES = 1 << 20
 _WRITE_BYTES = 1 << 20
 _ACK_S = 0.5
+_GATHER_S = 0.001
 _BACKOFF_SHARE, _BACKOFF_MIN_S, _BACKOFF_MAX_S = 0.1, 0.1, 30.0
 
 log = logging.getLogger("trackside.link")
@@ -77,6 +78,7 @@ class Link:
         self._pending: Dict[int, Sequence[Buffer]] = {}
         """Messages the agent has not acknowledged, by number, as frames."""
         self._out = Outflow()
+        self._posted_at = 0.0
         self._acked = journal.end
         self._acked_at = 0.0
         self._ack_now = False
@@ -111,7 +113,12 @@ class Link:
             self._pending[self._numbered] = frame
             if self._ready:
                 self._out.put(*frame)
-                self._flush()
+                if time.monotonic() - self._posted_at > _GATHER_S:
+                    self._flush()
+                else:
+                    # One of many: written one by one, each would cross the network as a packet of its own.
+                    self._changed.notify_all()
+                self._posted_at = time.monotonic()
 
     def ask_gauge(self) -> bool:
         """Ask for a sample of the machine's load, unless the line is down; whether it was asked for."""
